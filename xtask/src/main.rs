@@ -1,0 +1,38 @@
+//! Developer commands. Nothing here is part of the product.
+
+mod codegen;
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+
+#[derive(Parser)]
+#[command(name = "xtask", about = "Developer commands of this workspace.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Generates the EC2 shapes and their wire forms from AWS's published service model.
+    Codegen {
+        /// Write nothing; fail when the committed files differ from what would be generated.
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().command {
+        Command::Codegen { check } => codegen::run(&workspace_root(), check),
+    }
+}
+
+/// The workspace that holds this crate.
+fn workspace_root() -> PathBuf {
+    let crate_directory = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    crate_directory
+        .parent()
+        .map(PathBuf::from)
+        .unwrap_or(crate_directory)
+}
