@@ -1,0 +1,1 @@
+//! Observed flows to windows to records to lines in the caller's format.

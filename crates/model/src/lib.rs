@@ -1,0 +1,53 @@
+//! AWS nouns and values: ids, CIDRs, tags, every resource, and the state of an account's Region.
+//!
+//! The vocabulary that every other crate shares. It has no behaviour beyond validity, printing and
+//! looking things up. It never decides whether a change is allowed (`control`) or what happens to a
+//! packet (`dataplane`), and it knows no clock, wire format or disk.
+
+pub mod address;
+pub mod client_token;
+pub mod dhcp_options;
+pub mod flow_log;
+pub mod id;
+pub mod instance;
+pub mod internet_gateway;
+pub mod internet_host;
+pub mod network_acl;
+pub mod network_interface;
+pub mod region;
+pub mod route_table;
+pub mod scope;
+pub mod security_group;
+pub mod state;
+pub mod subnet;
+pub mod table;
+pub mod tag;
+pub mod time;
+pub mod vpc;
+
+pub use address::{Address, AddressAssociation};
+pub use client_token::ClientToken;
+pub use dhcp_options::DhcpOptions;
+pub use flow_log::{
+    AggregationInterval, DeliveryStatus, FlowLog, FlowLogResource, LogDestination, TrafficType,
+};
+pub use id::*;
+pub use instance::{Instance, InstanceState};
+pub use internet_gateway::InternetGateway;
+pub use internet_host::InternetHost;
+pub use network_acl::{NetworkAcl, NetworkAclAssociation, NetworkAclEntry, RuleAction};
+pub use network_interface::{
+    Attachment, MacAddress, NetworkInterface, PrivateIpAddress, PublicIpAssociation,
+};
+pub use region::{AvailabilityZone, Region};
+pub use route_table::{
+    Destination, Route, RouteOrigin, RouteState, RouteTable, RouteTableAssociation, RouteTarget,
+};
+pub use scope::{AccountId, Scope};
+pub use security_group::{IpProtocol, PortRange, RulePeer, SecurityGroup, SecurityGroupRule};
+pub use state::{Change, State, World};
+pub use subnet::Subnet;
+pub use table::Table;
+pub use tag::Tags;
+pub use time::Timestamp;
+pub use vpc::Vpc;

@@ -1,0 +1,161 @@
+//! Network interfaces (Amazon EC2 User Guide, "Elastic network interfaces").
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    AddressAssociationId, AllocationId, AttachmentId, InstanceId, NetworkInterfaceId,
+    SecurityGroupId, SubnetId, Tags, Timestamp, VpcId,
+};
+
+/// An elastic network interface (ENI).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkInterface {
+    /// Its id.
+    pub id: NetworkInterfaceId,
+    /// The subnet it lives in.
+    pub subnet_id: SubnetId,
+    /// The VPC of that subnet.
+    pub vpc_id: VpcId,
+    /// What it is for.
+    pub description: String,
+    /// Fixed for life.
+    pub mac: MacAddress,
+    /// IPv4 addresses; the first is the primary one. Empty in an IPv6-only subnet.
+    pub private_ip_addresses: Vec<PrivateIpAddress>,
+    /// IPv6 addresses.
+    pub ipv6_addresses: Vec<Ipv6Addr>,
+    /// The security groups that it carries.
+    pub groups: Vec<SecurityGroupId>,
+    /// Whether it takes and sends only packets of its own addresses.
+    pub source_dest_check: bool,
+    /// The instance that it is attached to.
+    pub attachment: Option<Attachment>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Tags.
+    pub tags: Tags,
+}
+
+impl NetworkInterface {
+    /// The primary private IPv4 address.
+    pub fn primary_ipv4(&self) -> Option<Ipv4Addr> {
+        self.private_ip_addresses.first().map(|p| p.address)
+    }
+
+    /// Every private address, IPv4 first.
+    pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        let v4 = self
+            .private_ip_addresses
+            .iter()
+            .map(|p| IpAddr::V4(p.address));
+        v4.chain(self.ipv6_addresses.iter().map(|&a| IpAddr::V6(a)))
+    }
+
+    /// The public address mapped to a private one.
+    pub fn public_ip(&self, private: Ipv4Addr) -> Option<Ipv4Addr> {
+        let own = self
+            .private_ip_addresses
+            .iter()
+            .find(|p| p.address == private)?;
+        own.association.as_ref().map(|a| a.public_ip)
+    }
+
+    /// The instance that it is attached to.
+    pub fn instance_id(&self) -> Option<InstanceId> {
+        self.attachment.as_ref().map(|a| a.instance_id)
+    }
+}
+
+/// A private IPv4 address of a network interface.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrivateIpAddress {
+    /// The address.
+    pub address: Ipv4Addr,
+    /// The public address that an internet gateway translates it to.
+    pub association: Option<PublicIpAssociation>,
+}
+
+/// A public IPv4 address mapped to a private one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublicIpAssociation {
+    /// The public address.
+    pub public_ip: Ipv4Addr,
+    /// The Elastic IP address that it is; absent for an address of Amazon's pool.
+    pub elastic: Option<(AllocationId, AddressAssociationId)>,
+}
+
+/// The attachment of a network interface to an instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attachment {
+    /// Its id.
+    pub id: AttachmentId,
+    /// The instance.
+    pub instance_id: InstanceId,
+    /// 0 is the primary interface: `eth0`.
+    pub device_index: u8,
+    /// When it was attached.
+    pub attach_time: Timestamp,
+    /// Whether the interface is deleted with the instance.
+    pub delete_on_termination: bool,
+}
+
+/// A MAC address.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct MacAddress(pub [u8; 6]);
+
+/// The text is not six pairs of hexadecimal digits.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("Invalid MAC address: \"{0}\"")]
+pub struct MalformedMac(pub String);
+
+impl FromStr for MacAddress {
+    type Err = MalformedMac;
+    fn from_str(text: &str) -> Result<Self, MalformedMac> {
+        let malformed = || MalformedMac(text.to_owned());
+        let mut bytes = [0; 6];
+        let mut pairs = text.split(':');
+        for byte in &mut bytes {
+            let pair = pairs
+                .next()
+                .filter(|p| p.len() == 2)
+                .ok_or_else(malformed)?;
+            *byte = u8::from_str_radix(pair, 16).map_err(|_| malformed())?;
+        }
+        if pairs.next().is_some() {
+            Err(malformed())
+        } else {
+            Ok(Self(bytes))
+        }
+    }
+}
+
+impl TryFrom<String> for MacAddress {
+    type Error = MalformedMac;
+    fn try_from(text: String) -> Result<Self, MalformedMac> {
+        text.parse()
+    }
+}
+
+impl From<MacAddress> for String {
+    fn from(mac: MacAddress) -> Self {
+        mac.to_string()
+    }
+}
+
+impl fmt::Display for MacAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g] = self.0;
+        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+    }
+}
+
+impl fmt::Debug for MacAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

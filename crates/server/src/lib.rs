@@ -1,0 +1,1 @@
+//! HTTP, authentication, the single writer, snapshot publication.

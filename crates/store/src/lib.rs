@@ -1,0 +1,1 @@
+//! The journal of Changes and its checkpoints, in SQLite.
