@@ -72,23 +72,32 @@ fn write_decode(text: &mut String, name: &str, structure: &Structure) -> Result<
 
 fn write_encode(text: &mut String, name: &str, structure: &Structure) -> Result<()> {
     let mut body = String::new();
-    let (top_level, besides) = match &structure.kind {
-        Kind::Response(action) => (true, RETURN_BESIDES_MEMBERS.contains(&action.as_str())),
-        _ => (false, false),
+    let action = match &structure.kind {
+        Kind::Response(action) => Some(action.as_str()),
+        _ => None,
     };
-    if top_level && (structure.members.is_empty() || besides) {
+    // Of an attribute's answer only what was asked for is sent, so an empty list there means "not asked for".
+    let one_attribute =
+        action.is_some_and(|a| a.starts_with("Describe") && a.ends_with("Attribute"));
+    let list_method = if one_attribute {
+        "list_unless_empty"
+    } else {
+        "list"
+    };
+    let besides = action.is_some_and(|action| RETURN_BESIDES_MEMBERS.contains(&action));
+    if besides || (action.is_some() && structure.members.is_empty()) {
         writeln!(body, "xml.element(\"return\", &true);")?;
     }
     for member in &structure.members {
         let (field, wire) = (&member.field, &member.response_name);
-        if top_level && member.name == "Return" {
+        if action.is_some() && member.name == "Return" {
             // An answer that exists is a success, whether or not its maker said so.
             writeln!(
                 body,
                 "xml.element(\"{wire}\", &self.{field}.unwrap_or(true));"
             )?;
         } else if member.is_list {
-            writeln!(body, "xml.list(\"{wire}\", &self.{field});")?;
+            writeln!(body, "xml.{list_method}(\"{wire}\", &self.{field});")?;
         } else {
             writeln!(body, "xml.option(\"{wire}\", &self.{field});")?;
         }
