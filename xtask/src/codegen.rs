@@ -34,7 +34,7 @@ pub fn run(root: &Path, check: bool) -> Result<()> {
     ];
     let mut differing = Vec::new();
     for (directory, files) in trees {
-        let formatted = format_files(files)?;
+        let formatted = format_files(root, files)?;
         differing.extend(apply(&root.join(directory), &formatted, check)?);
     }
     if check && !differing.is_empty() {
@@ -84,25 +84,21 @@ fn parse_actions(text: &str) -> Result<Vec<(String, Vec<String>)>> {
 }
 
 /// Runs every file through rustfmt with the workspace's settings.
-fn format_files(files: Files) -> Result<Files> {
+fn format_files(root: &Path, files: Files) -> Result<Files> {
     files
         .into_iter()
         .map(|(path, text)| {
-            let formatted = rustfmt(&format!("{HEADER}{text}"))
+            let formatted = rustfmt(root, &format!("{HEADER}{text}"))
                 .with_context(|| format!("formatting {}", path.display()))?;
             Ok((path, formatted))
         })
         .collect()
 }
 
-fn rustfmt(text: &str) -> Result<String> {
+fn rustfmt(root: &Path, text: &str) -> Result<String> {
     let mut child = Command::new("rustfmt")
-        .args([
-            "--edition",
-            "2024",
-            "--config",
-            "max_width=100,use_field_init_shorthand=true",
-        ])
+        .args(["--edition", "2024", "--config-path"])
+        .arg(root)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -152,4 +148,100 @@ fn apply(directory: &Path, files: &Files, check: bool) -> Result<Vec<PathBuf>> {
         }
     }
     Ok(differing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn nouns(text: &str) -> Vec<(String, Vec<String>)> {
+        parse_actions(text).expect("the list is well formed")
+    }
+
+    #[test]
+    fn actions_stand_under_their_noun() {
+        let text = "# why\n[vpc]\nactions = [\n  \"CreateVpc\", # first\n  \"DeleteVpc\",\n]\n\n[tag]\nactions = [\n]\n";
+        let vpc = vec!["CreateVpc".to_owned(), "DeleteVpc".to_owned()];
+        assert_eq!(
+            nouns(text),
+            [("vpc".to_owned(), vpc), ("tag".to_owned(), vec![])]
+        );
+        assert!(parse_actions("\"CreateVpc\",").is_err());
+        assert!(parse_actions("[vpc]\n\"CreateVpc\",\n\"CreateVpc\",").is_err());
+        assert!(parse_actions("[vpc]\nCreateVpc = 1").is_err());
+    }
+
+    /// Two actions whose nouns share `Tag`, with one wire name of each kind.
+    fn small_model() -> Model {
+        let source = json!({
+            "operations": {
+                "CreateVpc": { "input": { "shape": "In" }, "output": null },
+                "DescribeTags": { "input": null, "output": { "shape": "Out" } },
+            },
+            "shapes": {
+                "In": {
+                    "type": "structure",
+                    "required": ["Plain"],
+                    "members": [
+                        ["Plain", { "shape": "Text" }],
+                        ["DryRun", { "shape": "Truth", "locationName": "dryRun" }],
+                        ["Tags", { "shape": "TagList", "locationName": "tags", "queryName": "Tag" }],
+                    ],
+                },
+                "Out": { "type": "structure", "members": [["Tags", { "shape": "TagList", "locationName": "tagSet" }]] },
+                "TagList": { "type": "list", "member": { "shape": "Tag", "locationName": "item" } },
+                "Tag": { "type": "structure", "members": [["Key", { "shape": "Text", "locationName": "key" }]] },
+                "Text": { "type": "string" },
+                "Truth": { "type": "boolean" },
+            },
+        });
+        let list = "[vpc]\n\"CreateVpc\",\n[tag]\n\"DescribeTags\",";
+        Model::new(&source, nouns(list)).expect("the model is well formed")
+    }
+
+    #[test]
+    fn wire_names_come_from_query_name_then_location_name_then_the_member() {
+        let model = small_model();
+        let names: Vec<_> = model.structures["CreateVpcRequest"]
+            .members
+            .iter()
+            .map(|m| (m.field.as_str(), m.request_name.as_str(), m.required))
+            .collect();
+        assert_eq!(
+            names,
+            [
+                ("plain", "Plain", true),
+                ("dry_run", "DryRun", false),
+                ("tags", "Tag", false)
+            ]
+        );
+        assert_eq!(
+            model.structures["DescribeTagsResponse"].members[0].response_name,
+            "tagSet"
+        );
+    }
+
+    #[test]
+    fn shapes_of_several_nouns_are_shared() {
+        let model = small_model();
+        let tag = &model.structures["Tag"];
+        assert_eq!(
+            (tag.noun.as_str(), tag.in_request, tag.in_response),
+            (model::SHARED, true, true)
+        );
+        assert!(model.structures["CreateVpcRequest"].in_request);
+        assert!(model.structures["CreateVpcResponse"].members.is_empty());
+        assert!(model.actions[0].has_dry_run && !model.actions[1].has_dry_run);
+    }
+
+    #[test]
+    fn emitted_text_is_rust() {
+        let model = small_model();
+        for files in [emit_api::files(&model), emit_query::files(&model)] {
+            let files = format_files(&crate::workspace_root(), files.expect("emitted"))
+                .expect("rustfmt reads it");
+            assert!(files.values().all(|text| text.starts_with(HEADER)));
+        }
+    }
 }

@@ -4,7 +4,10 @@
 //! blobs (base64) stay text, as they are sent. This crate never validates, parses or serialises: `ec2-query` knows
 //! the wire forms, `control` knows the rules.
 
-#[expect(missing_docs, reason = "members are AWS's own names; the EC2 API reference documents them")]
+#[expect(
+    missing_docs,
+    reason = "members are AWS's own names; the EC2 API reference documents them"
+)]
 mod generated;
 
 pub use generated::*;
@@ -15,7 +18,10 @@ mod tests {
 
     #[test]
     fn a_request_knows_its_action_and_dry_run() {
-        let request = CreateVpcRequest { dry_run: Some(true), ..Default::default() };
+        let request = CreateVpcRequest {
+            dry_run: Some(true),
+            ..Default::default()
+        };
         let request = Request::from(request);
         assert_eq!((request.action(), request.dry_run()), ("CreateVpc", true));
         assert!(!Request::from(ModifyVpcAttributeRequest::default()).dry_run());
