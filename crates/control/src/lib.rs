@@ -1,1 +1,64 @@
-//! Request + state + now + ids -> response + changes, or an AWS error. One file per noun.
+//! Request + state + now + ids → response + changes, or an AWS error. One file per noun.
+//!
+//! Every rule of the EC2 API that Weir keeps stands here. This crate does not know XML, HTTP, disk,
+//! packets or what time it is: `execute` is a function of its arguments, and a failed request leaves
+//! no trace.
+
+mod address;
+mod dhcp_options;
+mod dispatch;
+mod error;
+mod event;
+mod filter;
+mod flow_log;
+mod instance;
+mod internet_gateway;
+mod internet_host;
+mod network_acl;
+mod network_interface;
+mod page;
+mod parameter;
+mod quota;
+mod region;
+mod route_table;
+mod security_group;
+mod subnet;
+mod tag;
+mod token;
+mod transaction;
+mod vpc;
+
+pub use error::Error;
+pub use event::{Event, observe};
+pub use quota::Quotas;
+pub use transaction::{Applied, Transaction};
+
+use ec2_api::Request;
+use model::{Entropy, Scope, Timestamp, World};
+
+/// Carries out one API request of an account in a Region.
+///
+/// An account's Region that has never been used gets its default VPC first, as in AWS.
+///
+/// # Errors
+///
+/// Whatever AWS would answer; also when the request succeeds but is only a dry run. Nothing has
+/// changed then.
+pub fn execute(
+    world: &World,
+    scope: Scope,
+    request: &Request,
+    now: Timestamp,
+    entropy: &mut dyn Entropy,
+    quotas: &Quotas,
+) -> Result<Applied, Error> {
+    let mut tx = Transaction::begin(world, scope, now, entropy, quotas);
+    if world.region(&scope).is_none() {
+        region::create_default_resources(&mut tx)?;
+    }
+    let response = dispatch::dispatch(&mut tx, request)?;
+    if request.dry_run() {
+        return Err(Error::DryRun);
+    }
+    Ok(tx.finish(response))
+}

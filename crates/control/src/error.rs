@@ -1,0 +1,180 @@
+//! Everything that a request can be refused for, and AWS's code and words for it.
+//!
+//! Codes and messages: Amazon EC2 API Reference, "Error codes for the Amazon EC2 API".
+
+use model::{MalformedId, ResourceId};
+
+/// Why a request was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The request would have succeeded.
+    #[error("Request would have succeeded, but DryRun flag is set.")]
+    DryRun,
+    /// A parameter that must be given is absent.
+    #[error("The request must contain the parameter {0}")]
+    MissingParameter(&'static str),
+    /// A value that is not of the parameter's form or range.
+    #[error("{0}")]
+    InvalidParameterValue(String),
+    /// Parameters that do not go together.
+    #[error("{0}")]
+    InvalidParameterCombination(String),
+    /// An id with the wrong prefix or digits.
+    #[error("{0}")]
+    MalformedId(#[from] MalformedId),
+    /// No resource has the id.
+    #[error("{}", not_found_message(.0))]
+    NotFound(ResourceId),
+    /// Something else still uses the resource.
+    #[error("{}", dependency_message(.0))]
+    DependencyViolation(ResourceId),
+    /// A quota would be exceeded.
+    #[error("{message}")]
+    LimitExceeded {
+        /// AWS's code for the quota.
+        code: &'static str,
+        /// AWS's words.
+        message: String,
+    },
+    /// A filter that the action does not know.
+    #[error("The filter '{0}' is invalid")]
+    InvalidFilter(String),
+    /// A pagination token that was not given out by the action.
+    #[error("Unable to parse pagination token")]
+    InvalidNextToken,
+    /// A client token used before, with other parameters.
+    #[error(
+        "The client token you have provided is associated with a resource that has different parameters."
+    )]
+    IdempotentParameterMismatch,
+    /// Any other error of AWS's catalogue.
+    #[error("{message}")]
+    Other {
+        /// AWS's code.
+        code: &'static str,
+        /// AWS's words.
+        message: String,
+    },
+}
+
+impl Error {
+    /// An error of AWS's catalogue that has no variant of its own.
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self::Other {
+            code,
+            message: message.into(),
+        }
+    }
+
+    /// `InvalidParameterValue` in AWS's usual form.
+    pub fn invalid_value(parameter: &str, value: impl std::fmt::Display, why: &str) -> Self {
+        let why = if why.is_empty() {
+            String::new()
+        } else {
+            format!(" {why}")
+        };
+        Self::InvalidParameterValue(format!(
+            "Value ({value}) for parameter {parameter} is invalid.{why}"
+        ))
+    }
+
+    /// AWS's error code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::DryRun => "DryRunOperation",
+            Self::MissingParameter(_) => "MissingParameter",
+            Self::InvalidParameterValue(_) => "InvalidParameterValue",
+            Self::InvalidParameterCombination(_) => "InvalidParameterCombination",
+            Self::MalformedId(malformed) => malformed_code(malformed.prefix),
+            Self::NotFound(id) => not_found_code(id),
+            Self::DependencyViolation(_) => "DependencyViolation",
+            Self::LimitExceeded { code, .. } | Self::Other { code, .. } => code,
+            Self::InvalidFilter(_) => "InvalidFilter",
+            Self::InvalidNextToken => "InvalidNextToken",
+            Self::IdempotentParameterMismatch => "IdempotentParameterMismatch",
+        }
+    }
+
+    /// The HTTP status that goes with it.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::DryRun => 412,
+            _ => 400,
+        }
+    }
+}
+
+fn malformed_code(prefix: &str) -> &'static str {
+    match prefix {
+        "vpc-" => "InvalidVpcID.Malformed",
+        "subnet-" => "InvalidSubnetID.Malformed",
+        "rtb-" => "InvalidRouteTableId.Malformed",
+        "igw-" => "InvalidInternetGatewayId.Malformed",
+        "acl-" => "InvalidNetworkAclId.Malformed",
+        "eni-" => "InvalidNetworkInterfaceId.Malformed",
+        "eni-attach-" => "InvalidAttachmentID.Malformed",
+        "sg-" => "InvalidGroupId.Malformed",
+        "sgr-" => "InvalidSecurityGroupRuleId.Malformed",
+        "i-" => "InvalidInstanceID.Malformed",
+        "ami-" => "InvalidAMIID.Malformed",
+        "dopt-" => "InvalidDhcpOptionsId.Malformed",
+        "fl-" => "InvalidFlowLogId.Malformed",
+        "eipalloc-" => "InvalidAllocationID.Malformed",
+        "rtbassoc-" | "aclassoc-" | "eipassoc-" => "InvalidAssociationID.Malformed",
+        "vpc-cidr-assoc-" => "InvalidVpcCidrBlockAssociationID.Malformed",
+        "subnet-cidr-assoc-" => "InvalidSubnetCidrBlockAssociationID.Malformed",
+        "pl-" => "InvalidPrefixListId.Malformed",
+        _ => "InvalidID",
+    }
+}
+
+fn not_found_code(id: &ResourceId) -> &'static str {
+    match id {
+        ResourceId::Vpc(_) => "InvalidVpcID.NotFound",
+        ResourceId::VpcCidrAssociation(_) => "InvalidVpcCidrBlockAssociationID.NotFound",
+        ResourceId::Subnet(_) => "InvalidSubnetID.NotFound",
+        ResourceId::SubnetCidrAssociation(_) => "InvalidSubnetCidrBlockAssociationID.NotFound",
+        ResourceId::RouteTable(_) => "InvalidRouteTableID.NotFound",
+        ResourceId::RouteTableAssociation(_)
+        | ResourceId::NetworkAclAssociation(_)
+        | ResourceId::AddressAssociation(_) => "InvalidAssociationID.NotFound",
+        ResourceId::InternetGateway(_) => "InvalidInternetGatewayID.NotFound",
+        ResourceId::SecurityGroup(_) => "InvalidGroup.NotFound",
+        ResourceId::SecurityGroupRule(_) => "InvalidSecurityGroupRuleId.NotFound",
+        ResourceId::NetworkAcl(_) => "InvalidNetworkAclID.NotFound",
+        ResourceId::Attachment(_) => "InvalidAttachmentID.NotFound",
+        ResourceId::NetworkInterface(_) => "InvalidNetworkInterfaceID.NotFound",
+        ResourceId::Allocation(_) => "InvalidAllocationID.NotFound",
+        ResourceId::DhcpOptions(_) => "InvalidDhcpOptionID.NotFound",
+        ResourceId::Instance(_) => "InvalidInstanceID.NotFound",
+        ResourceId::Reservation(_) => "InvalidReservationID.NotFound",
+        ResourceId::Image(_) => "InvalidAMIID.NotFound",
+        ResourceId::FlowLog(_) => "InvalidFlowLogId.NotFound",
+        ResourceId::PrefixList(_) => "InvalidPrefixListID.NotFound",
+    }
+}
+
+fn not_found_message(id: &ResourceId) -> String {
+    match id {
+        ResourceId::AddressAssociation(id) => format!("Association ID '{id}' not found."),
+        ResourceId::SecurityGroup(id) => format!("The security group '{id}' does not exist"),
+        ResourceId::SubnetCidrAssociation(id) => {
+            format!("The subnet CIDR block with association ID '{id}' does not exist")
+        }
+        ResourceId::Image(id) => format!("The image id '[{id}]' does not exist"),
+        ResourceId::FlowLog(id) => {
+            format!("These flow log ids in the input list are not found: [TotalCount: 1] {id}")
+        }
+        id => format!("The {} ID '{id}' does not exist", id.noun()),
+    }
+}
+
+fn dependency_message(id: &ResourceId) -> String {
+    match id {
+        ResourceId::SecurityGroup(id) => format!("resource {id} has a dependent object"),
+        id => format!(
+            "The {} '{id}' has dependencies and cannot be deleted.",
+            id.noun()
+        ),
+    }
+}

@@ -1,0 +1,86 @@
+//! From the text of parameters to values: ids, blocks, addresses and numbers.
+
+use std::fmt::Display;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+
+use ipnet::{Ipv4Net, Ipv6Net};
+use model::Id;
+
+use crate::Error;
+
+/// The value of a parameter that must be given.
+pub(crate) fn required<'a, T>(value: &'a Option<T>, name: &'static str) -> Result<&'a T, Error> {
+    value.as_ref().ok_or(Error::MissingParameter(name))
+}
+
+/// An id that must be given.
+pub(crate) fn id<T: Id>(value: &Option<String>, name: &'static str) -> Result<T, Error> {
+    Ok(required(value, name)?.parse::<T>()?)
+}
+
+/// An id that may be given.
+pub(crate) fn optional_id<T: Id>(value: &Option<String>) -> Result<Option<T>, Error> {
+    Ok(value.as_ref().map(|text| text.parse::<T>()).transpose()?)
+}
+
+/// A list of ids, at least one.
+pub(crate) fn ids<T: Id>(values: &[String], name: &'static str) -> Result<Vec<T>, Error> {
+    if values.is_empty() {
+        return Err(Error::MissingParameter(name));
+    }
+    optional_ids(values)
+}
+
+/// A list of ids that may be empty.
+pub(crate) fn optional_ids<T: Id>(values: &[String]) -> Result<Vec<T>, Error> {
+    values.iter().map(|text| Ok(text.parse::<T>()?)).collect()
+}
+
+/// An IPv4 block with its host bits cleared, as AWS does silently ("VPC CIDR blocks").
+pub(crate) fn ipv4_net(text: &str, name: &str) -> Result<Ipv4Net, Error> {
+    let net = text
+        .parse::<Ipv4Net>()
+        .map_err(|_| not_a_block(text, name))?;
+    Ok(net.trunc())
+}
+
+/// An IPv6 block with its host bits cleared.
+pub(crate) fn ipv6_net(text: &str, name: &str) -> Result<Ipv6Net, Error> {
+    let net = text
+        .parse::<Ipv6Net>()
+        .map_err(|_| not_a_block(text, name))?;
+    Ok(net.trunc())
+}
+
+/// An IPv4 address.
+pub(crate) fn ipv4(text: &str, name: &str) -> Result<Ipv4Addr, Error> {
+    address(text, name, "This is not a valid IPv4 address.")
+}
+
+/// An IPv6 address.
+pub(crate) fn ipv6(text: &str, name: &str) -> Result<Ipv6Addr, Error> {
+    address(text, name, "This is not a valid IPv6 address.")
+}
+
+/// One of the values that an enumerated parameter may have.
+pub(crate) fn one_of<'a>(text: &'a str, name: &str, allowed: &[&str]) -> Result<&'a str, Error> {
+    if allowed.contains(&text) {
+        Ok(text)
+    } else {
+        Err(Error::invalid_value(
+            name,
+            text,
+            &format!("Valid values: {}.", allowed.join(", ")),
+        ))
+    }
+}
+
+fn address<T: FromStr>(text: &str, name: &str, why: &str) -> Result<T, Error> {
+    text.parse()
+        .map_err(|_| Error::invalid_value(name, text, why))
+}
+
+fn not_a_block(text: impl Display, name: &str) -> Error {
+    Error::invalid_value(name, text, "This is not a valid CIDR block.")
+}

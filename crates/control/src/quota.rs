@@ -1,0 +1,66 @@
+//! Quotas with AWS's defaults (Amazon VPC User Guide, "Amazon VPC quotas").
+
+use crate::Error;
+
+macro_rules! quotas {
+    ($($(#[$doc:meta])* $name:ident: $default:literal, $code:literal, $message:literal;)*) => {
+        /// How many there may be of everything.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct Quotas {
+            $($(#[$doc])* pub $name: usize,)*
+        }
+
+        impl Default for Quotas {
+            fn default() -> Self {
+                Self { $($name: $default,)* }
+            }
+        }
+
+        impl Quotas {
+            $(
+                #[doc = concat!("`", $code, "` if one more than `used` would be too many.")]
+                pub(crate) fn $name(&self, used: usize) -> Result<(), Error> {
+                    if used < self.$name {
+                        return Ok(());
+                    }
+                    Err(Error::LimitExceeded { code: $code, message: $message.replace("{}", &self.$name.to_string()) })
+                }
+            )*
+        }
+    };
+}
+
+quotas! {
+    /// VPCs per Region.
+    vpcs: 5, "VpcLimitExceeded", "The maximum number of VPCs has been reached.";
+    /// Subnets per VPC.
+    subnets: 200, "SubnetLimitExceeded", "The maximum number of subnets has been reached.";
+    /// Blocks per VPC and address family.
+    cidrs: 5, "CidrLimitExceeded", "This network has met its maximum number of allowed CIDRs: {}";
+    /// Route tables per VPC.
+    route_tables: 200, "RouteTableLimitExceeded", "The maximum number of route tables has been reached.";
+    /// Routes per route table and address family.
+    routes: 500, "RouteLimitExceeded", "The maximum number of routes has been reached.";
+    /// Internet gateways per Region.
+    internet_gateways: 5, "InternetGatewayLimitExceeded", "The maximum number of internet gateways has been reached.";
+    /// Elastic IP addresses per Region.
+    addresses: 5, "AddressLimitExceeded", "The maximum number of addresses has been reached.";
+    /// Network interfaces per Region.
+    network_interfaces: 5000, "NetworkInterfaceLimitExceeded", "The maximum number of network interfaces has been reached.";
+    /// Security groups per Region.
+    security_groups: 2500, "SecurityGroupLimitExceeded", "The maximum number of security groups has been reached.";
+    /// Rules per security group, direction and address family.
+    rules_per_security_group: 60, "RulesPerSecurityGroupLimitExceeded", "The maximum number of rules per security group has been reached.";
+    /// Security groups per network interface.
+    security_groups_per_interface: 5, "SecurityGroupsPerInterfaceLimitExceeded", "The maximum number of security groups per interface has been reached.";
+    /// Network ACLs per VPC.
+    network_acls: 200, "NetworkAclLimitExceeded", "The maximum number of network ACLs has been reached.";
+    /// Entries per network ACL, direction and address family.
+    network_acl_entries: 20, "NetworkAclEntryLimitExceeded", "The maximum number of network ACL entries has been reached.";
+    /// Tags per resource.
+    tags: 50, "TagLimitExceeded", "The maximum number of Tags for a resource has been reached.";
+    /// Flow logs per network interface, subnet or VPC.
+    flow_logs: 10, "FlowLogsLimitExceeded", "The maximum number of flow logs has been reached.";
+    /// Running instances per Region; this machine is the limit, not AWS.
+    instances: 200, "InstanceLimitExceeded", "You have requested more instances than your current instance limit of {} allows.";
+}
