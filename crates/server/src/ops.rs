@@ -1,0 +1,307 @@
+//! Weir's own operations: what AWS has no API for.
+//!
+//! They are AWS JSON 1.1 calls like any other: `POST /`, `X-Amz-Target: Weir.<Operation>`, signed for
+//! the service `weir`. The operation's name is the name of its request type here.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// An operation: its name on the wire and what it answers.
+pub trait Operation: Serialize + serde::de::DeserializeOwned {
+    /// The name in `X-Amz-Target`, after `Weir.`.
+    const NAME: &'static str;
+    /// What it answers.
+    type Answer: Serialize + serde::de::DeserializeOwned;
+}
+
+macro_rules! operations {
+    ($($request:ident => $answer:ty;)*) => {
+        $(impl Operation for $request {
+            const NAME: &'static str = stringify!($request);
+            type Answer = $answer;
+        })*
+    };
+}
+
+operations! {
+    Status => StatusReport;
+    FindSandbox => SandboxReport;
+    AddInternetHost => Done;
+    DeleteInternetHost => Done;
+    ListInternetHosts => InternetHosts;
+    FlushFlowLogs => FlushReport;
+    ReadFlows => Flows;
+    FlowLogStatus => FlowLogStatuses;
+    Trace => TraceReport;
+    Probe => ProbeReport;
+}
+
+/// Nothing to say but that it is done.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {}
+
+/// How is the daemon?
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {}
+
+/// How the daemon is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StatusReport {
+    /// Weir's version.
+    pub version: String,
+    /// The daemon's process.
+    pub pid: u32,
+    /// Where it listens, for example `http://127.0.0.1:4566`.
+    pub listen: String,
+    /// Its state folder.
+    pub state: PathBuf,
+    /// The Region of calls that name none.
+    pub region: String,
+    /// The account of unknown access keys.
+    pub account: String,
+    /// How many changes the state has seen.
+    pub generation: u64,
+    /// Running instances.
+    pub instances: usize,
+    /// Network interfaces.
+    pub network_interfaces: usize,
+    /// What moves packets.
+    pub datapath: String,
+    /// Packets forwarded and dropped, by reason.
+    pub packets: Vec<(String, u64)>,
+    /// Seconds since the start.
+    pub uptime_s: u64,
+}
+
+/// Which processes are inside an instance, or an internet host?
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FindSandbox {
+    /// `i-…` or `internet:ADDRESS`.
+    pub source: String,
+}
+
+/// The sandbox of an instance or internet host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SandboxReport {
+    /// Its first process, as seen from the host.
+    pub pid: u32,
+}
+
+/// Puts a host on the simulated internet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddInternetHost {
+    /// A public address.
+    pub address: IpAddr,
+}
+
+/// Takes a host off the simulated internet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeleteInternetHost {
+    /// Its address.
+    pub address: IpAddr,
+}
+
+/// Which hosts are on the simulated internet?
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListInternetHosts {}
+
+/// The hosts of the simulated internet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InternetHosts {
+    /// Their addresses.
+    pub addresses: Vec<IpAddr>,
+}
+
+/// Closes every window now and waits until the records are delivered, or have failed once.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlushFlowLogs {}
+
+/// What a flush did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlushReport {
+    /// Records of the windows that it closed.
+    pub records: usize,
+    /// How each flow log's delivery stands.
+    pub flow_logs: Vec<FlowLogLine>,
+}
+
+/// How do the deliveries stand?
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlowLogStatus {}
+
+/// How deliveries stand.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlowLogStatuses {
+    /// One line per flow log.
+    pub flow_logs: Vec<FlowLogLine>,
+}
+
+/// How one flow log's delivery stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlowLogLine {
+    /// `fl-…`
+    pub flow_log_id: String,
+    /// Where its records go.
+    pub destination: String,
+    /// Records delivered since the daemon started.
+    pub delivered: u64,
+    /// Bytes that wait on disk.
+    pub spooled_bytes: u64,
+    /// AWS's words for the last failure, with ours behind them.
+    pub error: Option<String>,
+}
+
+/// Which records are newer than `after`?
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadFlows {
+    /// The `next` of the previous answer; 0 for everything that is still remembered.
+    #[serde(default)]
+    pub after: u64,
+    /// How long to wait for the first, in milliseconds; at most 30,000.
+    #[serde(default)]
+    pub wait_ms: u64,
+    /// What is seen right now, instead of the records of closed windows.
+    #[serde(default)]
+    pub live: bool,
+}
+
+/// Records of flows.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Flows {
+    /// Where to go on.
+    pub next: u64,
+    /// The records, oldest first.
+    pub records: Vec<FlowLine>,
+}
+
+/// One record, with what decided it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct FlowLine {
+    /// Owner of the interface.
+    pub account_id: String,
+    /// The recording interface.
+    pub interface_id: String,
+    /// Its instance, if any.
+    pub instance_id: Option<String>,
+    /// `ingress` or `egress`; empty when there was no traffic.
+    pub flow_direction: String,
+    /// As in the record; empty when there was no traffic.
+    pub srcaddr: String,
+    /// As in the record.
+    pub dstaddr: String,
+    /// As in the record.
+    pub srcport: u16,
+    /// As in the record.
+    pub dstport: u16,
+    /// IANA number.
+    pub protocol: u8,
+    /// As in the record.
+    pub packets: u64,
+    /// As in the record.
+    pub bytes: u64,
+    /// Unix seconds.
+    pub start: u64,
+    /// Unix seconds.
+    pub end: u64,
+    /// `ACCEPT`, `REJECT` or `-`.
+    pub action: String,
+    /// `OK`, `NODATA` or `SKIPDATA`.
+    pub log_status: String,
+    /// The rule, route or resource that decided.
+    pub why: String,
+}
+
+/// What would happen to a packet, and to its answer?
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trace {
+    /// `i-…`, `eni-…` or `internet:ADDRESS`.
+    pub source: String,
+    /// `tcp`, `udp`, `icmp`, `icmpv6` or a number.
+    pub protocol: String,
+    /// Where the packet goes.
+    pub destination: String,
+    /// Needed for tcp and udp.
+    #[serde(default)]
+    pub port: Option<u16>,
+}
+
+/// What would happen to a packet, and to its answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TraceReport {
+    /// How it ends.
+    pub outcome: Outcome,
+    /// The steps of the request.
+    pub request: Vec<TraceStep>,
+    /// What ended the request, in one line.
+    pub request_end: String,
+    /// The steps of the answer; empty when there is none.
+    pub answer: Vec<TraceStep>,
+    /// What ended the answer, in one line.
+    pub answer_end: Option<String>,
+}
+
+/// How a request and its answer fare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The request arrives, and so does its answer.
+    Answered,
+    /// The request does not arrive.
+    Refused,
+    /// The request arrives, its answer does not.
+    AnswerRefused,
+}
+
+impl Outcome {
+    /// Exit status of `weir trace` and `weir probe`.
+    pub const fn exit_status(self) -> u8 {
+        match self {
+            Self::Answered => 0,
+            Self::Refused => 1,
+            Self::AnswerRefused => 2,
+        }
+    }
+}
+
+/// One step of a packet's way.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TraceStep {
+    /// Where: a stage of the walk, for example `security group egress`.
+    pub stage: String,
+    /// The resource that decides there.
+    pub resource: String,
+    /// The rule, route or fact that decided.
+    pub rule: String,
+    /// `allow`, `deny`, or where the packet goes from here.
+    pub outcome: String,
+}
+
+/// Sends the packet that [`Trace`] speaks of, for real, and watches for it at its destination.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probe {
+    /// `i-…`, `eni-…` of a running instance, or `internet:ADDRESS`.
+    pub source: String,
+    /// `tcp`, `udp`, `icmp` or `icmpv6`.
+    pub protocol: String,
+    /// Where the packet goes.
+    pub destination: String,
+    /// Needed for tcp and udp.
+    #[serde(default)]
+    pub port: Option<u16>,
+}
+
+/// What arrived.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeReport {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What was seen at the destination.
+    pub arrived: String,
+    /// What came back to the source.
+    pub answer: String,
+    /// Time from sending to the answer, in microseconds.
+    pub round_trip_us: Option<u64>,
+}
