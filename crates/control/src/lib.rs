@@ -24,6 +24,8 @@ mod route_table;
 mod security_group;
 mod subnet;
 mod tag;
+#[cfg(test)]
+mod tests;
 mod token;
 mod transaction;
 mod vpc;
