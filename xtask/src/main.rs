@@ -1,6 +1,7 @@
 //! Developer commands. Nothing here is part of the product.
 
 mod codegen;
+mod tidy;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -20,11 +21,14 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Tests the code base itself: sizes, edges between crates, purity, unfinished work.
+    Tidy,
 }
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Codegen { check } => codegen::run(&workspace_root(), check),
+        Command::Tidy => tidy::run(&workspace_root()),
     }
 }
 

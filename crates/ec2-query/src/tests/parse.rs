@@ -1,3 +1,5 @@
+//! What arrives: forms to requests.
+
 use super::parse;
 use ec2_api::*;
 use expect_test::{Expect, expect};

@@ -1,3 +1,5 @@
+//! Any form, well made or not: never a panic, and what is made is read back.
+
 use crate::{form, render};
 use ec2_api::{ACTIONS, GetConsoleOutputResponse};
 use proptest::prelude::*;

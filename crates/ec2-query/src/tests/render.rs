@@ -1,3 +1,5 @@
+//! What is answered: responses and errors to XML.
+
 use crate::{render, render_error};
 use ec2_api::*;
 use expect_test::{Expect, expect};
