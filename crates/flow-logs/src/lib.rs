@@ -1,1 +1,26 @@
 //! Observed flows to windows to records to lines in the caller's format.
+//!
+//! The walk through this crate: [`coverage`] says which flow logs cover which interface, an
+//! [`Aggregator`] gathers what interfaces saw into windows, a closed window becomes [`FlowRecord`]s,
+//! and [`batches`] prints them for each flow log as its format and traffic type ask. It never
+//! reads the time, and it does not know how lines reach a destination (`delivery`).
+
+mod batch;
+mod field;
+mod flow_log;
+mod format;
+mod record;
+pub mod s3_key;
+mod stream_name;
+mod window;
+
+pub use batch::{BATCH_BYTES_MAX, Batch, Line, batches};
+pub use field::{Field, UnknownField};
+pub use flow_log::{Aggregation, Coverage, Subscription, coverage};
+pub use format::{FormatError, LogFormat, MalformedLine, RecordLine};
+pub use record::{Flow, FlowRecord, LogStatus, Observed};
+pub use stream_name::stream_name;
+pub use window::{Aggregator, ClosedWindow};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,177 @@
+//! A record: what one interface saw of one flow in one window, or that it saw none.
+
+use std::fmt::{self, Display, Write as _};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use dataplane::{Action, Direction, FlowKey, InterfaceMetadata};
+use model::{Timestamp, TrafficType};
+
+use crate::{Field, LogFormat};
+
+/// A record, before a flow log's format chooses fields of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FlowRecord {
+    /// Who recorded.
+    pub interface: Arc<InterfaceMetadata>,
+    /// First packet, or the begin of the window.
+    pub start: Timestamp,
+    /// Last packet, or the end of the window.
+    pub end: Timestamp,
+    /// What was seen.
+    pub observed: Observed,
+}
+
+/// What the record is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Observed {
+    /// A flow.
+    Flow(Flow),
+    /// The interface was idle.
+    NoData,
+    /// Records of the window have been lost.
+    SkipData,
+}
+
+/// The counts of a flow in a window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flow {
+    /// Which flow.
+    pub key: FlowKey,
+    /// Packets.
+    pub packets: u64,
+    /// Bytes of IP packets.
+    pub bytes: u64,
+    /// Flags seen, OR-ed.
+    pub tcp_flags: u8,
+    /// `traffic-path`.
+    pub traffic_path: Option<u8>,
+    /// What became of it and which rule, route or resource decided; no field of AWS's shows it.
+    pub why: String,
+}
+
+/// `log-status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LogStatus {
+    /// A flow.
+    Ok,
+    /// No traffic in the window.
+    NoData,
+    /// Records lost.
+    SkipData,
+}
+
+impl LogStatus {
+    /// As it is printed.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "OK",
+            Self::NoData => "NODATA",
+            Self::SkipData => "SKIPDATA",
+        }
+    }
+}
+
+impl FlowRecord {
+    /// `log-status`.
+    pub const fn log_status(&self) -> LogStatus {
+        match self.observed {
+            Observed::Flow(_) => LogStatus::Ok,
+            Observed::NoData => LogStatus::NoData,
+            Observed::SkipData => LogStatus::SkipData,
+        }
+    }
+
+    /// The flow, unless the record says that there is none.
+    pub const fn flow(&self) -> Option<&Flow> {
+        match &self.observed {
+            Observed::Flow(flow) => Some(flow),
+            Observed::NoData | Observed::SkipData => None,
+        }
+    }
+
+    /// Whether a flow log of this traffic type keeps the record.
+    pub fn is_kept_by(&self, traffic_type: TrafficType) -> bool {
+        let Some(flow) = self.flow() else { return true };
+        match traffic_type {
+            TrafficType::All => true,
+            TrafficType::Accept => flow.key.action == Action::Accept,
+            TrafficType::Reject => flow.key.action == Action::Reject,
+        }
+    }
+
+    /// The line that a flow log of this format gets, without a newline.
+    pub fn render(&self, format: &LogFormat) -> String {
+        let mut line = String::with_capacity(128);
+        for (i, &field) in format.fields().iter().enumerate() {
+            if i > 0 {
+                line.push(' ');
+            }
+            // Writing to a String cannot fail.
+            let _ = self.write_field(&mut line, field, format.version());
+        }
+        line
+    }
+
+    fn write_field(&self, line: &mut String, field: Field, version: u8) -> fmt::Result {
+        let interface = &*self.interface;
+        match field {
+            Field::Version => write!(line, "{version}"),
+            Field::AccountId => write!(line, "{}", interface.scope.account),
+            Field::InterfaceId => write!(line, "{}", interface.interface_id),
+            Field::Start => write!(line, "{}", self.start.as_secs()),
+            Field::End => write!(line, "{}", self.end.as_secs()),
+            Field::LogStatus => line.write_str(self.log_status().name()),
+            Field::VpcId => write!(line, "{}", interface.vpc_id),
+            Field::SubnetId => write!(line, "{}", interface.subnet_id),
+            Field::InstanceId => write_or_dash(line, interface.instance_id),
+            Field::Region => write!(line, "{}", interface.scope.region),
+            Field::AzId => line.write_str(&interface.zone.zone_id()),
+            _ => match self.flow() {
+                Some(flow) => flow.write_field(line, field),
+                None => line.write_char('-'),
+            },
+        }
+    }
+}
+
+impl Flow {
+    fn write_field(&self, line: &mut String, field: Field) -> fmt::Result {
+        let key = &self.key;
+        match field {
+            Field::Srcaddr => write!(line, "{}", key.srcaddr),
+            Field::Dstaddr => write!(line, "{}", key.dstaddr),
+            Field::Srcport => write!(line, "{}", key.srcport),
+            Field::Dstport => write!(line, "{}", key.dstport),
+            Field::Protocol => write!(line, "{}", key.protocol),
+            Field::Packets => write!(line, "{}", self.packets),
+            Field::Bytes => write!(line, "{}", self.bytes),
+            Field::Action => line.write_str(match key.action {
+                Action::Accept => "ACCEPT",
+                Action::Reject => "REJECT",
+            }),
+            Field::TcpFlags => write!(line, "{}", self.tcp_flags),
+            Field::Type => line.write_str(match key.pkt_srcaddr {
+                IpAddr::V4(_) => "IPv4",
+                IpAddr::V6(_) => "IPv6",
+            }),
+            Field::PktSrcaddr => write!(line, "{}", key.pkt_srcaddr),
+            Field::PktDstaddr => write!(line, "{}", key.pkt_dstaddr),
+            Field::FlowDirection => line.write_str(match key.direction {
+                Direction::Ingress => "ingress",
+                Direction::Egress => "egress",
+            }),
+            Field::TrafficPath => write_or_dash(line, self.traffic_path),
+            // Nothing that this VPC has can fill the rest: no public service, no sublocation, no
+            // container, no NAT gateway, no encryption control, no tag field.
+            _ => line.write_char('-'),
+        }
+    }
+}
+
+fn write_or_dash(line: &mut String, value: Option<impl Display>) -> fmt::Result {
+    match value {
+        Some(value) => write!(line, "{value}"),
+        None => line.write_char('-'),
+    }
+}
