@@ -2,7 +2,7 @@
 
 use ec2_api::Response;
 use model::state::Row;
-use model::{Change, Entropy, Id, Scope, State, Table, Timestamp, World};
+use model::{Change, Entropy, Id, IdBody, Scope, State, Table, Timestamp, World};
 
 use crate::{Error, Quotas};
 
@@ -92,7 +92,7 @@ impl<'a> Transaction<'a> {
 
     /// A fresh id.
     pub(crate) fn id<T: Id>(&mut self) -> T {
-        self.entropy.id()
+        T::from_body(IdBody::new(self.entropy.next_u128()))
     }
 
     /// Puts a row in place.
@@ -131,6 +131,20 @@ impl<'a> Transaction<'a> {
     {
         let table: &Table<R::Key, R> = R::table(&self.state);
         table.values()
+    }
+
+    /// The rows with these ids in the order of ids, or all of them if no ids are given.
+    pub(crate) fn select<R: Row>(&self, ids: &[String]) -> Result<Vec<&R>, Error>
+    where
+        R::Key: Id + 'static,
+        R: 'static,
+    {
+        if ids.is_empty() {
+            return Ok(self.rows().collect());
+        }
+        let ids = ids.iter().map(|text| text.parse::<R::Key>());
+        let ids = ids.collect::<Result<std::collections::BTreeSet<_>, _>>()?;
+        ids.into_iter().map(|id| self.find(id)).collect()
     }
 
     fn change(&mut self, change: Change) {
