@@ -8,6 +8,7 @@ pub mod address;
 pub mod client_token;
 pub mod dhcp_options;
 pub mod flow_log;
+pub mod flow_log_field;
 pub mod id;
 pub mod instance;
 pub mod internet_gateway;

@@ -32,6 +32,9 @@ pub struct NetworkInterface {
     pub groups: Vec<SecurityGroupId>,
     /// Whether it takes and sends only packets of its own addresses.
     pub source_dest_check: bool,
+    /// Whether its instance gets a public IPv4 address from Amazon's pool at every start.
+    #[serde(default)]
+    pub associate_public_ip_address: bool,
     /// The instance that it is attached to.
     pub attachment: Option<Attachment>,
     /// When it was made.
