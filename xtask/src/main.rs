@@ -1,5 +1,6 @@
 //! Developer commands. Nothing here is part of the product.
 
+mod ci;
 mod codegen;
 mod tidy;
 
@@ -15,6 +16,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Runs every check and every test; what continuous integration runs.
+    Ci,
     /// Generates the EC2 shapes and their wire forms from AWS's published service model.
     Codegen {
         /// Write nothing; fail when the committed files differ from what would be generated.
@@ -27,6 +30,7 @@ enum Command {
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
+        Command::Ci => ci::run(&workspace_root()),
         Command::Codegen { check } => codegen::run(&workspace_root(), check),
         Command::Tidy => tidy::run(&workspace_root()),
     }
