@@ -1,0 +1,154 @@
+//! STS: `GetCallerIdentity`, which clients call to learn the account they work in.
+
+/// Who signed the request ("GetCallerIdentity").
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The account of 12 digits.
+    pub account: String,
+    /// `arn:aws:iam::<account>:root`, `…:user/<name>` or an assumed role's session.
+    pub arn: String,
+    /// The account id for root, `AIDA…` for a user, `AROA…:<session>` for a role session.
+    pub user_id: String,
+}
+
+impl Identity {
+    /// The account's root user.
+    pub fn root(account: &str) -> Self {
+        Self {
+            account: account.to_owned(),
+            arn: format!("arn:aws:iam::{account}:root"),
+            user_id: account.to_owned(),
+        }
+    }
+}
+
+/// The only API version of STS.
+const VERSION: &str = "2011-06-15";
+const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
+
+/// Answers a Query request: the HTTP status and the `text/xml` body.
+pub fn call(
+    parameters: &[(String, String)],
+    identity: &Identity,
+    request_id: &str,
+) -> (u16, String) {
+    let parameter = |name: &str| {
+        parameters
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    };
+    let version = parameter("Version").unwrap_or(VERSION);
+    match parameter("Action") {
+        None => error(
+            400,
+            "MissingAction",
+            "The request must contain the parameter Action",
+            request_id,
+        ),
+        Some("GetCallerIdentity") if version == VERSION => (200, success(identity, request_id)),
+        Some(action) => error(
+            400,
+            "InvalidAction",
+            &format!("Could not find operation {action} for version {version}"),
+            request_id,
+        ),
+    }
+}
+
+/// An error in STS's XML form, for the faults that are found before the call as well.
+pub fn error(status: u16, code: &str, message: &str, request_id: &str) -> (u16, String) {
+    let fault = if status < 500 { "Sender" } else { "Receiver" };
+    let body = format!(
+        "<ErrorResponse xmlns=\"{NAMESPACE}\">\n  <Error>\n    <Type>{fault}</Type>\n    \
+         <Code>{}</Code>\n    <Message>{}</Message>\n  </Error>\n  \
+         <RequestId>{}</RequestId>\n</ErrorResponse>\n",
+        escape(code),
+        escape(message),
+        escape(request_id)
+    );
+    (status, body)
+}
+
+fn success(identity: &Identity, request_id: &str) -> String {
+    format!(
+        "<GetCallerIdentityResponse xmlns=\"{NAMESPACE}\">\n  <GetCallerIdentityResult>\n    \
+         <Arn>{}</Arn>\n    <UserId>{}</UserId>\n    <Account>{}</Account>\n  \
+         </GetCallerIdentityResult>\n  <ResponseMetadata>\n    <RequestId>{}</RequestId>\n  \
+         </ResponseMetadata>\n</GetCallerIdentityResponse>\n",
+        escape(&identity.arn),
+        escape(&identity.user_id),
+        escape(&identity.account),
+        escape(request_id)
+    )
+}
+
+/// Escapes text for XML and replaces what XML cannot carry.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\t' | '\n' | '\r' => escaped.push_str(&format!("&#{};", u32::from(character))),
+            c if c < ' ' || c == '\u{fffe}' || c == '\u{ffff}' => escaped.push('\u{fffd}'),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::expect;
+
+    fn query(pairs: &[(&str, &str)]) -> String {
+        let parameters: Vec<_> = pairs
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect();
+        let (status, body) = call(&parameters, &Identity::root("123456789012"), "r-1");
+        format!("{status}\n{body}")
+    }
+
+    #[test]
+    fn says_who_the_caller_is() {
+        expect![[r#"
+            200
+            <GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+              <GetCallerIdentityResult>
+                <Arn>arn:aws:iam::123456789012:root</Arn>
+                <UserId>123456789012</UserId>
+                <Account>123456789012</Account>
+              </GetCallerIdentityResult>
+              <ResponseMetadata>
+                <RequestId>r-1</RequestId>
+              </ResponseMetadata>
+            </GetCallerIdentityResponse>
+        "#]]
+        .assert_eq(&query(&[
+            ("Action", "GetCallerIdentity"),
+            ("Version", "2011-06-15"),
+        ]));
+    }
+
+    #[test]
+    fn refuses_other_actions() {
+        expect![[r#"
+            400
+            <ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+              <Error>
+                <Type>Sender</Type>
+                <Code>InvalidAction</Code>
+                <Message>Could not find operation &lt;a&gt; for version 2011-06-15</Message>
+              </Error>
+              <RequestId>r-1</RequestId>
+            </ErrorResponse>
+        "#]]
+        .assert_eq(&query(&[("Action", "<a>")]));
+        assert!(query(&[]).contains("<Code>MissingAction</Code>"));
+    }
+}
