@@ -115,6 +115,7 @@ pub enum Malformed {
 
 impl Packet {
     /// Parses a frame. Bytes behind the stated IP length are padding; a shorter frame is malformed.
+    #[inline]
     pub fn parse(frame: &[u8]) -> Result<Packet, Malformed> {
         let ethernet = Ethernet::parse(frame)?;
         let payload = frame.get(ethernet::HEADER_LEN..).unwrap_or_default();
@@ -172,6 +173,7 @@ impl Ip {
     }
 }
 
+#[inline]
 fn parse_ipv4(bytes: &[u8]) -> Result<Ip, Malformed> {
     let header = Ipv4::parse(bytes)?;
     let ip_len = header.total_len();
@@ -206,6 +208,7 @@ fn parse_ipv4(bytes: &[u8]) -> Result<Ip, Malformed> {
     Ok(ip)
 }
 
+#[inline]
 fn parse_ipv6(bytes: &[u8]) -> Result<Ip, Malformed> {
     let header = Ipv6::parse(bytes)?;
     let ip_len = ipv6::HEADER_LEN + header.payload_len();
@@ -234,6 +237,7 @@ fn parse_ipv6(bytes: &[u8]) -> Result<Ip, Malformed> {
     Ok(ip)
 }
 
+#[inline]
 fn parse_transport(ip: &mut Ip, transport: &[u8]) -> Result<(), Malformed> {
     if ip.is_later_fragment() {
         return Ok(());
