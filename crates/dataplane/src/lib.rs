@@ -1,1 +1,39 @@
-//! compile(World) -> Snapshot; forward(frame, now) -> Verdict and Trace; connection tracking and flow cache.
+//! What happens to packets: `compile(World) -> Snapshot`, `forward(frame, now) -> Verdict`, and
+//! what network interfaces saw of it.
+//!
+//! [`compile()`] turns what the API has made into an immutable [`Snapshot`]. A [`Dataplane`] decides
+//! by it on every frame, in two halves: `egress` at the sender's network interface and `ingress`
+//! at the receiver's. [`trace()`] asks the same code about a packet that nobody sent.
+//!
+//! This crate never reads a clock, a file or a device, knows no API, and decides nothing that the
+//! snapshot does not say. Frames of any bytes are safe; a frame never leaves its VPC but through an
+//! internet gateway.
+
+mod compile;
+mod connection;
+mod counters;
+mod disposition;
+mod dns;
+mod egress;
+mod flow;
+mod flow_cache;
+mod forward;
+mod fragment;
+mod ingress;
+mod meter;
+mod neighbour;
+mod ports;
+mod service;
+mod slab;
+mod step;
+mod tuple;
+mod walk;
+
+pub use compile::internet::INTERNET_ROUTER_MAC;
+pub use compile::{Options, ROUTER_EC2, ROUTER_LINK_LOCAL, Snapshot, compile};
+pub use counters::Counters;
+pub use disposition::{Disposition, DropReason};
+pub use flow::{Action, Direction, FlowKey, FlowSample, InterfaceMetadata};
+pub use forward::{Dataplane, Limits, Offload, Verdict};
+pub use ports::{Device, PortId, Ports};
+pub use step::{Outcome, Stage, Step};

@@ -1,0 +1,241 @@
+//! Compiles what the API has made into what `forward` reads.
+
+pub(crate) mod internet;
+pub(crate) mod network_acl;
+pub(crate) mod network_interface;
+pub(crate) mod route_table;
+pub(crate) mod security_group;
+pub(crate) mod subnet;
+pub(crate) mod vpc;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use model::{MacAddress, RouteTableId, Scope, State, SubnetId, VpcId, World};
+use packet::Mac;
+
+use crate::ports::{Device, PortId, Ports};
+use internet::{Internet, Outside};
+use network_interface::{Interface, ResourceName};
+use subnet::Subnet;
+use vpc::Vpc;
+
+/// The link-local address that the router advertises to IPv6 hosts.
+pub const ROUTER_LINK_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0x0cff, 0xfe00, 0, 1);
+/// The router's other link-local address (Amazon VPC User Guide, "Subnet CIDR blocks").
+pub const ROUTER_EC2: Ipv6Addr = Ipv6Addr::new(0xfe80, 0xec2, 0, 0, 0, 0, 0, 1);
+
+/// Everything that `forward` decides by; immutable and shared.
+#[derive(Debug)]
+pub struct Snapshot {
+    generation: u64,
+    ports: Vec<Option<Port>>,
+    vpcs: Vec<Vpc>,
+    subnets: Vec<Subnet>,
+    pub(crate) internet: Internet,
+}
+
+#[derive(Debug)]
+pub(crate) enum Port {
+    Interface(Box<Interface>),
+    Outside(Outside),
+}
+
+/// What of the machine, not of the API, a snapshot depends on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// The MAC address of the host's end of the uplink, if there is one.
+    pub uplink: Option<MacAddress>,
+}
+
+impl Snapshot {
+    /// The generation of the world that it was compiled from.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The MAC address of a VPC's router, for neighbour tables and tests.
+    pub fn router_mac(id: VpcId) -> MacAddress {
+        MacAddress(vpc::router_mac(id).0)
+    }
+
+    pub(crate) fn port(&self, id: PortId) -> Option<&Port> {
+        let port = self.ports.get(id.index())?.as_ref()?;
+        let own = match port {
+            Port::Interface(interface) => interface.port,
+            Port::Outside(outside) => outside.port,
+        };
+        (own == id).then_some(port)
+    }
+
+    pub(crate) fn interface(&self, id: PortId) -> Option<&Interface> {
+        match self.port(id)? {
+            Port::Interface(interface) => Some(interface),
+            Port::Outside(_) => None,
+        }
+    }
+
+    pub(crate) fn vpc_of(&self, interface: &Interface) -> &Vpc {
+        &self.vpcs[interface.vpc as usize]
+    }
+
+    pub(crate) fn subnet_of(&self, interface: &Interface) -> &Subnet {
+        &self.subnets[interface.subnet as usize]
+    }
+
+    /// Whether two ports belong to the same VPC.
+    pub fn same_vpc(&self, a: PortId, b: PortId) -> bool {
+        match (self.interface(a), self.interface(b)) {
+            (Some(a), Some(b)) => a.vpc == b.vpc,
+            _ => false,
+        }
+    }
+}
+
+/// Compiles the world. `ports` gives every device the number that it had before.
+pub fn compile(world: &World, ports: &mut Ports, options: Options) -> Snapshot {
+    claim_ports(world, ports, options);
+    let mut snapshot = Snapshot {
+        generation: world.generation,
+        ports: Vec::new(),
+        vpcs: Vec::new(),
+        subnets: Vec::new(),
+        internet: Internet::default(),
+    };
+    snapshot.ports.resize_with(ports.len(), || None);
+    for (scope, state) in &world.regions {
+        compile_region(&mut snapshot, *scope, state, ports);
+        for host in state.internet_hosts.values() {
+            let Some(port) = ports.get(&Device::InternetHost(host.address)) else {
+                continue;
+            };
+            snapshot.internet.hosts.insert(host.address, port);
+            put_outside(&mut snapshot, port, host.mac, Some(host.address));
+        }
+    }
+    if let (Some(mac), Some(port)) = (options.uplink, ports.get(&Device::Uplink)) {
+        snapshot.internet.uplink = Some(port);
+        put_outside(&mut snapshot, port, mac, None);
+    }
+    snapshot
+}
+
+fn claim_ports(world: &World, ports: &mut Ports, options: Options) {
+    ports.retain(|device| match device {
+        Device::Interface(id) => world
+            .regions
+            .values()
+            .any(|state| state.network_interfaces.contains(id)),
+        Device::InternetHost(address) => world
+            .regions
+            .values()
+            .any(|state| state.internet_hosts.contains(address)),
+        Device::Uplink => options.uplink.is_some(),
+    });
+    for state in world.regions.values() {
+        for (id, _) in state.network_interfaces.iter() {
+            ports.claim(Device::Interface(*id));
+        }
+        for (address, _) in state.internet_hosts.iter() {
+            ports.claim(Device::InternetHost(*address));
+        }
+    }
+    if options.uplink.is_some() {
+        ports.claim(Device::Uplink);
+    }
+}
+
+fn put_outside(snapshot: &mut Snapshot, port: PortId, mac: MacAddress, address: Option<IpAddr>) {
+    let mac = Mac(mac.0);
+    snapshot.ports[port.index()] = Some(Port::Outside(Outside { port, mac, address }));
+}
+
+/// Where the rows of a Region are in the snapshot.
+#[derive(Default)]
+struct Places {
+    vpcs: BTreeMap<VpcId, u32>,
+    subnets: BTreeMap<SubnetId, u32>,
+}
+
+fn compile_region(snapshot: &mut Snapshot, scope: Scope, state: &State, ports: &mut Ports) {
+    let mut places = Places::default();
+    for vpc in state.vpcs.values() {
+        let gateway = state.internet_gateway_of(vpc.id).map(|g| g.id);
+        places.vpcs.insert(vpc.id, snapshot.vpcs.len() as u32);
+        snapshot.vpcs.push(vpc::compile(vpc, scope.region, gateway));
+    }
+    compile_subnets(snapshot, &mut places, state, ports);
+    let groups = security_group::compile(state);
+    for eni in state.network_interfaces.values() {
+        let (Some(&vpc), Some(&subnet), Some(row), Some(port)) = (
+            places.vpcs.get(&eni.vpc_id),
+            places.subnets.get(&eni.subnet_id),
+            state.subnets.get(&eni.subnet_id),
+            ports.get(&Device::Interface(eni.id)),
+        ) else {
+            continue;
+        };
+        let interface = Interface {
+            id: eni.id,
+            port,
+            mac: Mac(eni.mac.0),
+            vpc,
+            subnet,
+            addresses: eni.addresses().collect(),
+            public: network_interface::public_addresses(eni),
+            groups: security_group::groups_of(eni, &groups),
+            source_dest_check: eni.source_dest_check,
+            attached: network_interface::is_attached(state, eni),
+            metadata: ports.share(network_interface::metadata(eni, row, scope)),
+            resource_name: ResourceName {
+                primary: eni.attachment.as_ref().is_some_and(|a| a.device_index == 0),
+                a: row.enable_resource_name_dns_a_record,
+                aaaa: row.enable_resource_name_dns_aaaa_record,
+            },
+        };
+        put_interface(snapshot, interface);
+    }
+}
+
+fn compile_subnets(snapshot: &mut Snapshot, places: &mut Places, state: &State, ports: &Ports) {
+    let tables: BTreeMap<RouteTableId, Arc<route_table::RouteTable>> = state
+        .route_tables
+        .iter()
+        .map(|(id, table)| (*id, Arc::new(route_table::compile(state, table, ports))))
+        .collect();
+    let acls: BTreeMap<_, _> = state
+        .network_acls
+        .iter()
+        .map(|(id, acl)| (*id, Arc::new(network_acl::compile(acl))))
+        .collect();
+    for subnet in state.subnets.values() {
+        let acl = state
+            .network_acl_of(subnet.id)
+            .or_else(|| state.default_network_acl(subnet.vpc_id));
+        let acl = acl.and_then(|acl| acls.get(&acl.id).cloned());
+        let table = state.route_table_of(subnet);
+        let table = table.and_then(|table| tables.get(&table.id).cloned());
+        places
+            .subnets
+            .insert(subnet.id, snapshot.subnets.len() as u32);
+        snapshot.subnets.push(subnet::compile(subnet, acl, table));
+    }
+}
+
+fn put_interface(snapshot: &mut Snapshot, interface: Interface) {
+    let port = interface.port;
+    let vpc = &mut snapshot.vpcs[interface.vpc as usize];
+    for &address in &interface.addresses {
+        vpc.addresses.insert(address, port);
+        if let IpAddr::V6(v6) = address {
+            snapshot.internet.public_v6.entry(v6).or_insert(port);
+        }
+    }
+    vpc.macs.insert(interface.mac.0, port);
+    for &(private, public) in &interface.public {
+        let translated: (PortId, Ipv4Addr) = (port, private);
+        snapshot.internet.public_v4.insert(public, translated);
+    }
+    snapshot.ports[port.index()] = Some(Port::Interface(Box::new(interface)));
+}

@@ -1,0 +1,88 @@
+//! Network interfaces as `forward` reads them.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use model::{InstanceState, NetworkInterfaceId, Scope, State};
+use packet::Mac;
+
+use super::security_group::Groups;
+use crate::InterfaceMetadata;
+use crate::ports::PortId;
+
+/// One network interface.
+#[derive(Debug)]
+pub(crate) struct Interface {
+    pub(crate) id: NetworkInterfaceId,
+    pub(crate) port: PortId,
+    pub(crate) mac: Mac,
+    /// Place of its VPC in the snapshot.
+    pub(crate) vpc: u32,
+    /// Place of its subnet in the snapshot.
+    pub(crate) subnet: u32,
+    pub(crate) addresses: Vec<IpAddr>,
+    /// Private addresses and the public ones that the internet gateway translates them to.
+    pub(crate) public: Vec<(Ipv4Addr, Ipv4Addr)>,
+    pub(crate) groups: Groups,
+    pub(crate) source_dest_check: bool,
+    /// Whether there is a running instance behind it.
+    pub(crate) attached: bool,
+    pub(crate) metadata: Arc<InterfaceMetadata>,
+    /// What the resource name of its instance resolves to, if it is the primary interface.
+    pub(crate) resource_name: ResourceName,
+}
+
+/// Which records the resource name of an instance has in a subnet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ResourceName {
+    pub(crate) primary: bool,
+    pub(crate) a: bool,
+    pub(crate) aaaa: bool,
+}
+
+impl Interface {
+    pub(crate) fn owns(&self, address: IpAddr) -> bool {
+        self.addresses.contains(&address)
+    }
+
+    pub(crate) fn public_of(&self, private: Ipv4Addr) -> Option<Ipv4Addr> {
+        let found = self.public.iter().find(|(own, _)| *own == private)?;
+        Some(found.1)
+    }
+}
+
+pub(crate) fn metadata(
+    interface: &model::NetworkInterface,
+    subnet: &model::Subnet,
+    scope: Scope,
+) -> InterfaceMetadata {
+    InterfaceMetadata {
+        scope,
+        interface_id: interface.id,
+        subnet_id: interface.subnet_id,
+        vpc_id: interface.vpc_id,
+        zone: subnet.zone,
+        instance_id: interface.instance_id(),
+        primary_ipv4: interface.primary_ipv4(),
+    }
+}
+
+pub(crate) fn is_attached(state: &State, interface: &model::NetworkInterface) -> bool {
+    interface
+        .instance_id()
+        .and_then(|id| state.instances.get(&id))
+        .is_some_and(|i| {
+            matches!(
+                i.state,
+                InstanceState::Running | InstanceState::Pending | InstanceState::Stopping
+            )
+        })
+}
+
+pub(crate) fn public_addresses(interface: &model::NetworkInterface) -> Vec<(Ipv4Addr, Ipv4Addr)> {
+    interface
+        .private_ip_addresses
+        .iter()
+        .filter_map(|p| Some((p.address, p.association.as_ref()?.public_ip)))
+        .collect()
+}

@@ -1,0 +1,214 @@
+//! Security groups as `forward` reads them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use hashbrown::HashSet;
+use ipnet::IpNet;
+use model::{IpProtocol, PortRange, RulePeer, SecurityGroupId, SecurityGroupRuleId, State};
+
+use crate::tuple::{Block, Tuple};
+
+type Members = Arc<HashSet<IpAddr, foldhash::fast::FixedState>>;
+
+/// The rules of one group.
+#[derive(Debug)]
+pub(crate) struct SecurityGroup {
+    pub(crate) id: SecurityGroupId,
+    ingress: Vec<Rule>,
+    egress: Vec<Rule>,
+}
+
+/// One allow rule.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    pub(crate) id: SecurityGroupRuleId,
+    protocol: IpProtocol,
+    ports: Option<PortRange>,
+    peer: Peer,
+    named: RulePeer,
+}
+
+#[derive(Debug)]
+enum Peer {
+    Block(Block),
+    Members(Members),
+}
+
+impl SecurityGroup {
+    fn rules(&self, egress: bool) -> &[Rule] {
+        if egress { &self.egress } else { &self.ingress }
+    }
+}
+
+impl Rule {
+    fn matches(&self, packet: &Tuple, remote: IpAddr) -> bool {
+        packet.matches(self.protocol, self.ports)
+            && match &self.peer {
+                Peer::Block(block) => block.contains(remote),
+                Peer::Members(members) => members.contains(&remote),
+            }
+    }
+
+    /// Open to every address of the packet's family.
+    fn is_open(&self) -> bool {
+        matches!(self.peer, Peer::Block(block) if block.is_everything())
+    }
+
+    /// Open to every address of a family, for every port of a protocol.
+    fn is_open_to_all_ports(&self, protocol: u8, ipv4: bool) -> bool {
+        matches!(self.peer, Peer::Block(b) if b.is_everything() && b.is_ipv4() == ipv4)
+            && (self.protocol == IpProtocol::All
+                || (self.protocol.matches(protocol)
+                    && self.ports.is_none_or(|ports| ports == PortRange::ALL)))
+    }
+}
+
+/// `tcp 5432 from 10.0.0.0/16`, `all to 0.0.0.0/0`; the caller knows the direction.
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt_protocol_and_ports(f, self.protocol, self.ports)?;
+        write!(f, " {}", self.named)
+    }
+}
+
+/// A protocol and its ports as rules print them: `all`, `tcp 22`, `udp 1000-2000`, `icmp 8/0`.
+pub(crate) fn fmt_protocol_and_ports(
+    f: &mut fmt::Formatter<'_>,
+    protocol: IpProtocol,
+    ports: Option<PortRange>,
+) -> fmt::Result {
+    match protocol {
+        IpProtocol::All => return f.write_str("all"),
+        protocol => write!(f, "{protocol}")?,
+    }
+    match ports {
+        Some(range) if protocol.has_ports() && range == PortRange::ALL => f.write_str(" all"),
+        Some(PortRange { from, to }) if protocol.has_ports() && from == to => write!(f, " {from}"),
+        Some(PortRange { from, to }) if protocol.has_ports() => write!(f, " {from}-{to}"),
+        Some(PortRange { from: -1, .. }) | None => f.write_str(" all"),
+        Some(PortRange { from, to: -1 }) => write!(f, " type {from}"),
+        Some(PortRange { from, to }) => write!(f, " type {from} code {to}"),
+    }
+}
+
+/// The groups of an interface: the union of their rules.
+#[derive(Clone, Debug)]
+pub(crate) struct Groups {
+    pub(crate) ids: Arc<[SecurityGroupId]>,
+    groups: Vec<Arc<SecurityGroup>>,
+}
+
+/// The rule that allows a packet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Allowed<'a> {
+    pub(crate) group: SecurityGroupId,
+    pub(crate) rule: &'a Rule,
+    /// Whether the flow is left untracked (EC2 User Guide, "Untracked connections").
+    pub(crate) untracked: bool,
+}
+
+impl Groups {
+    /// The rule that allows a packet out of or into the interface, if any does.
+    pub(crate) fn allow(&self, egress: bool, packet: &Tuple) -> Option<Allowed<'_>> {
+        let remote = if egress { packet.dst } else { packet.src };
+        let mut first = None;
+        for group in &self.groups {
+            for rule in group.rules(egress) {
+                if !rule.matches(packet, remote) {
+                    continue;
+                }
+                let untracked = rule.is_open() && self.lets_every_answer_pass(egress, packet);
+                let allowed = Allowed {
+                    group: group.id,
+                    rule,
+                    untracked,
+                };
+                if untracked {
+                    return Some(allowed);
+                }
+                first.get_or_insert(allowed);
+            }
+        }
+        first
+    }
+
+    /// Whether a flow is untracked, whoever of the two sides sent its first packet: a rule open to
+    /// the world allows it, and one for all ports and the world allows the answers.
+    pub(crate) fn is_untracked(&self, egress: bool, packet: &Tuple) -> bool {
+        let either = |egress: bool, packet: &Tuple| {
+            self.allow(egress, packet)
+                .is_some_and(|allowed| allowed.untracked)
+        };
+        either(egress, packet) || either(!egress, &packet.reversed())
+    }
+
+    fn lets_every_answer_pass(&self, egress: bool, packet: &Tuple) -> bool {
+        let answers =
+            packet.protocol == packet::protocol::TCP || packet.protocol == packet::protocol::UDP;
+        answers
+            && self
+                .groups
+                .iter()
+                .flat_map(|group| group.rules(!egress))
+                .any(|rule| rule.is_open_to_all_ports(packet.protocol, packet.src.is_ipv4()))
+    }
+}
+
+/// Every group of a Region, with the members of the groups that rules refer to.
+pub(crate) fn compile(state: &State) -> BTreeMap<SecurityGroupId, Arc<SecurityGroup>> {
+    let mut members: BTreeMap<SecurityGroupId, Members> = BTreeMap::new();
+    for interface in state.network_interfaces.values() {
+        for group in &interface.groups {
+            let known = Arc::make_mut(members.entry(*group).or_default());
+            known.extend(interface.addresses());
+        }
+    }
+    let compiled = |group: &model::SecurityGroup, egress: bool| {
+        group
+            .rules(egress)
+            .map(|rule| Rule {
+                id: rule.id,
+                protocol: rule.protocol,
+                ports: rule.ports,
+                named: rule.peer,
+                peer: match rule.peer {
+                    RulePeer::Ipv4(net) => Peer::Block(IpNet::V4(net).into()),
+                    RulePeer::Ipv6(net) => Peer::Block(IpNet::V6(net).into()),
+                    RulePeer::Group { group_id, .. } => {
+                        Peer::Members(members.get(&group_id).cloned().unwrap_or_default())
+                    }
+                },
+            })
+            .collect()
+    };
+    state
+        .security_groups
+        .values()
+        .map(|group| {
+            let rules = SecurityGroup {
+                id: group.id,
+                ingress: compiled(group, false),
+                egress: compiled(group, true),
+            };
+            (group.id, Arc::new(rules))
+        })
+        .collect()
+}
+
+/// The groups that an interface carries.
+pub(crate) fn groups_of(
+    interface: &model::NetworkInterface,
+    compiled: &BTreeMap<SecurityGroupId, Arc<SecurityGroup>>,
+) -> Groups {
+    Groups {
+        ids: interface.groups.clone().into(),
+        groups: interface
+            .groups
+            .iter()
+            .filter_map(|id| compiled.get(id).cloned())
+            .collect(),
+    }
+}

@@ -1,0 +1,47 @@
+//! Subnets as `forward` reads them.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use model::SubnetId;
+
+use super::network_acl::NetworkAcl;
+use super::route_table::RouteTable;
+
+/// One subnet: who guards it and which routes rule it.
+#[derive(Debug)]
+pub(crate) struct Subnet {
+    pub(crate) id: SubnetId,
+    pub(crate) network_acl: Option<Arc<NetworkAcl>>,
+    pub(crate) route_table: Option<Arc<RouteTable>>,
+    pub(crate) router_v4: Option<Ipv4Addr>,
+    pub(crate) router_v6: Option<Ipv6Addr>,
+}
+
+impl Subnet {
+    /// Whether an address is the router's own in this subnet.
+    pub(crate) fn is_router(&self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(v4) => self.router_v4 == Some(v4),
+            IpAddr::V6(v6) => {
+                self.router_v6 == Some(v6)
+                    || v6 == super::ROUTER_LINK_LOCAL
+                    || v6 == super::ROUTER_EC2
+            }
+        }
+    }
+}
+
+pub(crate) fn compile(
+    subnet: &model::Subnet,
+    network_acl: Option<Arc<NetworkAcl>>,
+    route_table: Option<Arc<RouteTable>>,
+) -> Subnet {
+    Subnet {
+        id: subnet.id,
+        network_acl,
+        route_table,
+        router_v4: subnet.router_ipv4(),
+        router_v6: subnet.router_ipv6(),
+    }
+}

@@ -1,0 +1,31 @@
+//! Counters of the data plane as a whole.
+
+use crate::disposition::DropReason;
+
+/// What has happened to frames so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Given to a port as they came, or translated.
+    pub forwarded: u64,
+    /// Made by the data plane: answers, errors and fragments.
+    pub emitted: u64,
+    /// Of the forwarded and dropped: decided by the flow cache alone.
+    pub cached: u64,
+    dropped: [u64; DropReason::ALL.len()],
+}
+
+impl Counters {
+    /// How many were dropped for a reason.
+    pub fn dropped(&self, reason: DropReason) -> u64 {
+        self.dropped[reason as usize]
+    }
+
+    /// Every reason and how many were dropped for it.
+    pub fn drops(&self) -> impl Iterator<Item = (DropReason, u64)> + '_ {
+        DropReason::ALL.iter().map(|&r| (r, self.dropped(r)))
+    }
+
+    pub(crate) fn drop(&mut self, reason: DropReason) {
+        self.dropped[reason as usize] += 1;
+    }
+}

@@ -1,0 +1,312 @@
+//! The egress half of the pipeline, at the sender's network interface: source check, security
+//! groups, network ACL where the packet leaves its subnet, route table, target.
+
+use std::net::IpAddr;
+
+use model::{InternetGatewayId, ResourceId, RuleAction};
+use packet::Mac;
+
+use crate::compile::network_acl::NetworkAcl;
+use crate::compile::network_interface::Interface;
+use crate::compile::route_table::{Next, Route};
+use crate::disposition::Disposition;
+use crate::flow_cache::Translation;
+use crate::ports::PortId;
+use crate::step::{Outcome, Stage};
+use crate::tuple::Tuple;
+use crate::walk::{End, MTU_INTERNET, MTU_VPC, Sighting, Subject, Walk, direction};
+use crate::{Action, Direction, DropReason};
+
+/// `traffic-path` of what stays inside the VPC.
+const PATH_LOCAL: u8 = 1;
+/// `traffic-path` of what leaves through an internet gateway.
+const PATH_INTERNET_GATEWAY: u8 = 8;
+
+/// Where a packet goes after the sender's side has let it out.
+enum Hop<'a> {
+    /// To an interface of the same subnet, without the router.
+    Neighbour(&'a Interface),
+    /// Where the route table says.
+    Routed(Option<&'a Route>),
+}
+
+impl<'a> Walk<'a> {
+    pub(crate) fn egress(&mut self, from: &Interface, dst_mac: Mac, subject: &Subject) -> End {
+        let snapshot = self.snapshot;
+        let subnet = snapshot.subnet_of(from);
+        let hop = self.hop(from, dst_mac, subject)?;
+        let src = subject.tuple.src;
+        if from.source_dest_check && !from.owns(src) {
+            return Err(self.source_dest_check(from, true, src));
+        }
+        if let Err(disposition) = self.security_groups(from, true, subject) {
+            self.saw_egress(from, &subject.tuple, Action::Reject, None);
+            return Err(disposition);
+        }
+        let route = match hop {
+            Hop::Neighbour(to) => {
+                self.saw_egress(from, &subject.tuple, Action::Accept, Some(PATH_LOCAL));
+                self.check_vpc_mtu(subject)?;
+                return self.ingress(to, false, Some(from.mac), subject);
+            }
+            Hop::Routed(route) => route,
+        };
+        let target = route.and_then(|route| self.interface_of(from, route, subject.tuple.dst));
+        let stays = target.is_some_and(|to| to.subnet == from.subnet);
+        if !stays && let Some(acl) = &subnet.network_acl {
+            let place = subnet.id.into();
+            if let Err(disposition) = self.network_acl(acl, place, true, &subject.tuple) {
+                self.saw_egress(from, &subject.tuple, Action::Reject, None);
+                return Err(disposition);
+            }
+        }
+        self.saw_egress(from, &subject.tuple, Action::Accept, None);
+        let table = subnet.route_table.as_ref().map(|table| table.id);
+        let (Some(route), Some(table)) = (route, table) else {
+            let disposition = Disposition::NoRoute { table };
+            let resource = table.map(Into::into);
+            let stage = Stage::RouteTable;
+            self.step(
+                subnet.id,
+                Direction::Egress,
+                stage,
+                resource,
+                Outcome::Drop,
+                || "no route".to_owned(),
+            );
+            return Err(disposition);
+        };
+        let outcome = match route.next {
+            Next::Blackhole => Outcome::Drop,
+            _ => Outcome::Pass,
+        };
+        let resource = Some(table.into());
+        let stage = Stage::RouteTable;
+        self.step(
+            subnet.id,
+            Direction::Egress,
+            stage,
+            resource,
+            outcome,
+            || {
+                let blackhole = if outcome == Outcome::Drop {
+                    " (blackhole)"
+                } else {
+                    ""
+                };
+                format!("{} to {}{blackhole}", route.destination, route.target)
+            },
+        );
+        match route.next {
+            Next::Blackhole => Err(Disposition::Blackhole {
+                table,
+                destination: route.destination,
+                target: route.target,
+            }),
+            Next::InternetGateway(gateway) => {
+                self.left_by(PATH_INTERNET_GATEWAY);
+                self.internet_gateway(from, gateway, subject)
+            }
+            Next::Local | Next::Interface(..) => {
+                self.left_by(PATH_LOCAL);
+                self.check_vpc_mtu(subject)?;
+                let Some(to) = target else {
+                    let address = subject.tuple.dst;
+                    let disposition = Disposition::NoSuchAddress { address };
+                    let (place, stage) = (snapshot.vpc_of(from).id, Stage::Delivery);
+                    self.step(place, Direction::Egress, stage, None, Outcome::Drop, || {
+                        disposition.to_string()
+                    });
+                    return Err(disposition);
+                };
+                self.ingress(to, !stays, None, subject)
+            }
+        }
+    }
+
+    fn hop(
+        &self,
+        from: &Interface,
+        dst_mac: Mac,
+        subject: &Subject,
+    ) -> Result<Hop<'a>, Disposition> {
+        let snapshot = self.snapshot;
+        let vpc = snapshot.vpc_of(from);
+        if dst_mac == vpc.router_mac {
+            let table = snapshot.subnet_of(from).route_table.as_ref();
+            return Ok(Hop::Routed(
+                table.and_then(|table| table.lookup(subject.tuple.dst)),
+            ));
+        }
+        let neighbour: Option<PortId> = vpc.macs.get(&dst_mac.0).copied();
+        neighbour
+            .and_then(|port| snapshot.interface(port))
+            .filter(|to| to.subnet == from.subnet && to.port != from.port)
+            .map(Hop::Neighbour)
+            .ok_or(Disposition::RefusedOnLink(DropReason::DestinationMac))
+    }
+
+    /// The interface that a route leads to.
+    fn interface_of(&self, from: &Interface, route: &Route, dst: IpAddr) -> Option<&'a Interface> {
+        let port = match route.next {
+            Next::Local => *self.snapshot.vpc_of(from).addresses.get(&dst)?,
+            Next::Interface(_, port) => port,
+            Next::InternetGateway(_) | Next::Blackhole => return None,
+        };
+        self.snapshot
+            .interface(port)
+            .filter(|to| to.vpc == from.vpc)
+    }
+
+    /// Translates the source and carries the packet out (Amazon VPC User Guide, "Enable internet
+    /// access for a VPC using an internet gateway").
+    fn internet_gateway(
+        &mut self,
+        from: &Interface,
+        gateway: InternetGatewayId,
+        subject: &Subject,
+    ) -> End {
+        let snapshot = self.snapshot;
+        let src = subject.tuple.src;
+        // The mapping belongs to the address, so it holds for what a middlebox forwards as well.
+        let owner = snapshot.vpc_of(from).addresses.get(&src);
+        let owner = owner.and_then(|&port| snapshot.interface(port));
+        let public = match (owner, src) {
+            (Some(owner), IpAddr::V4(v4)) => owner.public_of(v4).map(IpAddr::V4),
+            (Some(_), IpAddr::V6(_)) => Some(src),
+            (None, _) => None,
+        };
+        let stage = Stage::InternetGateway;
+        let Some(public) = public else {
+            let address = src;
+            let disposition = Disposition::NoPublicAddress { gateway, address };
+            self.step(
+                gateway,
+                Direction::Egress,
+                stage,
+                None,
+                Outcome::Drop,
+                || format!("no public address for {address}"),
+            );
+            return Err(disposition);
+        };
+        self.step(
+            gateway,
+            Direction::Egress,
+            stage,
+            None,
+            Outcome::Pass,
+            || format!("source {src} is {public}"),
+        );
+        self.way.mtu = MTU_INTERNET;
+        if let Some(too_long) = self.too_long(MTU_INTERNET, subject) {
+            let stage = Stage::Mtu;
+            self.step(
+                gateway,
+                Direction::Egress,
+                stage,
+                None,
+                Outcome::Drop,
+                || too_long.to_string(),
+            );
+            return Err(too_long);
+        }
+        let translation = Translation {
+            src: (public != src).then_some(public),
+            dst: None,
+        };
+        self.way.translation = translation;
+        self.internet(Some(gateway), false, &subject.translated(translation))
+    }
+
+    fn check_vpc_mtu(&mut self, subject: &Subject) -> Result<(), Disposition> {
+        self.way.mtu = MTU_VPC;
+        self.too_long(MTU_VPC, subject).map_or(Ok(()), Err)
+    }
+
+    pub(crate) fn network_acl(
+        &mut self,
+        acl: &NetworkAcl,
+        place: ResourceId,
+        egress: bool,
+        packet: &Tuple,
+    ) -> Result<(), Disposition> {
+        let entry = acl.decide(egress, packet);
+        let allowed = entry.is_some_and(|entry| entry.action == RuleAction::Allow);
+        let outcome = if allowed {
+            Outcome::Pass
+        } else {
+            Outcome::Drop
+        };
+        let resource = Some(acl.id.into());
+        let stage = Stage::NetworkAcl;
+        self.step(
+            place,
+            direction(egress),
+            stage,
+            resource,
+            outcome,
+            || match entry {
+                Some(entry) => entry.to_string(),
+                None => "no entry".to_owned(),
+            },
+        );
+        if allowed {
+            return Ok(());
+        }
+        Err(Disposition::DeniedByNetworkAcl {
+            acl: acl.id,
+            egress,
+            rule_number: entry.map_or(model::NetworkAcl::FINAL_IPV4, |e| e.rule_number),
+        })
+    }
+
+    pub(crate) fn source_dest_check(
+        &mut self,
+        interface: &Interface,
+        egress: bool,
+        address: IpAddr,
+    ) -> Disposition {
+        let interface = interface.id;
+        let disposition = Disposition::SourceDestinationCheck {
+            interface,
+            egress,
+            address,
+        };
+        let stage = Stage::SourceDestinationCheck;
+        self.step(
+            interface,
+            direction(egress),
+            stage,
+            None,
+            Outcome::Drop,
+            || disposition.to_string(),
+        );
+        disposition
+    }
+
+    fn saw_egress(
+        &mut self,
+        from: &Interface,
+        tuple: &Tuple,
+        action: Action,
+        traffic_path: Option<u8>,
+    ) {
+        if self.is_never_logged(from, tuple) {
+            return;
+        }
+        self.way.seen[0] = Some(Sighting {
+            interface: from.port,
+            direction: Direction::Egress,
+            tuple: *tuple,
+            action,
+            traffic_path,
+        });
+    }
+
+    fn left_by(&mut self, path: u8) {
+        if let Some(seen) = &mut self.way.seen[0] {
+            seen.traffic_path = Some(path);
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What network interfaces saw: the raw material of flow logs.
+//!
+//! A [`FlowSample`] is what one interface saw of one flow, in one direction, since the last
+//! harvest. It carries the metadata of the moment in which the flow was seen, so that an interface
+//! that has been deleted since still gets its last records.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use model::{AvailabilityZone, InstanceId, NetworkInterfaceId, Scope, SubnetId, Timestamp, VpcId};
+
+use crate::Disposition;
+
+/// Which way a packet goes, seen from the interface that records it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Direction {
+    /// Towards the interface.
+    Ingress,
+    /// Away from the interface.
+    Egress,
+}
+
+/// `action` of a flow log record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Action {
+    /// Security groups and network ACLs let it pass.
+    Accept,
+    /// A security group or a network ACL refused it.
+    Reject,
+}
+
+/// A recording interface as it was when a flow was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InterfaceMetadata {
+    /// Owner and Region.
+    pub scope: Scope,
+    /// The interface.
+    pub interface_id: NetworkInterfaceId,
+    /// Its subnet.
+    pub subnet_id: SubnetId,
+    /// Its VPC.
+    pub vpc_id: VpcId,
+    /// Its zone.
+    pub zone: AvailabilityZone,
+    /// The instance that it was attached to.
+    pub instance_id: Option<InstanceId>,
+    /// Its primary private IPv4 address.
+    pub primary_ipv4: Option<Ipv4Addr>,
+}
+
+/// What tells one flow of an interface from another (`spec`: grouping of flow log records).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FlowKey {
+    /// Seen from the recording interface.
+    pub direction: Direction,
+    /// Source as the record shows it: the interface's primary address on egress.
+    pub srcaddr: IpAddr,
+    /// Destination as the record shows it: the interface's primary address on ingress.
+    pub dstaddr: IpAddr,
+    /// Source in the packet header.
+    pub pkt_srcaddr: IpAddr,
+    /// Destination in the packet header.
+    pub pkt_dstaddr: IpAddr,
+    /// 0 where the protocol has no ports.
+    pub srcport: u16,
+    /// 0 where the protocol has no ports.
+    pub dstport: u16,
+    /// IANA number.
+    pub protocol: u8,
+    /// Whether it passed.
+    pub action: Action,
+}
+
+/// What one interface saw of one flow since the last harvest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FlowSample {
+    /// Who saw it.
+    pub interface: Arc<InterfaceMetadata>,
+    /// Which flow.
+    pub key: FlowKey,
+    /// Packets, segments of super-frames counted one by one.
+    pub packets: u64,
+    /// Bytes of IP packets, every segment's headers included.
+    pub bytes: u64,
+    /// Flags of the packets as flow logs count them (FIN 1, SYN 2, RST 4, SYN-ACK 18), OR-ed.
+    pub tcp_flags: u8,
+    /// Time of the first packet.
+    pub first: Timestamp,
+    /// Time of the last packet.
+    pub last: Timestamp,
+    /// `traffic-path`: how egress traffic left; `None` on ingress and when refused.
+    pub traffic_path: Option<u8>,
+    /// What happened to the flow and which rule, route or resource decided it at this interface.
+    pub disposition: Disposition,
+}

@@ -1,0 +1,85 @@
+//! The ingress half of the pipeline, at the receiver's network interface: network ACL where the
+//! packet enters the subnet, destination check, security groups, delivery.
+
+use packet::Mac;
+
+use crate::compile::network_interface::Interface;
+use crate::disposition::Disposition;
+use crate::service;
+use crate::step::{Outcome, Stage};
+use crate::tuple::Tuple;
+use crate::walk::{End, Out, Sighting, Subject, Walk};
+use crate::{Action, Direction};
+
+impl Walk<'_> {
+    /// `neighbour` is the sender's MAC address if the packet never went through the router.
+    pub(crate) fn ingress(
+        &mut self,
+        to: &Interface,
+        enters_subnet: bool,
+        neighbour: Option<Mac>,
+        subject: &Subject,
+    ) -> End {
+        let snapshot = self.snapshot;
+        let subnet = snapshot.subnet_of(to);
+        if !to.attached {
+            let interface = to.id;
+            let disposition = Disposition::NoSuchDevice { interface };
+            let stage = Stage::Delivery;
+            self.step(
+                interface,
+                Direction::Ingress,
+                stage,
+                None,
+                Outcome::Drop,
+                || disposition.to_string(),
+            );
+            return Err(disposition);
+        }
+        if enters_subnet && let Some(acl) = &subnet.network_acl {
+            let place = subnet.id.into();
+            if let Err(disposition) = self.network_acl(acl, place, false, &subject.tuple) {
+                self.saw_ingress(to, &subject.tuple, Action::Reject);
+                return Err(disposition);
+            }
+        }
+        let dst = subject.tuple.dst;
+        if to.source_dest_check && !to.owns(dst) {
+            return Err(self.source_dest_check(to, false, dst));
+        }
+        if let Err(disposition) = self.security_groups(to, false, subject) {
+            self.saw_ingress(to, &subject.tuple, Action::Reject);
+            return Err(disposition);
+        }
+        self.saw_ingress(to, &subject.tuple, Action::Accept);
+        let disposition = Disposition::Delivered { to: to.id };
+        let out = Out {
+            port: to.port,
+            src_mac: neighbour.unwrap_or(snapshot.vpc_of(to).router_mac),
+            dst_mac: to.mac,
+        };
+        Ok((out, disposition))
+    }
+
+    fn saw_ingress(&mut self, to: &Interface, tuple: &Tuple, action: Action) {
+        if self.is_never_logged(to, tuple) {
+            return;
+        }
+        self.way.seen[1] = Some(Sighting {
+            interface: to.port,
+            direction: Direction::Ingress,
+            tuple: *tuple,
+            action,
+            traffic_path: None,
+        });
+    }
+
+    /// Traffic that flow logs leave out (Amazon VPC User Guide, "Flow log limitations").
+    pub(crate) fn is_never_logged(&self, interface: &Interface, tuple: &Tuple) -> bool {
+        let snapshot = self.snapshot;
+        let (vpc, subnet) = (snapshot.vpc_of(interface), snapshot.subnet_of(interface));
+        [tuple.src, tuple.dst]
+            .iter()
+            .any(|&address| service::is_service(vpc, subnet, address))
+    }
+}

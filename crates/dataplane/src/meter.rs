@@ -1,0 +1,173 @@
+//! What interfaces record of the packets that they see (Amazon VPC User Guide, "Flow log records").
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use model::Timestamp;
+use packet::{Ip, protocol, segment, tcp};
+
+use crate::compile::network_interface::Interface;
+use crate::disposition::Disposition;
+use crate::flow_cache::Counted;
+use crate::tuple::Tuple;
+use crate::{Action, Direction, FlowKey, FlowSample, InterfaceMetadata, Offload};
+
+/// What one interface records of one flow.
+#[derive(Clone, Debug)]
+pub(crate) struct Record {
+    pub(crate) interface: Arc<InterfaceMetadata>,
+    pub(crate) key: FlowKey,
+    pub(crate) traffic_path: Option<u8>,
+    pub(crate) disposition: Disposition,
+}
+
+/// Equal records may share counters.
+impl PartialEq for Record {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+            && self.traffic_path == other.traffic_path
+            && (Arc::ptr_eq(&self.interface, &other.interface) || self.interface == other.interface)
+            && self.disposition == other.disposition
+    }
+}
+
+impl Record {
+    /// The addresses of the interface's own side are always its primary ones, whatever the header
+    /// says; IPv6 addresses are as in the header.
+    pub(crate) fn new(
+        interface: &Interface,
+        direction: Direction,
+        packet: &Tuple,
+        action: Action,
+        traffic_path: Option<u8>,
+        disposition: Disposition,
+    ) -> Self {
+        let own = |header: IpAddr| match (header, interface.metadata.primary_ipv4) {
+            (IpAddr::V4(_), Some(primary)) => IpAddr::V4(primary),
+            _ => header,
+        };
+        let (srcaddr, dstaddr) = match direction {
+            Direction::Egress => (own(packet.src), packet.dst),
+            Direction::Ingress => (packet.src, own(packet.dst)),
+        };
+        let (srcport, dstport) = packet.ports();
+        Self {
+            interface: interface.metadata.clone(),
+            key: FlowKey {
+                direction,
+                srcaddr,
+                dstaddr,
+                pkt_srcaddr: packet.src,
+                pkt_dstaddr: packet.dst,
+                srcport,
+                dstport,
+                protocol: packet.protocol,
+                action,
+            },
+            traffic_path,
+            disposition,
+        }
+    }
+
+    fn sample(&self, counted: &Counted) -> FlowSample {
+        FlowSample {
+            interface: self.interface.clone(),
+            key: self.key.clone(),
+            packets: counted.count.packets,
+            bytes: counted.count.bytes,
+            tcp_flags: counted.count.tcp_flags,
+            first: counted.first,
+            last: counted.last,
+            traffic_path: self.traffic_path,
+            disposition: self.disposition.clone(),
+        }
+    }
+}
+
+/// What a frame adds to the counters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Count {
+    pub(crate) packets: u64,
+    pub(crate) bytes: u64,
+    pub(crate) tcp_flags: u8,
+}
+
+impl Count {
+    /// A super-frame counts as the segments that it stands for, each with its headers.
+    #[inline]
+    pub(crate) fn of(ip: &Ip, offload: Offload) -> Self {
+        let gso_size = usize::from(offload.gso_size);
+        let (packets, bytes) = segment::segments(ip.ip_len, ip.header_len(), gso_size);
+        Self {
+            packets,
+            bytes,
+            tcp_flags: counted_flags(ip),
+        }
+    }
+}
+
+/// Flags as flow logs count them: the ACK bit appears only with SYN.
+fn counted_flags(ip: &Ip) -> u8 {
+    if ip.protocol != protocol::TCP {
+        return 0;
+    }
+    let mut flags = ip.tcp_flags & (tcp::FIN | tcp::SYN | tcp::RST);
+    if flags & tcp::SYN != 0 {
+        flags |= ip.tcp_flags & tcp::ACK;
+    }
+    flags
+}
+
+/// Samples that wait for the next harvest, and the interfaces of which some were lost.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    waiting: Vec<FlowSample>,
+    limit: usize,
+    skipped: Vec<Arc<InterfaceMetadata>>,
+}
+
+impl Meter {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self {
+            waiting: Vec::new(),
+            limit,
+            skipped: Vec::new(),
+        }
+    }
+
+    /// Keeps counters whose flow has left the cache, or never got into it.
+    pub(crate) fn keep(&mut self, counted: &Counted) {
+        for record in counted.records.iter().flatten() {
+            if self.waiting.len() < self.limit {
+                self.waiting.push(record.sample(counted));
+            } else if !self.skipped.contains(&record.interface) {
+                self.skipped.push(record.interface.clone());
+            }
+        }
+    }
+
+    pub(crate) fn keep_one(&mut self, records: [Option<Record>; 2], count: Count, now: Timestamp) {
+        self.keep(&Counted {
+            records,
+            count,
+            first: now,
+            last: now,
+        });
+    }
+
+    pub(crate) fn drain(&mut self, into: &mut Vec<FlowSample>) {
+        into.append(&mut self.waiting);
+    }
+
+    pub(crate) fn take_skipped(&mut self) -> Vec<Arc<InterfaceMetadata>> {
+        std::mem::take(&mut self.skipped)
+    }
+}
+
+pub(crate) fn push_samples(
+    records: &[Option<Record>; 2],
+    counted: &Counted,
+    into: &mut Vec<FlowSample>,
+) {
+    into.extend(records.iter().flatten().map(|r| r.sample(counted)));
+}
