@@ -444,3 +444,51 @@ fn a_payload_too_long_is_cut() {
     }
     assert!(build::finish_checksum(&mut []).is_err());
 }
+
+#[test]
+fn later_ipv6_fragments_show_no_ports() {
+    let fragment = [protocol::DESTINATION_OPTIONS, 0, 0, 8, 0, 0, 0, 9];
+    let frame = v6().packet(protocol::FRAGMENT, &fragment, &[0xff; 16]);
+    let packet = Packet::parse(&frame).unwrap();
+    let ip = packet.ip().unwrap();
+    assert!(ip.is_later_fragment());
+    assert_eq!(
+        (ip.protocol, ip.l4_offset),
+        (protocol::DESTINATION_OPTIONS, 62)
+    );
+    assert_eq!(
+        ip.fragment
+            .map(|fragment| (fragment.offset, fragment.identification)),
+        Some((8, 9))
+    );
+}
+
+#[test]
+fn a_udp_checksum_of_zero_is_written_as_ones() {
+    let mut frame = v4().udp(0, 2, b"data");
+    let mut ones = 0;
+    for port in 0..=u16::MAX {
+        rewrite::set_src_port(&mut frame, port, false).unwrap();
+        assert_ne!(frame[40..42], [0, 0]);
+        ones += usize::from(frame[40..42] == [0xff, 0xff]);
+    }
+    assert!(ones > 0);
+    assert!(checksums_are_valid(&frame));
+}
+
+#[test]
+fn neighbour_options_without_length_are_malformed() {
+    let discovery = Frame {
+        ttl: ndp::HOP_LIMIT,
+        ..v6()
+    };
+    let parse = |options: &[u8]| {
+        let body = [&B6.octets()[..], options].concat();
+        let frame = discovery.icmp(135, 0, [0; 4], &body);
+        let packet = Packet::parse(&frame).unwrap();
+        ndp::Message::parse(&frame, packet.ip().unwrap())
+    };
+    assert_eq!(parse(&[1, 0, 0, 0, 0, 0, 0, 0]), Err(Malformed::BadLength));
+    assert_eq!(parse(&[1, 2, 0, 0, 0, 0, 0, 0]), Err(Malformed::Truncated));
+    assert!(parse(&[14, 1, 0, 0, 0, 0, 0, 0]).unwrap().is_some());
+}
