@@ -1,0 +1,54 @@
+//! Linux: namespaces, TAP devices, sandboxes and the forwarding loop.
+//!
+//! An instance is a [`Sandbox`]: a process tree in namespaces of its own whose only way out is its TAP devices. The
+//! frames of all TAPs meet in one [`EventLoop`], which asks a [`Switch`] where each of them goes.
+//!
+//! This crate never decides where a packet goes and knows no AWS noun; it is the only one with `unsafe` code and the
+//! only one that touches the kernel's network.
+//!
+//! A program that starts sandboxes calls [`dispatch`] first thing in `main`, because sandboxes and [`exec_in`] run
+//! the same executable again.
+
+mod device;
+pub mod doctor;
+mod error;
+mod event_loop;
+mod netlink;
+mod netns;
+mod sandbox;
+mod sys;
+mod userns;
+mod vnet_header;
+
+pub use device::{Interface, InterfaceAddress, InterfaceRoute, Neighbour, Tap};
+pub use error::{Error, Result};
+pub use event_loop::{
+    Clock, EventLoop, EventLoopOptions, Output, PortCounters, PortId, Switch, clock,
+};
+pub use netns::NetworkNamespace;
+pub use sandbox::exec::{ExecTarget, exec_in};
+pub use sandbox::identity::Identity;
+pub use sandbox::limits::{Limits, remove_stale_cgroups};
+pub use sandbox::{Sandbox, SandboxConfig};
+pub use userns::{Privilege, enter_user_namespace, privilege};
+pub use vnet_header::VnetHeader;
+
+/// The first argument with which a sandbox's first process is started.
+pub const INIT_ARGUMENT: &str = "__weir-init";
+/// The first argument with which [`exec_in`] starts the program again.
+pub const EXEC_ARGUMENT: &str = "__weir-exec";
+
+/// Becomes a sandbox's first process or a process that joins a sandbox, if that is what this process was started as;
+/// otherwise returns at once. To be called before anything else in `main`, while there is one thread.
+pub fn dispatch() {
+    let mut arguments = std::env::args_os().skip(1);
+    let Some(first) = arguments.next() else {
+        return;
+    };
+    if first == INIT_ARGUMENT {
+        sandbox::init::init_main();
+    }
+    if first == EXEC_ARGUMENT {
+        sandbox::exec::exec_main(arguments);
+    }
+}

@@ -1,0 +1,279 @@
+//! What a sandbox sees of the file system: the host's files read-only, nothing of its sockets, and a few own places.
+
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::CWD;
+use rustix::mount::{
+    MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, mount, mount_bind,
+    mount_change, move_mount, open_tree,
+};
+
+use super::SandboxConfig;
+use crate::error::{During, Result};
+use crate::sys;
+
+/// Turns the mount namespace that this process has for itself into the sandbox's.
+pub(crate) fn set_up(config: &SandboxConfig) -> Result<()> {
+    mount_change(
+        "/",
+        MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,
+    )
+    .during(|| "make mounts private".into())?;
+    let devices = clone_devices()?;
+    let files = Files::read(config);
+    sys::set_mount_attributes(
+        Path::new("/"),
+        libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV,
+    )
+    .during(|| "make the host's files read-only".into())?;
+    set_up_devices(devices)?;
+    hide(config)?;
+    for (path, mode) in WRITABLE {
+        if Path::new(path).is_dir() {
+            temporary(Path::new(path), mode, WRITABLE_SIZE)?;
+        }
+    }
+    set_up_home(config)?;
+    mount("proc", "/proc", "proc", SAFE, None).during(|| "mount /proc".into())?;
+    set_up_sys()?;
+    files.install()
+}
+
+/// Empty places over those of the host: the caller's, and the ones where secrets and sockets are.
+fn hide(config: &SandboxConfig) -> Result<()> {
+    let mut done: Vec<PathBuf> = Vec::new();
+    let hidden = config
+        .hidden
+        .iter()
+        .map(PathBuf::as_path)
+        .chain(HIDDEN.map(Path::new));
+    for path in hidden {
+        let Ok(path) = path.canonicalize() else {
+            continue;
+        };
+        let whole =
+            WRITABLE.iter().any(|(place, _)| path.starts_with(place)) || path == Path::new("/");
+        if !path.is_dir() || whole || done.iter().any(|above| path.starts_with(above)) {
+            continue;
+        }
+        temporary(&path, 0o555, "4k")?;
+        sys::set_one_mount_attributes(&path, libc::MOUNT_ATTR_RDONLY)
+            .during(|| format!("hide {}", path.display()))?;
+        done.push(path);
+    }
+    Ok(())
+}
+
+fn set_up_home(config: &SandboxConfig) -> Result<()> {
+    let home = config.home();
+    fs::create_dir_all(&home).during(|| format!("create {}", home.display()))?;
+    let (uid, gid) = config.identity.file_owner();
+    chown(&home, Some(uid), Some(gid)).during(|| format!("give away {}", home.display()))?;
+    set_mode(&home, 0o700)?;
+    fs::create_dir_all("/run/lock").during(|| "create /run/lock".into())?;
+    set_mode(Path::new("/run/lock"), 0o1777)
+}
+
+/// The device nodes that programs need, taken from the host before `nodev` covers it.
+fn clone_devices() -> Result<Vec<(&'static str, OwnedFd)>> {
+    let mut devices = Vec::new();
+    for name in DEVICES {
+        let path = format!("/dev/{name}");
+        let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+        match open_tree(CWD, &path, flags) {
+            Ok(tree) => devices.push((name, tree)),
+            Err(rustix::io::Errno::NOENT) => {}
+            Err(error) => return Err(error).during(|| format!("take {path}")),
+        }
+    }
+    Ok(devices)
+}
+
+fn set_up_devices(devices: Vec<(&'static str, OwnedFd)>) -> Result<()> {
+    mount(
+        "tmpfs",
+        "/dev",
+        "tmpfs",
+        MountFlags::NOSUID | MountFlags::NOEXEC,
+        Some(c"mode=0755,size=64k"),
+    )
+    .during(|| "mount /dev".into())?;
+    for (name, tree) in devices {
+        let path = format!("/dev/{name}");
+        fs::write(&path, "").during(|| format!("create {path}"))?;
+        move_mount(
+            &tree,
+            "",
+            CWD,
+            &path,
+            MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH,
+        )
+        .during(|| format!("put {path} in place"))?;
+    }
+    for directory in ["/dev/pts", "/dev/shm"] {
+        fs::create_dir(directory).during(|| format!("create {directory}"))?;
+    }
+    let options = Some(c"newinstance,ptmxmode=0666,mode=0620");
+    mount(
+        "devpts",
+        "/dev/pts",
+        "devpts",
+        MountFlags::NOSUID | MountFlags::NOEXEC,
+        options,
+    )
+    .during(|| "mount /dev/pts".into())?;
+    temporary(Path::new("/dev/shm"), 0o1777, WRITABLE_SIZE)?;
+    for (target, link) in LINKS {
+        symlink(target, link).during(|| format!("link {link}"))?;
+    }
+    Ok(())
+}
+
+/// A fresh sysfs shows this network namespace's devices instead of the host's; where the kernel does not let us mount
+/// one, an empty place shows nothing.
+fn set_up_sys() -> Result<()> {
+    if mount("sysfs", "/sys", "sysfs", SAFE | MountFlags::RDONLY, None).is_ok() {
+        return Ok(());
+    }
+    temporary(Path::new("/sys"), 0o555, "4k")
+}
+
+/// Files of `/etc` that are the sandbox's own.
+struct Files(Vec<(&'static str, String)>);
+
+impl Files {
+    fn read(config: &SandboxConfig) -> Self {
+        let (uid, gid) = config.identity.ids();
+        let user = &config.user;
+        let without_us = |path: &str| -> String {
+            let ours = format!("{user}:");
+            let text = fs::read_to_string(path).unwrap_or_default();
+            text.lines()
+                .filter(|line| !line.starts_with(&ours))
+                .flat_map(|line| [line, "\n"])
+                .collect()
+        };
+        let home = config.home();
+        let shell = if Path::new("/bin/bash").exists() {
+            "/bin/bash"
+        } else {
+            "/bin/sh"
+        };
+        let passwd = without_us("/etc/passwd");
+        let group = without_us("/etc/group");
+        Self(vec![
+            ("/etc/hostname", format!("{}\n", config.hostname)),
+            ("/etc/hosts", config.hosts.clone()),
+            ("/etc/resolv.conf", config.resolv_conf.clone()),
+            (
+                "/etc/passwd",
+                format!("{passwd}{user}:x:{uid}:{gid}::{}:{shell}\n", home.display()),
+            ),
+            ("/etc/group", format!("{group}{user}:x:{gid}:\n")),
+        ])
+    }
+
+    fn install(&self) -> Result<()> {
+        let own = Path::new("/run/weir");
+        fs::create_dir_all(own).during(|| "create /run/weir".into())?;
+        for (path, text) in &self.0 {
+            let target = follow(Path::new(path));
+            if WRITABLE.iter().any(|(place, _)| target.starts_with(place)) {
+                if let Some(parent) = target.parent() {
+                    fs::create_dir_all(parent).during(|| format!("create {}", parent.display()))?;
+                }
+                write_file(&target, text, 0o644)?;
+                continue;
+            }
+            let source = own.join(Path::new(path).file_name().unwrap_or_default());
+            write_file(&source, text, 0o644)?;
+            // A file that the host does not have cannot be covered; programs then see none, as on the host.
+            if target.exists() {
+                mount_bind(&source, &target).during(|| format!("cover {}", target.display()))?;
+                sys::set_one_mount_attributes(&target, libc::MOUNT_ATTR_RDONLY)
+                    .during(|| format!("make {} read-only", target.display()))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes a file and sets its mode, whatever the umask.
+pub(crate) fn write_file(path: &Path, text: impl AsRef<[u8]>, mode: u32) -> Result<()> {
+    fs::write(path, text).during(|| format!("write {}", path.display()))?;
+    set_mode(path, mode)
+}
+
+fn set_mode(path: &Path, mode: u32) -> Result<()> {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+        .during(|| format!("set the mode of {}", path.display()))
+}
+
+fn temporary(path: &Path, mode: u32, size: &str) -> Result<()> {
+    let options = std::ffi::CString::new(format!("mode={mode:o},size={size}")).unwrap_or_default();
+    mount(
+        "tmpfs",
+        path,
+        "tmpfs",
+        MountFlags::NOSUID | MountFlags::NODEV,
+        Some(options.as_c_str()),
+    )
+    .during(|| format!("mount a temporary file system on {}", path.display()))
+}
+
+/// Where a path leads if it is a symbolic link, even if nothing is there (`/etc/resolv.conf` often points into
+/// `/run`, which is empty by now).
+fn follow(path: &Path) -> PathBuf {
+    let mut path = path.to_path_buf();
+    for _ in 0..8 {
+        let Ok(link) = fs::read_link(&path) else {
+            break;
+        };
+        let joined = path.parent().unwrap_or(Path::new("/")).join(link);
+        path = PathBuf::new();
+        for component in joined.components() {
+            match component {
+                Component::ParentDir => drop(path.pop()),
+                Component::CurDir => {}
+                other => path.push(other),
+            }
+        }
+    }
+    if let Ok(rest) = path.strip_prefix("/var/run") {
+        Path::new("/run").join(rest)
+    } else {
+        path
+    }
+}
+
+const SAFE: MountFlags = MountFlags::NOSUID
+    .union(MountFlags::NODEV)
+    .union(MountFlags::NOEXEC);
+const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
+const LINKS: [(&str, &str); 5] = [
+    ("/proc/self/fd", "/dev/fd"),
+    ("/proc/self/fd/0", "/dev/stdin"),
+    ("/proc/self/fd/1", "/dev/stdout"),
+    ("/proc/self/fd/2", "/dev/stderr"),
+    ("pts/ptmx", "/dev/ptmx"),
+];
+/// Empty for a start and writable, in memory. Host sockets live in some of them.
+const WRITABLE: [(&str, u32); 4] = [
+    ("/tmp", 0o1777),
+    ("/var/tmp", 0o1777),
+    ("/run", 0o755),
+    ("/home", 0o755),
+];
+const WRITABLE_SIZE: &str = "256m";
+/// Empty and read-only.
+const HIDDEN: [&str; 6] = [
+    "/root",
+    "/mnt",
+    "/media",
+    "/boot",
+    "/var/lib/docker",
+    "/var/spool",
+];

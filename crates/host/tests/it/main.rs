@@ -1,0 +1,41 @@
+//! Real namespaces, devices and processes. One thread and a `main` of our own, because sandboxes run this executable
+//! again as their first process.
+#![expect(clippy::print_stdout, reason = "this is the test harness")]
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
+mod confinement;
+mod lifetime;
+mod network;
+mod support;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+fn main() {
+    host::dispatch();
+    support::dispatch();
+    let privilege = host::enter_user_namespace();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let filter = arguments
+        .iter()
+        .find(|word| !word.starts_with('-'))
+        .cloned()
+        .unwrap_or_default();
+    let tests: Vec<(&str, fn())> = [confinement::TESTS, lifetime::TESTS, network::TESTS].concat();
+    let chosen = tests.into_iter().filter(|(name, _)| name.contains(&filter));
+    if arguments.iter().any(|word| word == "--list") {
+        chosen.for_each(|(name, _)| println!("{name}: test"));
+        return;
+    }
+    if let Err(error) = privilege.and_then(|_| host::doctor::enforcement()) {
+        println!("skipped: needs root or user namespaces, and /dev/net/tun: {error}");
+        return;
+    }
+    let (mut passed, mut failed) = (0, 0);
+    for (name, test) in chosen {
+        let fine = catch_unwind(AssertUnwindSafe(test)).is_ok();
+        println!("test {name} ... {}", if fine { "ok" } else { "FAILED" });
+        *(if fine { &mut passed } else { &mut failed }) += 1;
+    }
+    println!("\ntest result: {passed} passed, {failed} failed");
+    std::process::exit(i32::from(failed > 0));
+}
