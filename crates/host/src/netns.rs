@@ -52,9 +52,16 @@ impl NetworkNamespace {
     }
 
     /// Prepares a fresh namespace for the programs of an instance: loopback up; ports below 1024 and ping for
-    /// everybody; IPv6 addresses usable at once and only those that we give.
-    pub fn prepare(&self) -> Result<()> {
+    /// everybody (at least the group `gid`, where the user namespace knows few); IPv6 addresses usable at once and
+    /// only those that we give.
+    pub fn prepare(&self, gid: u32) -> Result<()> {
         self.run(|| {
+            let range = "/proc/sys/net/ipv4/ping_group_range";
+            if let Err(error) = std::fs::write(range, "0 2147483647")
+                .or_else(|_| std::fs::write(range, format!("{gid} {gid}")))
+            {
+                tracing::debug!(%error, "programs may not ping");
+            }
             for (path, value) in SYSCTLS {
                 let path = format!("/proc/sys/net/{path}");
                 if let Err(error) = std::fs::write(&path, value) {
@@ -74,8 +81,7 @@ impl AsFd for NetworkNamespace {
     }
 }
 
-const SYSCTLS: [(&str, &str); 8] = [
-    ("ipv4/ping_group_range", "0 2147483647"),
+const SYSCTLS: [(&str, &str); 7] = [
     ("ipv4/ip_unprivileged_port_start", "0"),
     ("ipv6/conf/all/accept_ra", "0"),
     ("ipv6/conf/default/accept_ra", "0"),

@@ -223,7 +223,8 @@ impl Sandbox {
     }
 
     fn make_interfaces(&self) -> Result<Vec<Tap>> {
-        self.namespace.prepare()?;
+        self.namespace
+            .prepare(self.config.identity.file_owner().1)?;
         self.config
             .interfaces
             .iter()

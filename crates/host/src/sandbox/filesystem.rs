@@ -39,7 +39,20 @@ pub(crate) fn set_up(config: &SandboxConfig) -> Result<()> {
     set_up_home(config)?;
     mount("proc", "/proc", "proc", SAFE, None).during(|| "mount /proc".into())?;
     set_up_sys()?;
-    files.install()
+    files.install()?;
+    if let Some(script) = config
+        .user_data
+        .as_ref()
+        .filter(|script| script.starts_with(b"#!"))
+    {
+        write_file(Path::new(USER_DATA), script, 0o755)?;
+    }
+    // Without root the sandbox's user is the one who made these places.
+    for path in ["/run", "/dev"] {
+        sys::set_one_mount_attributes(Path::new(path), libc::MOUNT_ATTR_RDONLY)
+            .during(|| format!("make {path} read-only"))?;
+    }
+    Ok(())
 }
 
 /// Empty places over those of the host: the caller's, and the ones where secrets and sockets are.
@@ -74,7 +87,7 @@ fn set_up_home(config: &SandboxConfig) -> Result<()> {
     chown(&home, Some(uid), Some(gid)).during(|| format!("give away {}", home.display()))?;
     set_mode(&home, 0o700)?;
     fs::create_dir_all("/run/lock").during(|| "create /run/lock".into())?;
-    set_mode(Path::new("/run/lock"), 0o1777)
+    temporary(Path::new("/run/lock"), 0o1777, "4m")
 }
 
 /// The device nodes that programs need, taken from the host before `nodev` covers it.
@@ -164,15 +177,16 @@ impl Files {
         };
         let passwd = without_us("/etc/passwd");
         let group = without_us("/etc/group");
+        // Ours first: the host may have given the number to somebody else.
         Self(vec![
             ("/etc/hostname", format!("{}\n", config.hostname)),
             ("/etc/hosts", config.hosts.clone()),
             ("/etc/resolv.conf", config.resolv_conf.clone()),
             (
                 "/etc/passwd",
-                format!("{passwd}{user}:x:{uid}:{gid}::{}:{shell}\n", home.display()),
+                format!("{user}:x:{uid}:{gid}::{}:{shell}\n{passwd}", home.display()),
             ),
-            ("/etc/group", format!("{group}{user}:x:{gid}:\n")),
+            ("/etc/group", format!("{user}:x:{gid}:\n{group}")),
         ])
     }
 
@@ -202,7 +216,7 @@ impl Files {
 }
 
 /// Writes a file and sets its mode, whatever the umask.
-pub(crate) fn write_file(path: &Path, text: impl AsRef<[u8]>, mode: u32) -> Result<()> {
+fn write_file(path: &Path, text: impl AsRef<[u8]>, mode: u32) -> Result<()> {
     fs::write(path, text).during(|| format!("write {}", path.display()))?;
     set_mode(path, mode)
 }
@@ -249,6 +263,8 @@ fn follow(path: &Path) -> PathBuf {
     }
 }
 
+/// Where the script to run at boot is.
+pub(super) const USER_DATA: &str = "/run/weir/user-data";
 const SAFE: MountFlags = MountFlags::NOSUID
     .union(MountFlags::NODEV)
     .union(MountFlags::NOEXEC);

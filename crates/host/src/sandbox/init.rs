@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ use rustix::process::{WaitOptions, WaitStatus, setsid, wait};
 use rustix::thread::CapabilitySet;
 
 use super::console::Console;
+use super::filesystem::USER_DATA;
 use super::identity::{become_user, keep_capabilities};
 use super::{SandboxConfig, filesystem};
 use crate::error::{During, Error, Result};
@@ -167,13 +169,8 @@ impl Init {
     }
 
     fn boot(&mut self) {
-        let script = self
-            .config
-            .user_data
-            .take()
-            .filter(|script| script.starts_with(b"#!"));
-        if let Some(script) = script
-            && let Err(error) = self.run_user_data(&script)
+        if Path::new(USER_DATA).exists()
+            && let Err(error) = self.run_user_data()
         {
             self.say(&format!("user data did not start: {error}"));
         }
@@ -181,8 +178,7 @@ impl Init {
         drop(keep_capabilities(CapabilitySet::KILL));
     }
 
-    fn run_user_data(&mut self, script: &[u8]) -> Result<()> {
-        filesystem::write_file(USER_DATA.as_ref(), script, 0o755)?;
+    fn run_user_data(&mut self) -> Result<()> {
         let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
             .during(|| "create a pipe".into())?;
         rustix::fs::fcntl_setfl(&reader, OFlags::NONBLOCK).during(|| "prepare a pipe".into())?;
@@ -286,5 +282,4 @@ fn words(status: WaitStatus) -> String {
     }
 }
 
-const USER_DATA: &str = "/run/weir/user-data";
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
