@@ -1,5 +1,6 @@
 //! Developer commands. Nothing here is part of the product.
 
+mod bench;
 mod ci;
 mod codegen;
 mod tidy;
@@ -16,6 +17,12 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Measures speed and size and prints a table.
+    Bench {
+        /// Put the table into the README too.
+        #[arg(long)]
+        readme: bool,
+    },
     /// Runs every check and every test; what continuous integration runs.
     Ci,
     /// Generates the EC2 shapes and their wire forms from AWS's published service model.
@@ -30,6 +37,7 @@ enum Command {
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
+        Command::Bench { readme } => bench::run(&workspace_root(), readme),
         Command::Ci => ci::run(&workspace_root()),
         Command::Codegen { check } => codegen::run(&workspace_root(), check),
         Command::Tidy => tidy::run(&workspace_root()),

@@ -53,7 +53,7 @@ const EDGES: [(&str, &[&str]); 16] = [
         ],
     ),
     ("weir", &["server", "host", "sigv4"]),
-    ("xtask", &[]),
+    ("xtask", &["sigv4"]),
 ];
 
 /// Crates for tests: they may use everything and nothing that ships may use them.

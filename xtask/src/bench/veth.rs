@@ -1,0 +1,83 @@
+//! The limit: two network namespaces joined by a bare veth pair.
+
+use super::process;
+use anyhow::{Result, bail};
+use std::process::Command;
+
+pub(super) const RECEIVER: &str = "10.78.0.2";
+const MTU: &str = "9001";
+
+/// Two namespaces, named by this process; they go when this is dropped.
+pub(super) struct Pair {
+    pub(super) sender: String,
+    pub(super) receiver: String,
+}
+
+impl Pair {
+    /// Needs root.
+    pub(super) fn make() -> Result<Self> {
+        let own = std::process::id();
+        let pair = Self {
+            sender: format!("weir-bench-{own}-a"),
+            receiver: format!("weir-bench-{own}-b"),
+        };
+        let (a, b) = (pair.sender.as_str(), pair.receiver.as_str());
+        ip(&["netns", "add", a])?;
+        ip(&["netns", "add", b])?;
+        let mut link = vec!["-n", a, "link", "add", "eth0", "type", "veth"];
+        link.extend(["peer", "name", "eth0", "netns", b]);
+        ip(&link)?;
+        for (name, address) in [(a, "10.78.0.1/24"), (b, "10.78.0.2/24")] {
+            ip(&["-n", name, "link", "set", "eth0", "mtu", MTU, "up"])?;
+            ip(&["-n", name, "address", "add", address, "dev", "eth0"])?;
+        }
+        Ok(pair)
+    }
+
+    /// A program inside one of the namespaces.
+    pub(super) fn exec(name: &str, program: &[&str]) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", name]).args(program);
+        command
+    }
+}
+
+impl Drop for Pair {
+    fn drop(&mut self) {
+        for name in [&self.sender, &self.receiver] {
+            let _ = ip(&["netns", "delete", name]);
+        }
+    }
+}
+
+fn ip(arguments: &[&str]) -> Result<()> {
+    let output = Command::new("ip").args(arguments).output()?;
+    if !output.status.success() {
+        let error = String::from_utf8_lossy(&output.stderr);
+        bail!("ip {}: {}", arguments.join(" "), error.trim());
+    }
+    Ok(())
+}
+
+/// Makes `cubic` the congestion control of a namespace, seen through a program that enters it. Elsewhere another may
+/// be the default, and it decides the figure.
+pub(super) fn use_cubic(mut enter: Command) -> Result<()> {
+    let write = "echo cubic > /proc/sys/net/ipv4/tcp_congestion_control";
+    let status = enter.args(["sh", "-c", write]).status()?;
+    if !status.success() {
+        bail!("cannot set the congestion control");
+    }
+    Ok(())
+}
+
+/// A program that enters the network namespace of a process.
+pub(super) fn enter_network_of(pid: u64) -> Command {
+    let mut command = Command::new("nsenter");
+    command.args(["--net", "--target", &pid.to_string(), "--"]);
+    command
+}
+
+/// CPU time that is spent on packets outside of the programs that send and receive them.
+pub(super) fn carrier_seconds(daemon: u32) -> Result<f64> {
+    Ok(process::cpu_seconds(daemon)? + process::softirq_seconds()?)
+}
