@@ -1,7 +1,7 @@
 //! The limit: two network namespaces joined by a bare veth pair.
 
 use super::process;
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use std::process::Command;
 
 pub(super) const RECEIVER: &str = "10.78.0.2";
@@ -57,6 +57,28 @@ fn ip(arguments: &[&str]) -> Result<()> {
         bail!("ip {}: {}", arguments.join(" "), error.trim());
     }
     Ok(())
+}
+
+const ALLOWED: &str = "/proc/sys/net/ipv4/tcp_allowed_congestion_control";
+
+/// Lets namespaces use `cubic`, which the machine may reserve for its own; undone when this is dropped.
+pub(super) struct CubicAllowed {
+    before: String,
+}
+
+impl CubicAllowed {
+    pub(super) fn allow() -> Result<Self> {
+        let before = std::fs::read_to_string(ALLOWED)?;
+        let names = format!("{} cubic", before.trim());
+        std::fs::write(ALLOWED, names).context("allowing cubic to namespaces")?;
+        Ok(Self { before })
+    }
+}
+
+impl Drop for CubicAllowed {
+    fn drop(&mut self) {
+        let _ = std::fs::write(ALLOWED, self.before.trim());
+    }
 }
 
 /// Makes `cubic` the congestion control of a namespace, seen through a program that enters it. Elsewhere another may
