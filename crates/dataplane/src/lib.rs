@@ -26,6 +26,7 @@ mod ports;
 mod service;
 mod slab;
 mod step;
+mod trace;
 mod tuple;
 mod walk;
 
@@ -37,3 +38,4 @@ pub use flow::{Action, Direction, FlowKey, FlowSample, InterfaceMetadata};
 pub use forward::{Dataplane, Limits, Offload, Verdict};
 pub use ports::{Device, PortId, Ports};
 pub use step::{Outcome, Stage, Step};
+pub use trace::{Leg, Source, Trace, TraceError, TraceOutcome, TraceRequest, trace};

@@ -40,6 +40,11 @@ fn is_dns(vpc: &Vpc, address: IpAddr) -> bool {
     }
 }
 
+/// Whether somebody answers there.
+pub(crate) fn answers(vpc: &Vpc, address: IpAddr, protocol: u8, port: u16) -> bool {
+    vpc.dns_support && is_dns(vpc, address) && protocol == protocol::UDP && port == DNS_PORT
+}
+
 /// Answers a packet to a service.
 pub(crate) fn answer(
     snapshot: &Snapshot,
@@ -49,14 +54,11 @@ pub(crate) fn answer(
     frame: &[u8],
 ) -> Result<Vec<u8>, DropReason> {
     let vpc = snapshot.vpc_of(from);
-    let asks_dns = is_dns(vpc, ip.dst)
-        && ip.protocol == protocol::UDP
-        && ip.dst_port == DNS_PORT
-        && ip.fragment.is_none();
-    if !(asks_dns && vpc.dns_support && from.owns(ip.src)) {
+    let whole = ip.fragment.is_none() && from.owns(ip.src);
+    if !(whole && answers(vpc, ip.dst, ip.protocol, ip.dst_port)) {
         return Err(DropReason::ServiceUnavailable);
     }
-    let len = Udp::parse(ip.transport(frame)).map_or(0, |udp| udp.len());
+    let len = Udp::parse(ip.transport(frame)).map_or(0, Udp::len);
     let question = ip.transport(frame).get(8..len).unwrap_or_default();
     let answer = dns::answer(snapshot, vpc, question).ok_or(DropReason::ServiceUnavailable)?;
     Frame::new(vpc.router_mac, packet.src_mac, ip.dst, ip.src)

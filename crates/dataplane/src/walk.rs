@@ -216,7 +216,7 @@ impl<'a> Walk<'a> {
                 self.egress(interface, dst_mac, subject)
             }
             Some(crate::compile::Port::Outside(outside)) => {
-                self.from_internet(outside, dst_mac, subject)
+                self.out_of_internet(outside, dst_mac, subject)
             }
             None => Err(Disposition::RefusedOnLink(DropReason::UnknownPort)),
         };
@@ -409,7 +409,7 @@ impl<'a> Walk<'a> {
     }
 
     /// A packet from the internet's side of the gateways.
-    fn from_internet(&mut self, from: &Outside, dst_mac: Mac, subject: &Subject) -> End {
+    fn out_of_internet(&mut self, from: &Outside, dst_mac: Mac, subject: &Subject) -> End {
         if dst_mac != INTERNET_ROUTER_MAC {
             return Err(Disposition::RefusedOnLink(DropReason::DestinationMac));
         }

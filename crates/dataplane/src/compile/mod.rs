@@ -34,6 +34,7 @@ pub struct Snapshot {
     vpcs: Vec<Vpc>,
     subnets: Vec<Subnet>,
     pub(crate) internet: Internet,
+    by_device: BTreeMap<Device, PortId>,
 }
 
 #[derive(Debug)]
@@ -58,6 +59,16 @@ impl Snapshot {
     /// The MAC address of a VPC's router, for neighbour tables and tests.
     pub fn router_mac(id: VpcId) -> MacAddress {
         MacAddress(vpc::router_mac(id).0)
+    }
+
+    /// The port of a device.
+    pub fn port_of(&self, device: &Device) -> Option<PortId> {
+        self.by_device.get(device).copied()
+    }
+
+    /// Every device and its port.
+    pub fn devices(&self) -> impl Iterator<Item = (&Device, PortId)> {
+        self.by_device.iter().map(|(device, &port)| (device, port))
     }
 
     pub(crate) fn port(&self, id: PortId) -> Option<&Port> {
@@ -102,6 +113,7 @@ pub fn compile(world: &World, ports: &mut Ports, options: Options) -> Snapshot {
         vpcs: Vec::new(),
         subnets: Vec::new(),
         internet: Internet::default(),
+        by_device: ports.iter().map(|(device, port)| (*device, port)).collect(),
     };
     snapshot.ports.resize_with(ports.len(), || None);
     for (scope, state) in &world.regions {
