@@ -265,10 +265,10 @@ pub(crate) fn install_filter(program: &mut [libc::sock_filter]) -> io::Result<()
     Ok(())
 }
 
-/// Keeps other processes of the same user from looking into this one.
-pub(crate) fn forbid_tracing() {
+/// May other processes of the same user look into this one?
+pub(crate) fn set_tracing(allowed: bool) {
     // SAFETY: PR_SET_DUMPABLE takes its argument by value.
-    unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0) };
+    unsafe { libc::prctl(libc::PR_SET_DUMPABLE, libc::c_ulong::from(allowed)) };
 }
 
 /// Gives this thread precedence over ordinary ones; `false` if the kernel refused.
@@ -315,15 +315,17 @@ pub(crate) fn empty_bounding_set() -> io::Result<()> {
     Ok(())
 }
 
-/// Becomes another user, in all its forms.
+/// Becomes another user, in no supplementary group.
 pub(crate) fn set_user(uid: u32, gid: u32) -> io::Result<()> {
-    // SAFETY: system calls with values only; the raw ones change this thread alone, which is the only one.
+    // SAFETY: an empty list needs no pointer.
+    check_long(unsafe { libc::syscall(libc::SYS_setgroups, 0, ptr::null::<libc::gid_t>()) })?;
+    set_ids(uid, gid)
+}
+
+/// Becomes another user and group: real, effective and saved.
+pub(crate) fn set_ids(uid: u32, gid: u32) -> io::Result<()> {
+    // SAFETY: values only; the raw calls change this thread alone, which is the only one where this is used.
     unsafe {
-        check_long(libc::syscall(
-            libc::SYS_setgroups,
-            0,
-            ptr::null::<libc::gid_t>(),
-        ))?;
         check_long(libc::syscall(libc::SYS_setresgid, gid, gid, gid))?;
         check_long(libc::syscall(libc::SYS_setresuid, uid, uid, uid))?;
     }

@@ -9,7 +9,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::Command;
 
-use rustix::process::{Pid, PidfdFlags, WaitOptions, getpid, pidfd_open, waitpid};
+use rustix::process::{Pid, PidfdFlags, WaitOptions, geteuid, getpid, pidfd_open, waitpid};
 use rustix::thread::{ThreadNameSpaceType, move_into_thread_name_spaces};
 use serde::{Deserialize, Serialize};
 
@@ -163,7 +163,14 @@ fn enter(target: &ExecTarget) -> Result<()> {
     if inode(format!("/proc/{}/ns/user", target.pid)) != inode("/proc/self/ns/user".into()) {
         spaces |= ThreadNameSpaceType::USER;
     }
-    move_into_thread_name_spaces(pidfd.as_fd(), spaces).during(|| "enter the instance".into())
+    move_into_thread_name_spaces(pidfd.as_fd(), spaces).during(|| "enter the instance".into())?;
+    if !geteuid().is_root() {
+        // The host's root joins the user namespace of a daemon without root as somebody who does not exist there.
+        sys::set_ids(0, 0).during(|| "become the root of the instance's user namespace".into())?;
+        // Changing ids took our own files in /proc away from us.
+        sys::set_tracing(true);
+    }
+    Ok(())
 }
 
 /// Passes signals on until the program has ended.

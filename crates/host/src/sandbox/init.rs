@@ -77,7 +77,8 @@ impl Init {
             sys::replace_standard(target, null.as_fd()).during(|| "leave the console".into())?;
         }
         _ = setsid();
-        sys::forbid_tracing();
+        sys::set_tracing(false);
+        _ = rustix::thread::set_name(c"weir-init");
         let mut length = [0; 4];
         control
             .read_exact(&mut length)

@@ -174,8 +174,8 @@ impl Hierarchy {
         if !mounted(&pids) || !mounted(&memory) {
             return None;
         }
-        make_directory(&pids).ok()?;
-        make_directory(&memory).ok()?;
+        writable_directory(&pids).ok()?;
+        writable_directory(&memory).ok()?;
         Some(Self::Separate { pids, memory })
     }
 }
@@ -229,6 +229,12 @@ fn make_directory(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         other => other,
     }
+}
+
+/// Makes a directory in which we can make others, which one that root left there is not.
+fn writable_directory(path: &Path) -> io::Result<()> {
+    make_directory(path)?;
+    Ok(rustix::fs::access(path, rustix::fs::Access::WRITE_OK)?)
 }
 
 const ROOT: &str = "/sys/fs/cgroup";
