@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 mod confinement;
+mod doctor;
 mod lifetime;
 mod network;
 mod support;
@@ -20,7 +21,13 @@ fn main() {
         .find(|word| !word.starts_with('-'))
         .cloned()
         .unwrap_or_default();
-    let tests: Vec<(&str, fn())> = [confinement::TESTS, lifetime::TESTS, network::TESTS].concat();
+    let tests: Vec<(&str, fn())> = [
+        confinement::TESTS,
+        doctor::TESTS,
+        lifetime::TESTS,
+        network::TESTS,
+    ]
+    .concat();
     let chosen = tests.into_iter().filter(|(name, _)| name.contains(&filter));
     if arguments.iter().any(|word| word == "--list") {
         chosen.for_each(|(name, _)| println!("{name}: test"));
