@@ -1,11 +1,12 @@
 //! `cargo xtask tidy`: a test of the code base itself.
 //!
 //! What is checked: every Rust file says what it is; files and functions stay readable; pure crates stay pure;
-//! edges between crates go only where `ARCHITECTURE.md` says; no marker of unfinished work and no path of
+//! edges between crates go only where `ARCHITECTURE.md` says; documents list what there is; no marker of unfinished work and no path of
 //! somebody's machine is committed. What is over a limit stands in `xtask/tidy-allow.txt`, which only shrinks.
 
 mod allow;
 mod dependencies;
+mod documents;
 mod files;
 mod functions;
 mod manifests;
@@ -65,6 +66,7 @@ pub fn run(root: &Path) -> Result<()> {
     functions::check(&files, &mut allow, &mut findings);
     text::check(&files, &mut findings);
     manifests::check(&files, &mut findings);
+    documents::check(&files, &mut findings);
     dependencies::check(root, &mut findings)?;
     allow.report_stale(&mut findings);
 
