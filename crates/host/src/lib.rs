@@ -15,6 +15,7 @@ mod error;
 mod event_loop;
 mod netlink;
 mod netns;
+pub mod probe;
 mod sandbox;
 mod sys;
 mod userns;

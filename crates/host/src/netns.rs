@@ -37,6 +37,15 @@ impl NetworkNamespace {
         })
     }
 
+    /// Another handle on the same namespace.
+    pub fn try_clone(&self) -> Result<Self> {
+        let fd = self
+            .fd
+            .try_clone()
+            .during(|| "keep a network namespace".into())?;
+        Ok(Self { fd })
+    }
+
     fn open(path: &Path) -> Result<Self> {
         let file = File::open(path).during(|| format!("open {}", path.display()))?;
         Ok(Self { fd: file.into() })

@@ -3,4 +3,25 @@
 //! The shell around the pure crates: it owns the clock, the randomness, the threads and the files of
 //! a daemon. It decides nothing about AWS itself.
 
+mod auth;
+mod clock;
+mod config;
+mod daemon;
+mod datapath;
+mod destinations;
+mod ec2;
+mod feed;
+mod http;
+mod instances;
 pub mod ops;
+mod plan;
+mod recorder;
+mod respond;
+mod service;
+mod state_folder;
+mod tracing_packets;
+mod weir;
+mod writer;
+
+pub use config::{Config, DEFAULT_ACCOUNT, DEFAULT_PORT, DEFAULT_REGION, credentials};
+pub use daemon::run;

@@ -83,10 +83,10 @@ pub struct FindSandbox {
 }
 
 /// The sandbox of an instance or internet host.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SandboxReport {
-    /// Its first process, as seen from the host.
-    pub pid: u32,
+    /// What a process of the daemon's user needs to run a program inside.
+    pub target: host::ExecTarget,
 }
 
 /// Puts a host on the simulated internet.
@@ -269,13 +269,17 @@ impl Outcome {
 /// One step of a packet's way.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TraceStep {
-    /// Where: a stage of the walk, for example `security group egress`.
+    /// Where it is taken: a network interface, a subnet, a gateway, or `internet`.
+    pub place: String,
+    /// `ingress` or `egress`, seen from that place.
+    pub direction: String,
+    /// What kind of step, for example `security group`.
     pub stage: String,
-    /// The resource that decides there.
-    pub resource: String,
+    /// The resource that decides there, if any.
+    pub resource: Option<String>,
     /// The rule, route or fact that decided.
     pub rule: String,
-    /// `allow`, `deny`, or where the packet goes from here.
+    /// `pass` or `drop`.
     pub outcome: String,
 }
 

@@ -1,0 +1,126 @@
+//! What a daemon is started with, and the credentials that it knows.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use flow_logs::Aggregation;
+use model::{AccountId, Region, Scope};
+
+/// What a daemon is started with.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The state folder; without one, state lives in a temporary folder that goes with the daemon.
+    pub state: Option<PathBuf>,
+    /// Where to listen. Only loopback: anything else would need real credentials and TLS.
+    pub listen: SocketAddr,
+    /// The Region of calls that name none, and of the simulated internet's hosts.
+    pub region: Region,
+    /// The account of access keys that Weir does not know.
+    pub account: AccountId,
+    /// How long windows of flow logs are.
+    pub aggregation: Aggregation,
+    /// The program that sandboxes are started with: this one.
+    pub executable: PathBuf,
+}
+
+/// The port that clients of local AWS tools expect.
+pub const DEFAULT_PORT: u16 = 4566;
+/// The account of access keys that Weir does not know.
+pub const DEFAULT_ACCOUNT: &str = "123456789012";
+/// The Region of calls that name none.
+pub const DEFAULT_REGION: &str = "us-east-1";
+
+impl Config {
+    /// A daemon on the default port, with state in `state`.
+    ///
+    /// # Errors
+    ///
+    /// If this program's own path is unknown.
+    pub fn new(state: Option<PathBuf>) -> anyhow::Result<Self> {
+        Ok(Self {
+            state,
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT)),
+            region: DEFAULT_REGION.parse()?,
+            account: DEFAULT_ACCOUNT.parse()?,
+            aggregation: Aggregation::Nitro,
+            executable: std::env::current_exe()?,
+        })
+    }
+
+    /// The default account in the default Region; it also holds the hosts of the internet.
+    #[must_use]
+    pub(crate) fn scope(&self) -> Scope {
+        Scope {
+            account: self.account,
+            region: self.region,
+        }
+    }
+
+    /// Refuses what is not safe.
+    ///
+    /// # Errors
+    ///
+    /// If others than this machine could connect.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            self.listen.ip().is_loopback(),
+            "refusing to listen on {}: without real credentials and TLS, Weir listens on loopback only",
+            self.listen
+        );
+        Ok(())
+    }
+}
+
+/// The access key and secret of an account that Weir knows. Signatures made with it are verified.
+#[must_use]
+pub fn credentials(account: AccountId) -> (String, String) {
+    (
+        format!("{KNOWN_KEY}{account}"),
+        format!("weir-local-secret-of-{account}"),
+    )
+}
+
+/// The account that an access key names: known keys, and bare account ids as local tools have them.
+#[must_use]
+pub(crate) fn account_of(access_key: &str) -> Option<AccountId> {
+    access_key
+        .strip_prefix(KNOWN_KEY)
+        .unwrap_or(access_key)
+        .parse()
+        .ok()
+}
+
+/// The secret of an access key, if Weir knows it.
+#[must_use]
+pub(crate) fn secret_of(access_key: &str) -> Option<String> {
+    let account = access_key.strip_prefix(KNOWN_KEY)?.parse().ok()?;
+    Some(credentials(account).1)
+}
+
+/// With the account behind it, as long as AWS's access keys are.
+const KNOWN_KEY: &str = "AKIAWEIR";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_name_their_account() {
+        let account: AccountId = "111122223333".parse().unwrap();
+        let (key, secret) = credentials(account);
+        assert_eq!(key.len(), 20);
+        assert_eq!(account_of(&key), Some(account));
+        assert_eq!(secret_of(&key), Some(secret));
+        assert_eq!(account_of("111122223333"), Some(account));
+        assert_eq!(secret_of("111122223333"), None);
+        assert_eq!(account_of("AKIAIOSFODNN7EXAMPLE"), None);
+    }
+
+    #[test]
+    fn only_loopback_is_listened_on() {
+        let mut config = Config::new(None).unwrap();
+        config.check().unwrap();
+        config.listen = "0.0.0.0:4566".parse().unwrap();
+        assert!(config.check().is_err());
+    }
+}

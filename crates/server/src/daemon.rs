@@ -1,0 +1,224 @@
+//! The daemon: its parts, in the order in which they start and stop.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use bytes::Bytes;
+use control::{Event, Quotas};
+use http::{Request, Response};
+use hyper::body::Incoming;
+use model::{Scope, Timestamp};
+use services::logs::Logs;
+use services::s3::{Credential, S3, S3Endpoint};
+use store::Journal;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::{self, Config};
+use crate::datapath::Datapath;
+use crate::instances::Instances;
+use crate::ops::StatusReport;
+use crate::recorder::Recorder;
+use crate::respond::{self, Answer};
+use crate::state_folder::StateFolder;
+use crate::writer::Writer;
+use crate::{auth, clock, http as port};
+
+/// A running daemon, for everybody who serves its port.
+pub(crate) struct Daemon {
+    /// What it was started with.
+    pub(crate) config: Config,
+    /// The way to change its state.
+    pub(crate) writer: Writer,
+    /// What moves packets.
+    pub(crate) datapath: Arc<Datapath>,
+    /// The sandboxes.
+    pub(crate) instances: Arc<Instances>,
+    /// What becomes of the flows that were seen.
+    pub(crate) flow_logs: Arc<Recorder>,
+    logs: Arc<Logs>,
+    s3: S3,
+    s3_endpoint: S3Endpoint,
+    listen: SocketAddr,
+    state: PathBuf,
+    started: Timestamp,
+}
+
+/// Runs a daemon until it is told to end by SIGTERM or SIGINT. `ready` is called once it serves.
+///
+/// # Errors
+///
+/// If it cannot start, above all if it could not enforce what the API promises; or if it can no
+/// longer enforce it.
+pub fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> anyhow::Result<()> {
+    config.check()?;
+    host::doctor::enforcement().context("refusing to start: rules could not be enforced here")?;
+    let folder = StateFolder::open(config.state.as_deref())?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let result = runtime.block_on(serve(config, folder.path(), ready));
+    runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+    result
+}
+
+async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> anyhow::Result<()> {
+    // Asked for first, so that a signal during the start ends the daemon in good order.
+    let (mut terminate, mut interrupt) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
+    let mut journal = Journal::open(state)?;
+    let world = journal.load().context("the state cannot be read")?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", config.listen))?;
+    let listen = listener.local_addr()?;
+    host::remove_stale_cgroups("weir-");
+
+    let datapath = Arc::new(Datapath::start()?);
+    let (failed, failure) = tokio::sync::oneshot::channel();
+    let writer = Writer::start(
+        journal,
+        world,
+        datapath.enforcer(),
+        Quotas::default(),
+        |error| {
+            // Nobody listens when the daemon is ending anyway.
+            let _ = failed.send(error);
+        },
+    )?;
+    let s3 = S3::open(state.join("s3")).context("the embedded S3 cannot be opened")?;
+    let logs = Arc::new(
+        Logs::open(state.join("logs.sqlite")).context("CloudWatch Logs cannot be opened")?,
+    );
+    let instances = Instances::new(
+        writer.clone(),
+        datapath.clone(),
+        config.executable.clone(),
+        state.to_owned(),
+    );
+    let flow_logs = Recorder::start(
+        &config,
+        writer.clone(),
+        datapath.clone(),
+        crate::destinations::embedded(&s3, &logs),
+        &state.join("spool"),
+    )?;
+    let daemon = Arc::new(Daemon {
+        s3_endpoint: s3.service(credential, Vec::new()),
+        started: clock::now(),
+        state: state.to_owned(),
+        config,
+        writer,
+        datapath,
+        instances: instances.clone(),
+        flow_logs: flow_logs.clone(),
+        logs,
+        s3,
+        listen,
+    });
+    tokio::spawn(instances.clone().run());
+    tokio::spawn(flow_logs.clone().run());
+    tokio::spawn(tick(daemon.clone()));
+    tokio::spawn(port::serve(listener, daemon));
+    tracing::info!(%listen, state = %state.display(), "ready");
+    ready(listen);
+
+    let ended = tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+        error = failure => Err(error.map_or_else(
+            |_| anyhow::anyhow!("the writer ended"),
+            |error| error.context("ending: rules can no longer be enforced"),
+        )),
+    };
+    flow_logs.shut_down().await;
+    tokio::task::spawn_blocking(move || instances.shut_down()).await?;
+    ended
+}
+
+/// Rows that AWS shows only for a while go away.
+async fn tick(daemon: Arc<Daemon>) {
+    loop {
+        tokio::time::sleep(std::time::Duration::from_secs(30)).await;
+        let scopes: Vec<Scope> = daemon.writer.world().regions.keys().copied().collect();
+        for scope in scopes {
+            if let Err(error) = daemon.writer.observe(scope, Event::Tick).await {
+                tracing::warn!(%error, "the passing of time could not be noted");
+            }
+        }
+    }
+}
+
+fn credential(access_key: &str) -> Option<Credential> {
+    let secret = config::secret_of(access_key)?;
+    let account = config::account_of(access_key)?.to_string();
+    Some(Credential { secret, account })
+}
+
+impl Daemon {
+    /// Answers an S3 request.
+    pub(crate) async fn s3(&self, mut request: Request<Incoming>) -> Response<s3s::Body> {
+        auth::adopt(&mut request, &self.config);
+        self.s3_endpoint.call(request).await
+    }
+
+    /// Whether the embedded S3 has a bucket; also if it cannot tell.
+    pub(crate) fn has_bucket(&self, bucket: &str) -> bool {
+        !matches!(self.s3.bucket(bucket), Ok(None))
+    }
+
+    /// Answers a call of CloudWatch Logs.
+    pub(crate) async fn logs(
+        &self,
+        scope: Scope,
+        operation: &str,
+        body: Bytes,
+        request_id: &str,
+    ) -> Answer {
+        let (logs, operation) = (self.logs.clone(), operation.to_owned());
+        let call = tokio::task::spawn_blocking(move || {
+            let scope = crate::destinations::logs_scope(scope);
+            let now = i64::try_from(clock::now().as_millis()).unwrap_or(i64::MAX);
+            logs.call(&scope, &operation, &body, now)
+        });
+        match call.await {
+            Ok(answer) => respond::json_bytes(answer.status, request_id, answer.body),
+            Err(error) => {
+                tracing::error!(%error, "a call of CloudWatch Logs failed");
+                respond::json_error(
+                    500,
+                    request_id,
+                    "InternalFailure",
+                    "An internal error has occurred",
+                )
+            }
+        }
+    }
+
+    /// How the daemon is.
+    pub(crate) fn status(&self) -> StatusReport {
+        let world = self.writer.world();
+        StatusReport {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            listen: format!("http://{}", self.listen),
+            state: self.state.clone(),
+            region: self.config.region.to_string(),
+            account: self.config.account.to_string(),
+            generation: world.generation,
+            instances: self.instances.count(),
+            network_interfaces: world
+                .regions
+                .values()
+                .map(|s| s.network_interfaces.len())
+                .sum(),
+            datapath: "user space, one TAP per interface".to_owned(),
+            packets: self.datapath.counters(),
+            uptime_s: clock::now().since(self.started).as_secs(),
+        }
+    }
+}

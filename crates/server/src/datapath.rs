@@ -1,0 +1,245 @@
+//! The data plane in its loop: frames from TAP devices through `forward` and out again.
+
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use dataplane::{
+    Dataplane, Device, FlowSample, InterfaceMetadata, Limits, Offload, Options, Ports, Snapshot,
+    Verdict, compile,
+};
+use host::{EventLoop, EventLoopOptions, Output, PortId, Switch, Tap, VnetHeader};
+use model::{Entropy, Timestamp, World};
+
+use crate::clock::SystemEntropy;
+use crate::writer::Enforce;
+
+/// The data plane of a daemon.
+pub(crate) struct Datapath {
+    event_loop: EventLoop<PacketSwitch>,
+    numbers: Arc<Mutex<Numbers>>,
+}
+
+/// Which device has which port, and which are connected.
+#[derive(Default)]
+struct Numbers {
+    ports: Ports,
+    connected: BTreeMap<Device, PortId>,
+}
+
+/// What interfaces have seen since the last harvest.
+#[derive(Debug, Default)]
+pub(crate) struct Harvest {
+    /// Flows.
+    pub(crate) samples: Vec<FlowSample>,
+    /// Interfaces of which samples were lost.
+    pub(crate) skipped: Vec<Arc<InterfaceMetadata>>,
+}
+
+impl Datapath {
+    /// Starts the loop with an empty world.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel refuses.
+    pub(crate) fn start() -> host::Result<Self> {
+        let mut numbers = Numbers::default();
+        let nothing = Arc::new(compile(
+            &World::default(),
+            &mut numbers.ports,
+            Options::default(),
+        ));
+        let hash_seed = SystemEntropy.next_u128() as u64;
+        let limits = Limits {
+            hash_seed,
+            ..Limits::default()
+        };
+        let switch = PacketSwitch {
+            dataplane: Dataplane::new(nothing, limits),
+            ids: Vec::new(),
+        };
+        let event_loop = EventLoop::spawn(switch, EventLoopOptions::default())?;
+        Ok(Self {
+            event_loop,
+            numbers: Arc::new(Mutex::new(numbers)),
+        })
+    }
+
+    /// The writer's way to put a world in force.
+    #[must_use]
+    pub(crate) fn enforcer(self: &Arc<Self>) -> Enforcer {
+        Enforcer(self.clone())
+    }
+
+    /// Connects a device; its frames are forwarded from now on.
+    ///
+    /// # Errors
+    ///
+    /// If the device has been deleted meanwhile.
+    pub(crate) fn connect(&self, device: Device, tap: Tap) -> host::Result<()> {
+        let mut numbers = self.numbers();
+        let Some(id) = numbers.ports.get(&device) else {
+            return Err(host::Error::Invalid(format!(
+                "{device:?} does not exist any more"
+            )));
+        };
+        let port = PortId(u32::try_from(id.index()).unwrap_or(u32::MAX));
+        // A number whose device is gone may still be connected to what is left of it.
+        numbers.connected.retain(|_, connected| *connected != port);
+        numbers.connected.insert(device, port);
+        let fd: OwnedFd = tap.into_fd();
+        self.event_loop
+            .call(move |switch, _| switch.identify(port, id))?;
+        self.event_loop.add_port(port, fd)
+    }
+
+    /// Disconnects a device; it is gone from its sandbox when this returns.
+    ///
+    /// # Errors
+    ///
+    /// If the loop has ended.
+    pub(crate) fn disconnect(&self, device: Device) -> host::Result<()> {
+        match self.numbers().connected.remove(&device) {
+            Some(port) => self.event_loop.remove_port(port),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes what interfaces have seen.
+    ///
+    /// # Errors
+    ///
+    /// If the loop has ended.
+    pub(crate) fn harvest(&self) -> host::Result<Harvest> {
+        self.event_loop.call(|switch, _| {
+            let mut samples = Vec::new();
+            switch.dataplane.harvest(&mut samples);
+            Harvest {
+                samples,
+                skipped: switch.dataplane.take_skipped(),
+            }
+        })
+    }
+
+    /// Runs `work` on the data plane, between two frames.
+    ///
+    /// # Errors
+    ///
+    /// If the loop has ended.
+    pub(crate) fn inspect<R: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Dataplane) -> R + Send + 'static,
+    ) -> host::Result<R> {
+        self.event_loop
+            .call(|switch, _| work(&mut switch.dataplane))
+    }
+
+    /// How many packets were forwarded and dropped, by reason.
+    #[must_use]
+    pub(crate) fn counters(&self) -> Vec<(String, u64)> {
+        let read = |dataplane: &mut Dataplane| {
+            let counters = dataplane.counters();
+            let mut lines = vec![
+                ("forwarded".to_owned(), counters.forwarded),
+                ("forwarded from the flow cache".to_owned(), counters.cached),
+            ];
+            lines.extend(
+                counters
+                    .drops()
+                    .map(|(reason, count)| (format!("dropped: {reason:?}"), count)),
+            );
+            lines.push(("flows cached".to_owned(), dataplane.flows() as u64));
+            lines.push((
+                "connections tracked".to_owned(),
+                dataplane.connections() as u64,
+            ));
+            lines
+        };
+        self.inspect(read).unwrap_or_default()
+    }
+
+    fn numbers(&self) -> MutexGuard<'_, Numbers> {
+        self.numbers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Puts worlds in force.
+pub(crate) struct Enforcer(Arc<Datapath>);
+
+impl Enforce for Enforcer {
+    fn enforce(&mut self, world: &World) -> anyhow::Result<()> {
+        let snapshot: Arc<Snapshot> = Arc::new(compile(
+            world,
+            &mut self.0.numbers().ports,
+            Options::default(),
+        ));
+        self.0
+            .event_loop
+            .call(move |switch, _| switch.dataplane.install(snapshot))?;
+        Ok(())
+    }
+}
+
+/// The data plane as the loop sees it.
+struct PacketSwitch {
+    dataplane: Dataplane,
+    /// What the data plane calls each port of the loop.
+    ids: Vec<Option<dataplane::PortId>>,
+}
+
+impl PacketSwitch {
+    fn identify(&mut self, port: PortId, id: dataplane::PortId) {
+        let index = port.0 as usize;
+        if self.ids.len() <= index {
+            self.ids.resize(index + 1, None);
+        }
+        self.ids[index] = Some(id);
+    }
+
+    /// The loop's port, unless a new device has got the number since.
+    fn port(&self, id: dataplane::PortId) -> Option<PortId> {
+        let known = self.ids.get(id.index()).copied().flatten();
+        (known == Some(id)).then_some(PortId(id.index() as u32))
+    }
+}
+
+impl Switch for PacketSwitch {
+    fn frame(
+        &mut self,
+        ingress: PortId,
+        header: &mut VnetHeader,
+        frame: &mut [u8],
+        out: &mut Output<'_>,
+    ) {
+        let Some(from) = self.ids.get(ingress.0 as usize).copied().flatten() else {
+            return;
+        };
+        let offload = Offload {
+            gso_size: if header.is_gso() { header.gso_size } else { 0 },
+            partial_checksum: header.needs_checksum(),
+        };
+        match self.dataplane.forward(from, frame, offload, now(out)) {
+            Verdict::Forward(to) => {
+                if let Some(port) = self.port(to) {
+                    out.send(port, header, frame);
+                }
+            }
+            Verdict::Emit => {
+                for (to, frame) in self.dataplane.emitted() {
+                    if let Some(port) = self.port(*to) {
+                        out.send(port, &VnetHeader::NONE, frame);
+                    }
+                }
+            }
+            Verdict::Drop(_) => {}
+        }
+    }
+
+    fn tick(&mut self, out: &mut Output<'_>) {
+        self.dataplane.sweep(now(out));
+    }
+}
+
+fn now(out: &Output<'_>) -> Timestamp {
+    Timestamp::from_micros(out.clock().unix_ns / 1_000)
+}

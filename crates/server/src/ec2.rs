@@ -1,0 +1,123 @@
+//! EC2 and STS: the Query protocol on top of the writer.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ec2_api::{
+    CreateFlowLogsRequest, CreateFlowLogsResponse, GetConsoleOutputResponse, Request, Response,
+    UnsuccessfulItem, UnsuccessfulItemError,
+};
+
+use crate::auth::Identity;
+use crate::daemon::Daemon;
+use crate::respond::{self, Answer};
+use crate::writer::Failure;
+
+/// Carries out an EC2 call.
+pub(crate) async fn call(
+    daemon: &Arc<Daemon>,
+    identity: &Identity,
+    query: &str,
+    body: &[u8],
+    request_id: &str,
+) -> Answer {
+    let request = match form(query, body).and_then(|form| ec2_query::parse(&form)) {
+        Ok(request) => request,
+        Err(error) => return refused(400, error.code(), &error.to_string(), request_id),
+    };
+    match execute(daemon, identity, request).await {
+        Ok(response) => respond::xml(200, request_id, ec2_query::render(&response, request_id)),
+        Err(Failure::Refused(error)) => {
+            refused(error.status(), error.code(), &error.to_string(), request_id)
+        }
+        Err(failure @ Failure::Internal) => {
+            refused(500, "InternalError", &failure.to_string(), request_id)
+        }
+    }
+}
+
+/// Carries out an STS call.
+pub(crate) fn sts(identity: &Identity, query: &str, body: &[u8], request_id: &str) -> Answer {
+    let form = match form(query, body) {
+        Ok(form) => form,
+        Err(error) => return refused(400, error.code(), &error.to_string(), request_id),
+    };
+    let (status, xml) = services::sts::call(&form, &identity.caller(), request_id);
+    respond::xml(status, request_id, xml)
+}
+
+async fn execute(
+    daemon: &Arc<Daemon>,
+    identity: &Identity,
+    request: Request,
+) -> Result<Response, Failure> {
+    if let Request::CreateFlowLogs(create) = &request
+        && let Some(refusal) = missing_bucket(daemon, create)
+    {
+        return Ok(Response::from(refusal));
+    }
+    let response = daemon.writer.execute(identity.scope, request).await?;
+    Ok(match response {
+        // Traffic before the answer is not the new flow log's, traffic after it is.
+        Response::CreateFlowLogs(_) | Response::DeleteFlowLogs(_) => {
+            daemon.flow_logs.catch_up().await;
+            response
+        }
+        Response::GetConsoleOutput(output) => Response::from(with_console(daemon, *output)),
+        other => other,
+    })
+}
+
+/// Query parameters and the form in the body are one form.
+fn form(query: &str, body: &[u8]) -> Result<Vec<(String, String)>, ec2_query::Error> {
+    let mut form = ec2_query::form::decode(query.as_bytes())?;
+    form.extend(ec2_query::form::decode(body)?);
+    Ok(form)
+}
+
+fn refused(status: u16, code: &str, message: &str, request_id: &str) -> Answer {
+    respond::xml(
+        status,
+        request_id,
+        ec2_query::render_error(code, message, request_id),
+    )
+}
+
+/// A bucket that does not exist makes every item of the call unsuccessful ("Troubleshoot VPC Flow
+/// Logs"); `control` cannot know, it has no S3.
+fn missing_bucket(
+    daemon: &Daemon,
+    request: &CreateFlowLogsRequest,
+) -> Option<CreateFlowLogsResponse> {
+    let arn = request.log_destination.as_deref()?;
+    let bucket = arn.strip_prefix("arn:aws:s3:::")?.split('/').next()?;
+    if request.dry_run == Some(true) || bucket.is_empty() || daemon.has_bucket(bucket) {
+        return None;
+    }
+    let item = |resource_id: &String| UnsuccessfulItem {
+        resource_id: Some(resource_id.clone()),
+        error: Some(UnsuccessfulItemError {
+            code: Some("400".to_owned()),
+            message: Some(format!("LogDestination: {bucket} does not exist.")),
+        }),
+    };
+    Some(CreateFlowLogsResponse {
+        client_token: request.client_token.clone(),
+        unsuccessful: request.resource_ids.iter().map(item).collect(),
+        ..CreateFlowLogsResponse::default()
+    })
+}
+
+/// What the instance has printed, in base64 as the API has it.
+fn with_console(daemon: &Daemon, output: GetConsoleOutputResponse) -> GetConsoleOutputResponse {
+    let console = output
+        .instance_id
+        .as_deref()
+        .and_then(|id| id.parse().ok())
+        .and_then(|id| daemon.instances.console(id));
+    GetConsoleOutputResponse {
+        output: console.map(|bytes| STANDARD.encode(bytes)),
+        ..output
+    }
+}

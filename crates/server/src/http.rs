@@ -1,0 +1,131 @@
+//! The port: connections in, requests to the service that they are for, answers out.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+
+use crate::auth::{self, Identity};
+use crate::daemon::Daemon;
+use crate::respond::{self, Answer};
+use crate::service::Service;
+use crate::{clock, ec2, weir};
+
+/// Larger bodies of calls other than S3's are refused; the largest AWS takes are those of PutLogEvents.
+const BODY_MAX: usize = 8 << 20;
+/// A client has so long to send the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// A client has so long to send the body of a call.
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Serves connections until the daemon ends.
+pub(crate) async fn serve(listener: TcpListener, daemon: Arc<Daemon>) {
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Out of descriptors, most likely: give connections a chance to end.
+                tracing::warn!(%error, "a connection was not accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        let _ = stream.set_nodelay(true);
+        let daemon = daemon.clone();
+        tokio::spawn(async move {
+            let service = service_fn(move |request| {
+                let daemon = daemon.clone();
+                async move { Ok::<_, Infallible>(answer(&daemon, request).await) }
+            });
+            let connection = hyper::server::conn::http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEAD_TIMEOUT)
+                .serve_connection(TokioIo::new(stream), service);
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection ended early");
+            }
+        });
+    }
+}
+
+/// The body of an answer: S3's are streamed, all others are known as a whole.
+type Body = s3s::Body;
+
+async fn answer(daemon: &Arc<Daemon>, request: Request<Incoming>) -> Response<Body> {
+    if request.method() == Method::GET && request.uri().path() == "/_weir/health" {
+        return whole(respond::json(
+            200,
+            &clock::request_id(),
+            &serde_json::json!({ "status": "ok" }),
+        ));
+    }
+    let query = request.uri().query().unwrap_or_default();
+    let service = auth::signed_service(request.headers(), query)
+        .unwrap_or_else(|| Service::guess(request.method(), request.headers(), query));
+    match service {
+        Service::S3 => daemon.s3(request).await,
+        service => whole(call(daemon, service, request).await),
+    }
+}
+
+/// A call of a service other than S3: its body is read whole, its signature checked.
+async fn call(daemon: &Arc<Daemon>, service: Service, request: Request<Incoming>) -> Answer {
+    let request_id = clock::request_id();
+    let (parts, body) = request.into_parts();
+    let body = Limited::new(body, BODY_MAX).collect();
+    let body = match tokio::time::timeout(BODY_TIMEOUT, body).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(error)) => {
+            let message = format!("The request body could not be read: {error}");
+            return auth::refuse(service, &request_id, 413, "RequestEntityTooLarge", &message);
+        }
+        Err(_) => {
+            let message = "The request body was not received in time";
+            return auth::refuse(service, &request_id, 408, "RequestTimeout", message);
+        }
+    };
+    let identity = match auth::authenticate(&parts, &body, service, &daemon.config, clock::now()) {
+        Ok(identity) => identity,
+        Err(error) => return error.answer(service, &request_id),
+    };
+    dispatch(daemon, service, &identity, &parts, &body, &request_id).await
+}
+
+async fn dispatch(
+    daemon: &Arc<Daemon>,
+    service: Service,
+    identity: &Identity,
+    parts: &http::request::Parts,
+    body: &Bytes,
+    request_id: &str,
+) -> Answer {
+    let target = parts
+        .headers
+        .get("x-amz-target")
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or_default();
+    let operation = target.rsplit('.').next().unwrap_or_default();
+    let query = parts.uri.query().unwrap_or_default();
+    match service {
+        Service::Ec2 => ec2::call(daemon, identity, query, body, request_id).await,
+        Service::Sts => ec2::sts(identity, query, body, request_id),
+        Service::Logs => {
+            daemon
+                .logs(identity.scope, operation, body.clone(), request_id)
+                .await
+        }
+        Service::Weir => weir::call(daemon, operation, body, request_id).await,
+        Service::S3 => respond::json_error(500, request_id, "InternalFailure", "misrouted"),
+    }
+}
+
+fn whole(answer: Answer) -> Response<Body> {
+    answer.map(Body::from)
+}

@@ -1,0 +1,282 @@
+//! From what interfaces see to what flow logs deliver: harvest, windows, records, spool.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use control::Event;
+use dataplane::{Direction, FlowSample};
+use delivery::{Delivery, DeliveryConfig, DeliveryReport, Destinations, Spool};
+use flow_logs::{Aggregator, ClosedWindow, FlowRecord, batches, coverage};
+use model::{LogDestination, World};
+use tokio::sync::Mutex;
+
+use crate::clock;
+use crate::config::Config;
+use crate::datapath::{Datapath, Harvest};
+use crate::feed::Feed;
+use crate::ops::{FlowLine, FlowLogLine, FlowLogStatuses, FlushReport};
+use crate::writer::Writer;
+
+/// How often the data plane is asked what it has seen.
+const PERIOD: Duration = Duration::from_secs(1);
+/// Flows that open windows may hold; more are reported as SKIPDATA.
+const FLOWS_MAX: usize = 1 << 20;
+/// Bytes of records that may wait for their destinations.
+const SPOOL_BYTES_MAX: u64 = 4 << 30;
+
+/// Records flows.
+pub(crate) struct Recorder {
+    /// Records of closed windows.
+    pub(crate) records: Feed,
+    /// What is seen right now.
+    pub(crate) live: Feed,
+    windows: Mutex<Windows>,
+    datapath: Arc<Datapath>,
+    writer: Writer,
+    delivery: Delivery,
+}
+
+struct Windows {
+    aggregator: Aggregator,
+    /// The world whose flow logs the aggregator knows.
+    world: Option<Arc<World>>,
+}
+
+impl Recorder {
+    /// Starts to deliver what an earlier daemon has spooled. Must be called inside the runtime.
+    ///
+    /// # Errors
+    ///
+    /// If the spool cannot be opened.
+    pub(crate) fn start(
+        config: &Config,
+        writer: Writer,
+        datapath: Arc<Datapath>,
+        destinations: Destinations,
+        spool: &Path,
+    ) -> anyhow::Result<Arc<Self>> {
+        let spool = Spool::open(spool, SPOOL_BYTES_MAX)?;
+        let delivery = Delivery::start(
+            DeliveryConfig::default(),
+            spool,
+            Arc::new(destinations),
+            Arc::new(clock::now),
+            report_to(writer.clone()),
+        );
+        Ok(Arc::new(Self {
+            records: Feed::default(),
+            live: Feed::default(),
+            windows: Mutex::new(Windows {
+                aggregator: Aggregator::new(config.aggregation, FLOWS_MAX),
+                world: None,
+            }),
+            datapath,
+            writer,
+            delivery,
+        }))
+    }
+
+    /// Harvests and closes windows until the daemon ends.
+    pub(crate) async fn run(self: Arc<Self>) {
+        loop {
+            self.catch_up().await;
+            tokio::time::sleep(PERIOD).await;
+        }
+    }
+
+    /// Takes in what has been seen until now and which flow logs there are now. Traffic from here on
+    /// belongs to them.
+    pub(crate) async fn catch_up(&self) {
+        let mut windows = self.windows.lock().await;
+        self.take_in(&mut windows).await;
+        let closed = windows.aggregator.close_due(clock::now());
+        self.deliver(&mut windows, closed).await;
+    }
+
+    /// Closes every window and waits until its records are delivered, or an attempt has failed.
+    ///
+    /// # Errors
+    ///
+    /// Never so far; a delivery that failed is in the report.
+    pub(crate) async fn flush(&self) -> anyhow::Result<FlushReport> {
+        let records = {
+            let mut windows = self.windows.lock().await;
+            self.take_in(&mut windows).await;
+            let closed = windows.aggregator.close_all(clock::now());
+            self.deliver(&mut windows, closed).await
+        };
+        self.delivery.flush().await;
+        Ok(FlushReport {
+            records,
+            flow_logs: self.status().flow_logs,
+        })
+    }
+
+    /// Puts what open windows hold on disk, as the daemon ends.
+    pub(crate) async fn shut_down(&self) {
+        let mut windows = self.windows.lock().await;
+        self.take_in(&mut windows).await;
+        let closed = windows.aggregator.close_all(clock::now());
+        self.deliver(&mut windows, closed).await;
+    }
+
+    /// How the deliveries stand.
+    pub(crate) fn status(&self) -> FlowLogStatuses {
+        let world = self.writer.world();
+        let deliveries = self.delivery.snapshot();
+        let flow_logs = world
+            .regions
+            .values()
+            .flat_map(|state| state.flow_logs.values());
+        let lines = flow_logs.map(|flow_log| {
+            let known = deliveries.iter().find(|d| d.flow_log_id == flow_log.id);
+            FlowLogLine {
+                flow_log_id: flow_log.id.to_string(),
+                destination: destination(&flow_log.destination),
+                delivered: known.map_or(0, |d| d.delivered_records),
+                spooled_bytes: known.map_or(0, |d| d.waiting_bytes),
+                error: known.and_then(|d| d.last_error.clone()),
+            }
+        });
+        FlowLogStatuses {
+            flow_logs: lines.collect(),
+        }
+    }
+
+    async fn take_in(&self, windows: &mut Windows) {
+        let datapath = self.datapath.clone();
+        let world = self.writer.world();
+        let harvest = match tokio::task::spawn_blocking(move || datapath.harvest()).await {
+            Ok(Ok(harvest)) => harvest,
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the data plane does not say what it has seen");
+                Harvest::default()
+            }
+            Err(_) => Harvest::default(),
+        };
+        let now = clock::now();
+        for sample in &harvest.samples {
+            windows.aggregator.observe(sample);
+        }
+        for interface in &harvest.skipped {
+            windows.aggregator.mark_skipped(interface, now);
+        }
+        self.live.push(harvest.samples.iter().map(live_line));
+        let known = windows.world.as_ref();
+        if known.is_none_or(|known| !Arc::ptr_eq(known, &world)) {
+            let coverage = coverage(&world);
+            self.delivery.set_flow_logs(coverage.flow_log_ids());
+            windows.aggregator.set_coverage(coverage, now);
+            windows.world = Some(world);
+        }
+    }
+
+    /// Spools the records of closed windows; tells how many there are.
+    async fn deliver(&self, windows: &mut Windows, closed: Vec<ClosedWindow>) -> usize {
+        if closed.is_empty() {
+            return 0;
+        }
+        let lines: Vec<FlowLine> = closed
+            .iter()
+            .flat_map(|window| window.records.iter().map(record_line))
+            .collect();
+        let count = lines.len();
+        self.records.push(lines);
+        for refused in self.delivery.submit(batches(&closed)).await {
+            windows.aggregator.mark_lost(&refused.batch);
+        }
+        count
+    }
+}
+
+/// Has the writer note how deliveries go, so that DescribeFlowLogs shows it.
+fn report_to(writer: Writer) -> Arc<dyn Fn(DeliveryReport) + Send + Sync> {
+    Arc::new(move |report| {
+        let writer = writer.clone();
+        let DeliveryReport {
+            scope,
+            flow_log_id,
+            status,
+        } = report;
+        tokio::spawn(async move {
+            let event = Event::Delivery {
+                flow_log_id,
+                status,
+            };
+            if let Err(error) = writer.observe(scope, event).await {
+                tracing::warn!(%flow_log_id, %error, "the status of a delivery was not noted");
+            }
+        });
+    })
+}
+
+fn destination(destination: &LogDestination) -> String {
+    match destination {
+        LogDestination::CloudWatchLogs { log_group_name, .. } => {
+            format!("log group {log_group_name}")
+        }
+        LogDestination::S3 { arn, .. } => arn.clone(),
+    }
+}
+
+fn record_line(record: &FlowRecord) -> FlowLine {
+    let interface = &record.interface;
+    let common = FlowLine {
+        account_id: interface.scope.account.to_string(),
+        interface_id: interface.interface_id.to_string(),
+        instance_id: interface.instance_id.map(|id| id.to_string()),
+        start: record.start.as_secs(),
+        end: record.end.as_secs(),
+        action: "-".to_owned(),
+        log_status: record.log_status().name().to_owned(),
+        ..FlowLine::default()
+    };
+    match record.flow() {
+        None => common,
+        Some(flow) => FlowLine {
+            packets: flow.packets,
+            bytes: flow.bytes,
+            why: flow.why.clone(),
+            ..with_key(common, &flow.key)
+        },
+    }
+}
+
+fn live_line(sample: &FlowSample) -> FlowLine {
+    let interface = &sample.interface;
+    let common = FlowLine {
+        account_id: interface.scope.account.to_string(),
+        interface_id: interface.interface_id.to_string(),
+        instance_id: interface.instance_id.map(|id| id.to_string()),
+        packets: sample.packets,
+        bytes: sample.bytes,
+        start: sample.first.as_secs(),
+        end: sample.last.as_secs(),
+        log_status: "OK".to_owned(),
+        why: sample.disposition.to_string(),
+        ..FlowLine::default()
+    };
+    with_key(common, &sample.key)
+}
+
+fn with_key(line: FlowLine, key: &dataplane::FlowKey) -> FlowLine {
+    FlowLine {
+        flow_direction: match key.direction {
+            Direction::Ingress => "ingress",
+            Direction::Egress => "egress",
+        }
+        .to_owned(),
+        srcaddr: key.srcaddr.to_string(),
+        dstaddr: key.dstaddr.to_string(),
+        srcport: key.srcport,
+        dstport: key.dstport,
+        protocol: key.protocol,
+        action: match key.action {
+            dataplane::Action::Accept => "ACCEPT",
+            dataplane::Action::Reject => "REJECT",
+        }
+        .to_owned(),
+        ..line
+    }
+}

@@ -1,0 +1,126 @@
+//! Which service a request is for: all of them answer on one port.
+//!
+//! Clients say it in the signature's scope; what is left is told by the protocol.
+
+use http::{HeaderMap, Method, header};
+
+/// A service that answers on Weir's port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Service {
+    /// Amazon EC2: Query protocol.
+    Ec2,
+    /// AWS STS: Query protocol.
+    Sts,
+    /// CloudWatch Logs: AWS JSON 1.1.
+    Logs,
+    /// Amazon S3: REST.
+    S3,
+    /// Weir's own operations: AWS JSON 1.1.
+    Weir,
+}
+
+impl Service {
+    /// The name in the scope of signatures.
+    #[must_use]
+    pub(crate) fn signing_name(self) -> &'static str {
+        match self {
+            Self::Ec2 => "ec2",
+            Self::Sts => "sts",
+            Self::Logs => "logs",
+            Self::S3 => "s3",
+            Self::Weir => "weir",
+        }
+    }
+
+    /// The service that a signature was made for, if Weir has it.
+    #[must_use]
+    pub(crate) fn signed_for(name: &str) -> Option<Self> {
+        [Self::Ec2, Self::Sts, Self::Logs, Self::S3, Self::Weir]
+            .into_iter()
+            .find(|service| service.signing_name() == name)
+    }
+
+    /// The service that an unsigned request seems to be for.
+    #[must_use]
+    pub(crate) fn guess(method: &Method, headers: &HeaderMap, query: &str) -> Self {
+        let text = |name: &str| {
+            headers
+                .get(name)
+                .and_then(|v| v.to_str().ok())
+                .unwrap_or_default()
+        };
+        let target = text("x-amz-target");
+        if target.starts_with("Logs_") {
+            return Self::Logs;
+        }
+        if target.starts_with("Weir.") {
+            return Self::Weir;
+        }
+        let form =
+            text(header::CONTENT_TYPE.as_str()).starts_with("application/x-www-form-urlencoded");
+        if query.contains("Version=2011-06-15") {
+            return Self::Sts;
+        }
+        if (method == Method::POST && form) || query.contains("Action=") {
+            Self::Ec2
+        } else {
+            Self::S3
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unsigned_requests_are_told_apart() {
+        let with = |name: &'static str, value: &'static str| {
+            HeaderMap::from_iter([(name.parse().unwrap(), value.parse().unwrap())])
+        };
+        let none = HeaderMap::new();
+        for (method, headers, query, expected) in [
+            (
+                Method::POST,
+                with("x-amz-target", "Logs_20140328.PutLogEvents"),
+                "",
+                Service::Logs,
+            ),
+            (
+                Method::POST,
+                with("x-amz-target", "Weir.Status"),
+                "",
+                Service::Weir,
+            ),
+            (
+                Method::POST,
+                with(
+                    "content-type",
+                    "application/x-www-form-urlencoded; charset=utf-8",
+                ),
+                "",
+                Service::Ec2,
+            ),
+            (
+                Method::GET,
+                none.clone(),
+                "Action=DescribeVpcs&Version=2016-11-15",
+                Service::Ec2,
+            ),
+            (
+                Method::GET,
+                none.clone(),
+                "Action=GetCallerIdentity&Version=2011-06-15",
+                Service::Sts,
+            ),
+            (Method::PUT, none.clone(), "", Service::S3),
+            (Method::GET, none, "list-type=2", Service::S3),
+        ] {
+            assert_eq!(
+                Service::guess(&method, &headers, query),
+                expected,
+                "{method} {query}"
+            );
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Weir's own operations.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use control::Event;
+
+use crate::daemon::Daemon;
+use crate::ops::*;
+use crate::respond::{self, Answer};
+use crate::tracing_packets;
+use crate::writer::Failure;
+
+/// Why an operation was not carried out: a code and words, in the manner of AWS.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct Refusal {
+    /// The HTTP status.
+    pub(crate) status: u16,
+    /// The code.
+    pub(crate) code: &'static str,
+    /// The words.
+    pub(crate) message: String,
+}
+
+impl Refusal {
+    /// The caller asked for something that cannot be.
+    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status: 400,
+            code,
+            message: message.into(),
+        }
+    }
+
+    /// The daemon could not do it; the log says why.
+    pub(crate) fn internal(error: impl std::fmt::Display) -> Self {
+        tracing::error!(%error, "an operation failed");
+        Self {
+            status: 500,
+            code: "InternalFailure",
+            message: error.to_string(),
+        }
+    }
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Refused(error) => Self::new(error.code(), error.to_string()),
+            Failure::Internal => Self {
+                status: 500,
+                code: "InternalFailure",
+                message: failure.to_string(),
+            },
+        }
+    }
+}
+
+/// Carries out one of Weir's own operations.
+pub(crate) async fn call(
+    daemon: &Arc<Daemon>,
+    operation: &str,
+    body: &[u8],
+    request_id: &str,
+) -> Answer {
+    match dispatch(daemon, operation, body).await {
+        Ok(body) => respond::json_bytes(200, request_id, body),
+        Err(Refusal {
+            status,
+            code,
+            message,
+        }) => respond::json_error(status, request_id, code, &message),
+    }
+}
+
+async fn dispatch(daemon: &Arc<Daemon>, operation: &str, body: &[u8]) -> Result<Vec<u8>, Refusal> {
+    match operation {
+        Status::NAME => answer::<Status>(body, |_| Ok(daemon.status())),
+        FindSandbox::NAME => answer::<FindSandbox>(body, |request| find_sandbox(daemon, &request)),
+        ListInternetHosts::NAME => {
+            answer::<ListInternetHosts>(body, |_| Ok(internet_hosts(daemon)))
+        }
+        FlowLogStatus::NAME => answer::<FlowLogStatus>(body, |_| Ok(daemon.flow_logs.status())),
+        Trace::NAME => answer::<Trace>(body, |request| tracing_packets::trace(daemon, &request)),
+        AddInternetHost::NAME => {
+            let AddInternetHost { address } = parse(body)?;
+            render(&add_internet_host(daemon, address).await?)
+        }
+        DeleteInternetHost::NAME => {
+            let DeleteInternetHost { address } = parse(body)?;
+            daemon
+                .writer
+                .observe(daemon.config.scope(), Event::InternetHostDeleted(address))
+                .await?;
+            daemon.instances.settled_without_host(address).await;
+            render(&Done {})
+        }
+        FlushFlowLogs::NAME => {
+            parse::<FlushFlowLogs>(body)?;
+            render(&daemon.flow_logs.flush().await.map_err(Refusal::internal)?)
+        }
+        ReadFlows::NAME => {
+            let ReadFlows {
+                after,
+                wait_ms,
+                live,
+            } = parse(body)?;
+            let feed = if live {
+                &daemon.flow_logs.live
+            } else {
+                &daemon.flow_logs.records
+            };
+            render(&feed.read(after, Duration::from_millis(wait_ms)).await)
+        }
+        Probe::NAME => {
+            let request: Probe = parse(body)?;
+            render(&tracing_packets::probe(daemon, request).await?)
+        }
+        _ => Err(Refusal::new(
+            "UnknownOperationException",
+            format!("Weir has no operation '{operation}'."),
+        )),
+    }
+}
+
+fn answer<O: Operation>(
+    body: &[u8],
+    carry_out: impl FnOnce(O) -> Result<O::Answer, Refusal>,
+) -> Result<Vec<u8>, Refusal> {
+    render(&carry_out(parse(body)?)?)
+}
+
+fn parse<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    let body = if body.is_empty() { b"{}" } else { body };
+    serde_json::from_slice(body)
+        .map_err(|error| Refusal::new("SerializationException", error.to_string()))
+}
+
+fn render(value: &impl serde::Serialize) -> Result<Vec<u8>, Refusal> {
+    serde_json::to_vec(value).map_err(Refusal::internal)
+}
+
+fn find_sandbox(daemon: &Daemon, request: &FindSandbox) -> Result<SandboxReport, Refusal> {
+    let place = tracing_packets::place(daemon, &request.source)?;
+    let target = daemon.instances.exec_target(&place).ok_or_else(|| {
+        Refusal::new(
+            "IncorrectInstanceState",
+            format!("'{}' is not running.", request.source),
+        )
+    })?;
+    Ok(SandboxReport { target })
+}
+
+fn internet_hosts(daemon: &Daemon) -> InternetHosts {
+    let world = daemon.writer.world();
+    let hosts = world
+        .regions
+        .values()
+        .flat_map(|state| state.internet_hosts.values());
+    InternetHosts {
+        addresses: hosts.map(|host| host.address).collect(),
+    }
+}
+
+async fn add_internet_host(daemon: &Daemon, address: IpAddr) -> Result<Done, Refusal> {
+    daemon
+        .writer
+        .observe(daemon.config.scope(), Event::InternetHostAdded(address))
+        .await?;
+    daemon.instances.settled_with_host(address).await?;
+    Ok(Done {})
+}
