@@ -275,12 +275,13 @@ impl s3s::S3 for S3 {
         let record = self
             .run(move |store| store.object(&input.bucket, &input.key))
             .await?;
-        let has = |name: &str| {
-            input
-                .object_attributes
-                .iter()
-                .any(|wanted| wanted.as_str() == name)
-        };
+        // Clients send one header with a list, or a header for each.
+        let wanted = input.object_attributes.iter().map(ObjectAttributes::as_str);
+        let wanted: Vec<_> = wanted
+            .flat_map(|list| list.split(','))
+            .map(str::trim)
+            .collect();
+        let has = |name: &str| wanted.contains(&name);
         let mut output = GetObjectAttributesOutput {
             last_modified: Some(timestamp(record.modified)),
             e_tag: has("ETag").then(|| ETag::Strong(record.etag.clone())),

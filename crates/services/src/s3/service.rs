@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::host::{S3Host, VirtualHost};
@@ -57,6 +57,8 @@ impl S3Endpoint {
     where
         B: Into<Body>,
     {
+        let is_head = request.method() == Method::HEAD;
+        let closes = expects_continue_without_body(request.headers());
         let mut response = match self.service.call(request.map(Into::into)).await {
             Ok(response) => response,
             Err(error) => {
@@ -66,6 +68,12 @@ impl S3Endpoint {
                 response
             }
         };
+        // These answers have no body, and bytes of one would be read as the next answer.
+        if response.status() == StatusCode::NOT_MODIFIED || (is_head && is_error(&response)) {
+            *response.body_mut() = Body::empty();
+            response.headers_mut().remove(http::header::CONTENT_LENGTH);
+            response.headers_mut().remove(http::header::CONTENT_TYPE);
+        }
         let id = unique_id();
         let headers = response.headers_mut();
         if let Ok(value) = HeaderValue::from_str(&id[..16].to_ascii_uppercase()) {
@@ -75,8 +83,26 @@ impl S3Endpoint {
             headers.insert("x-amz-id-2", value);
         }
         headers.insert("server", HeaderValue::from_static("AmazonS3"));
+        if closes {
+            headers.insert(http::header::CONNECTION, HeaderValue::from_static("close"));
+        }
         response
     }
+}
+
+/// Whether a client waits for `100 Continue` though it has nothing to send. No 100 is sent then, and
+/// botocore would read the next answer on the same connection as this one: so the connection ends.
+fn expects_continue_without_body(headers: &HeaderMap) -> bool {
+    headers
+        .get(http::header::EXPECT)
+        .is_some_and(|value| value == "100-continue")
+        && headers
+            .get(http::header::CONTENT_LENGTH)
+            .is_some_and(|value| value == "0")
+}
+
+fn is_error(response: &Response<Body>) -> bool {
+    response.status().is_client_error() || response.status().is_server_error()
 }
 
 type Lookup = dyn Fn(&str) -> Option<Credential> + Send + Sync;
