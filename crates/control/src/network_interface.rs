@@ -1,1 +1,225 @@
-//! (in progress)
+//! Network interfaces (Amazon EC2 User Guide, "Elastic network interfaces").
+
+mod assignment;
+mod attachment;
+mod attribute;
+mod describe;
+mod dns_name;
+mod private_address;
+mod shape;
+
+use ec2_api::{
+    CreateNetworkInterfaceRequest, CreateNetworkInterfaceResponse, DeleteNetworkInterfaceRequest,
+    DeleteNetworkInterfaceResponse,
+};
+use model::{
+    FlowLogResource, MacAddress, NetworkInterface, NetworkInterfaceId, PrivateIpAddress,
+    SecurityGroup, SecurityGroupId, Subnet, SubnetId, Tags, VpcId,
+};
+
+use crate::{Error, Transaction, address, flow_log, internet_host, parameter, tag, token};
+
+pub(crate) use assignment::{
+    assign_ipv6_addresses, assign_private_ip_addresses, unassign_ipv6_addresses,
+    unassign_private_ip_addresses,
+};
+pub(crate) use attachment::{
+    attach, attach_network_interface, detach, detach_network_interface, in_use,
+};
+pub(crate) use attribute::{
+    describe_network_interface_attribute, modify_network_interface_attribute,
+};
+pub(crate) use describe::{FILTERS, describe_network_interfaces, filter_values};
+pub(crate) use dns_name::{ip_name, public_name, resource_name};
+pub(crate) use private_address::{AddressRequest, free_ipv4_count};
+pub(crate) use shape::{group_identifiers, network_interface as shape};
+
+const ACTION: &str = "CreateNetworkInterface";
+
+/// What a new network interface is to be like.
+pub(crate) struct Wanted {
+    pub(crate) subnet_id: SubnetId,
+    pub(crate) description: String,
+    pub(crate) groups: Vec<SecurityGroupId>,
+    pub(crate) addresses: AddressRequest,
+    pub(crate) tags: Tags,
+}
+
+pub(crate) fn create_network_interface(
+    tx: &mut Transaction<'_>,
+    request: &CreateNetworkInterfaceRequest,
+) -> Result<CreateNetworkInterfaceResponse, Error> {
+    let without_token = CreateNetworkInterfaceRequest {
+        client_token: None,
+        dry_run: None,
+        ..request.clone()
+    };
+    let answer = |tx: &Transaction<'_>, eni: &NetworkInterface| CreateNetworkInterfaceResponse {
+        network_interface: Some(shape::network_interface(tx, eni)),
+        client_token: request.client_token.clone(),
+    };
+    if let token::Use::Again(used) =
+        token::check(tx, ACTION, &request.client_token, &without_token)?
+    {
+        let id = parameter::id(&used.created.first().cloned(), "ClientToken")?;
+        return Ok(answer(tx, tx.find::<NetworkInterface>(id)?));
+    }
+    let wanted = Wanted {
+        subnet_id: parameter::id(&request.subnet_id, "SubnetId")?,
+        description: description(&request.description)?,
+        groups: parameter::optional_ids(&request.groups)?,
+        addresses: AddressRequest::of_interface(request)?,
+        tags: tag::from_specifications(
+            tx,
+            &request.tag_specifications,
+            "network-interface",
+            &["network-interface"],
+        )?,
+    };
+    refuse_unsupported(request)?;
+    let eni = create(tx, wanted)?;
+    let created = vec![eni.id.to_string()];
+    token::remember(tx, ACTION, &request.client_token, &without_token, created);
+    Ok(answer(tx, &eni))
+}
+
+pub(crate) fn delete_network_interface(
+    tx: &mut Transaction<'_>,
+    request: &DeleteNetworkInterfaceRequest,
+) -> Result<DeleteNetworkInterfaceResponse, Error> {
+    let id = parameter::id(&request.network_interface_id, "NetworkInterfaceId")?;
+    let eni = tx.find::<NetworkInterface>(id)?;
+    if eni.attachment.is_some() {
+        return Err(Error::InvalidParameterValue(format!(
+            "Network interface '{id}' is currently in use."
+        )));
+    }
+    delete(tx, id)?;
+    Ok(DeleteNetworkInterfaceResponse {})
+}
+
+/// Makes a network interface, attached to nothing.
+pub(crate) fn create(tx: &mut Transaction<'_>, wanted: Wanted) -> Result<NetworkInterface, Error> {
+    let subnet = tx.take::<Subnet>(wanted.subnet_id)?;
+    tx.quotas()
+        .network_interfaces(tx.state().network_interfaces.len())?;
+    let groups = groups(tx, &wanted.groups, &subnet)?;
+    let (ipv4, ipv6_addresses) = wanted.addresses.allocate(tx, &subnet)?;
+    let unmapped = |address| PrivateIpAddress {
+        address,
+        association: None,
+    };
+    let eni = NetworkInterface {
+        id: tx.id(),
+        subnet_id: subnet.id,
+        vpc_id: subnet.vpc_id,
+        description: wanted.description,
+        mac: unused_mac(tx)?,
+        private_ip_addresses: ipv4.into_iter().map(unmapped).collect(),
+        ipv6_addresses,
+        groups,
+        source_dest_check: true,
+        associate_public_ip_address: false,
+        attachment: None,
+        created_at: tx.now(),
+        tags: wanted.tags,
+    };
+    tx.put(eni.id, eni.clone());
+    Ok(eni)
+}
+
+/// Deletes a network interface with its flow logs; Elastic IP addresses stay, mapped to nothing.
+pub(crate) fn delete(tx: &mut Transaction<'_>, id: NetworkInterfaceId) -> Result<(), Error> {
+    for private in tx.take::<NetworkInterface>(id)?.private_ip_addresses {
+        address::unmap(tx, id, private.address)?;
+    }
+    tx.delete::<NetworkInterface>(id);
+    flow_log::delete_for(tx, FlowLogResource::NetworkInterface(id));
+    Ok(())
+}
+
+/// The groups that an interface in a subnet carries: those given, else the VPC's default one.
+pub(crate) fn groups(
+    tx: &Transaction<'_>,
+    given: &[SecurityGroupId],
+    subnet: &Subnet,
+) -> Result<Vec<SecurityGroupId>, Error> {
+    if given.is_empty() {
+        return Ok(default_group(tx, subnet.vpc_id));
+    }
+    let mut groups = Vec::new();
+    for &id in given {
+        if tx.find::<SecurityGroup>(id)?.vpc_id != subnet.vpc_id {
+            return Err(Error::new(
+                "InvalidParameter",
+                format!(
+                    "Security group {id} and subnet {} belong to different networks.",
+                    subnet.id
+                ),
+            ));
+        }
+        if !groups.contains(&id) {
+            tx.quotas().security_groups_per_interface(groups.len())?;
+            groups.push(id);
+        }
+    }
+    Ok(groups)
+}
+
+/// A description of at most 255 characters.
+pub(crate) fn description(given: &Option<String>) -> Result<String, Error> {
+    let description = given.clone().unwrap_or_default();
+    if description.chars().count() > DESCRIPTION_MAX {
+        return Err(Error::InvalidParameterValue(format!(
+            "Description exceeds the maximum length of {DESCRIPTION_MAX} characters"
+        )));
+    }
+    Ok(description)
+}
+
+fn default_group(tx: &Transaction<'_>, vpc_id: VpcId) -> Vec<SecurityGroupId> {
+    let group = tx.state().default_security_group(vpc_id);
+    group.map(|g| g.id).into_iter().collect()
+}
+
+fn unused_mac(tx: &mut Transaction<'_>) -> Result<MacAddress, Error> {
+    for _ in 0..ATTEMPTS_MAX {
+        let mac = internet_host::mac(tx.random());
+        let states = tx.world().regions.values();
+        let taken = states.chain([tx.state()]).any(|state| {
+            state.network_interfaces.values().any(|eni| eni.mac == mac)
+                || state.internet_hosts.values().any(|host| host.mac == mac)
+        });
+        if !taken {
+            return Ok(mac);
+        }
+    }
+    Err(Error::new(
+        "InternalError",
+        "No unused MAC address was found.",
+    ))
+}
+
+fn refuse_unsupported(request: &CreateNetworkInterfaceRequest) -> Result<(), Error> {
+    let kind = request.interface_type.as_deref().unwrap_or("interface");
+    let unsupported = [
+        (kind != "interface", "InterfaceType"),
+        (!request.ipv4_prefixes.is_empty(), "Ipv4Prefix"),
+        (request.ipv4_prefix_count.is_some(), "Ipv4PrefixCount"),
+        (!request.ipv6_prefixes.is_empty(), "Ipv6Prefix"),
+        (request.ipv6_prefix_count.is_some(), "Ipv6PrefixCount"),
+        (
+            request.enable_primary_ipv6 == Some(true),
+            "EnablePrimaryIpv6",
+        ),
+        (
+            request.connection_tracking_specification.is_some(),
+            "ConnectionTrackingSpecification",
+        ),
+        (request.operator.is_some(), "Operator"),
+    ];
+    parameter::refuse_unsupported(&unsupported)
+}
+
+const DESCRIPTION_MAX: usize = 255;
+const ATTEMPTS_MAX: usize = 64;

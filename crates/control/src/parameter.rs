@@ -84,3 +84,31 @@ fn address<T: FromStr>(text: &str, name: &str, why: &str) -> Result<T, Error> {
 fn not_a_block(text: impl Display, name: &str) -> Error {
     Error::invalid_value(name, text, "This is not a valid CIDR block.")
 }
+
+/// A number of things that may be left out: zero or more.
+pub(crate) fn count(value: Option<i32>, name: &str) -> Result<usize, Error> {
+    usize::try_from(value.unwrap_or_default()).map_err(|_| {
+        Error::invalid_value(name, value.unwrap_or_default(), "It must not be negative.")
+    })
+}
+
+/// Refuses parameters that AWS has and Weir does not; `true` says that one was given.
+pub(crate) fn refuse_unsupported(given: &[(bool, &str)]) -> Result<(), Error> {
+    match given.iter().find(|(given, _)| *given) {
+        None => Ok(()),
+        Some((_, name)) => Err(Error::new(
+            "UnsupportedOperation",
+            format!("The parameter {name} is not supported."),
+        )),
+    }
+}
+
+/// Attributes are modified one at a time; `true` says that one was given.
+pub(crate) fn exactly_one(given: &[bool]) -> Result<(), Error> {
+    let message = match given.iter().filter(|given| **given).count() {
+        1 => return Ok(()),
+        0 => "No attributes specified.",
+        _ => "Fields for multiple attribute types specified.",
+    };
+    Err(Error::InvalidParameterCombination(message.to_owned()))
+}

@@ -1,9 +1,13 @@
 //! Tags (Amazon EC2 User Guide, "Tag your Amazon EC2 resources").
 
+mod action;
+
 use ec2_api::{Tag, TagSpecification};
 use model::Tags;
 
 use crate::{Error, Transaction};
+
+pub(crate) use action::{create_tags, delete_tags, describe_tags};
 
 /// Tags in an answer, in the order of their keys.
 pub(crate) fn tag_set(tags: &Tags) -> Vec<Tag> {

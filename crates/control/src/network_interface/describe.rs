@@ -1,0 +1,155 @@
+//! DescribeNetworkInterfaces, and the filters that it shares with DescribeInstances.
+
+use ec2_api::{
+    DescribeNetworkInterfacesRequest, DescribeNetworkInterfacesResponse,
+    NetworkInterfaceAssociation,
+};
+use model::{NetworkInterface, NetworkInterfaceId};
+
+use super::shape;
+use crate::filter::{Filters, boolean, optional};
+use crate::page::Page;
+use crate::{Error, Transaction, parameter};
+
+pub(crate) fn describe_network_interfaces(
+    tx: &mut Transaction<'_>,
+    request: &DescribeNetworkInterfacesRequest,
+) -> Result<DescribeNetworkInterfacesResponse, Error> {
+    let ids: Vec<NetworkInterfaceId> = parameter::optional_ids(&request.network_interface_ids)?;
+    let page = Page::parse(
+        request.max_results,
+        &request.next_token,
+        !ids.is_empty(),
+        Page::USUAL,
+    )?;
+    let filters = Filters::parse(&request.filters, FILTERS)?;
+    for &id in &ids {
+        tx.find::<NetworkInterface>(id)?;
+    }
+    let passing = tx
+        .rows::<NetworkInterface>()
+        .filter(|eni| ids.is_empty() || ids.contains(&eni.id))
+        .filter(|eni| filters.matches(&eni.tags, |name| filter_values(tx, eni, name)))
+        .collect();
+    let (rows, next_token) = page.take(passing, |eni: &&NetworkInterface| eni.id.to_string());
+    Ok(DescribeNetworkInterfacesResponse {
+        network_interfaces: rows
+            .into_iter()
+            .map(|eni| shape::network_interface(tx, eni))
+            .collect(),
+        next_token,
+    })
+}
+
+/// The filters of DescribeNetworkInterfaces.
+pub(crate) const FILTERS: &[&str] = &[
+    "addresses.association.owner-id",
+    "addresses.association.public-ip",
+    "addresses.primary",
+    "addresses.private-ip-address",
+    "association.allocation-id",
+    "association.association-id",
+    "association.ip-owner-id",
+    "association.public-dns-name",
+    "association.public-ip",
+    "attachment.attach-time",
+    "attachment.attachment-id",
+    "attachment.delete-on-termination",
+    "attachment.device-index",
+    "attachment.instance-id",
+    "attachment.instance-owner-id",
+    "attachment.network-card-index",
+    "attachment.status",
+    "availability-zone",
+    "availability-zone-id",
+    "description",
+    "group-id",
+    "group-name",
+    "interface-type",
+    "ipv6-addresses.ipv6-address",
+    "mac-address",
+    "network-interface-id",
+    "operator.managed",
+    "owner-id",
+    "private-dns-name",
+    "private-ip-address",
+    "requester-id",
+    "requester-managed",
+    "source-dest-check",
+    "status",
+    "subnet-id",
+    "vpc-id",
+];
+
+/// What an interface has for a filter.
+pub(crate) fn filter_values(
+    tx: &Transaction<'_>,
+    eni: &NetworkInterface,
+    name: &str,
+) -> Vec<String> {
+    if let Some(name) = name.strip_prefix("attachment.") {
+        return attachment_values(tx, eni, name);
+    }
+    let associations = |of: fn(NetworkInterfaceAssociation) -> Option<String>| {
+        shape::associations(tx, eni).filter_map(of).collect()
+    };
+    let addresses = eni.private_ip_addresses.iter();
+    let groups = || shape::group_identifiers(tx, &eni.groups).into_iter();
+    let zone = tx.state().subnets.get(&eni.subnet_id).map(|s| s.zone);
+    match name {
+        "addresses.association.owner-id" | "association.ip-owner-id" => {
+            associations(|a| a.ip_owner_id)
+        }
+        "addresses.association.public-ip" | "association.public-ip" => {
+            associations(|a| a.public_ip)
+        }
+        "addresses.primary" => addresses
+            .enumerate()
+            .map(|(position, _)| (position == 0).to_string())
+            .collect(),
+        "addresses.private-ip-address" => addresses.map(|p| p.address.to_string()).collect(),
+        "association.allocation-id" => associations(|a| a.allocation_id),
+        "association.association-id" => associations(|a| a.association_id),
+        "association.public-dns-name" => associations(|a| a.public_dns_name),
+        "availability-zone" => optional(zone),
+        "availability-zone-id" => optional(zone.map(model::AvailabilityZone::zone_id)),
+        "description" => vec![eni.description.clone()],
+        "group-id" => groups().filter_map(|g| g.group_id).collect(),
+        "group-name" => groups().filter_map(|g| g.group_name).collect(),
+        "interface-type" => vec!["interface".to_owned()],
+        "ipv6-addresses.ipv6-address" => {
+            eni.ipv6_addresses.iter().map(ToString::to_string).collect()
+        }
+        "mac-address" => vec![eni.mac.to_string()],
+        "network-interface-id" => vec![eni.id.to_string()],
+        "operator.managed" | "requester-managed" => boolean(false),
+        "owner-id" => vec![tx.scope().account.to_string()],
+        "private-dns-name" => optional(eni.primary_ipv4().map(|a| super::ip_name(tx, a))),
+        "private-ip-address" => optional(eni.primary_ipv4()),
+        "source-dest-check" => boolean(eni.source_dest_check),
+        "status" => vec![shape::status(eni).to_owned()],
+        "subnet-id" => vec![eni.subnet_id.to_string()],
+        "vpc-id" => vec![eni.vpc_id.to_string()],
+        _ => Vec::new(),
+    }
+}
+
+fn attachment_values(tx: &Transaction<'_>, eni: &NetworkInterface, name: &str) -> Vec<String> {
+    let Some(attachment) = &eni.attachment else {
+        return match name {
+            "status" => vec!["detached".to_owned()],
+            _ => Vec::new(),
+        };
+    };
+    vec![match name {
+        "attach-time" => attachment.attach_time.to_string(),
+        "attachment-id" => attachment.id.to_string(),
+        "delete-on-termination" => attachment.delete_on_termination.to_string(),
+        "device-index" => attachment.device_index.to_string(),
+        "instance-id" => attachment.instance_id.to_string(),
+        "instance-owner-id" => tx.scope().account.to_string(),
+        "network-card-index" => "0".to_owned(),
+        "status" => "attached".to_owned(),
+        _ => return Vec::new(),
+    }]
+}
