@@ -108,6 +108,9 @@ impl<'a> Run<'a> {
     }
 
     fn tests(&mut self) {
+        if !can_make_namespaces() {
+            self.note("neither root nor user namespaces, or no TAP devices: tests with real packets skip themselves");
+        }
         if has_cargo_command("nextest") {
             self.cargo("test", &["nextest", "run", "--workspace"]);
         } else {
@@ -146,4 +149,14 @@ fn has_cargo_command(name: &str) -> bool {
         .stderr(Stdio::null())
         .status()
         .is_ok_and(|status| status.success())
+}
+
+/// What tests with real packets need. They look for themselves; this says so where everybody sees it.
+fn can_make_namespaces() -> bool {
+    Path::new("/dev/net/tun").exists()
+        && Command::new("unshare")
+            .args(["--user", "--map-root-user", "--net", "true"])
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success())
 }

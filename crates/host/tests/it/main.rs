@@ -16,11 +16,16 @@ fn main() {
     support::dispatch();
     let privilege = host::enter_user_namespace();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let filter = arguments
+    let given = |word: &str| arguments.iter().any(|argument| argument == word);
+    // Runners ask for the list in a format, whose name is no filter, and again for what is ignored: nothing is.
+    let after_format = arguments
         .iter()
-        .find(|word| !word.starts_with('-'))
-        .cloned()
-        .unwrap_or_default();
+        .position(|word| word == "--format")
+        .map(|at| at + 1);
+    let mut words = arguments.iter().enumerate();
+    let filter = words
+        .find(|(at, word)| !word.starts_with('-') && Some(*at) != after_format)
+        .map_or(String::new(), |(_, word)| word.clone());
     let tests: Vec<(&str, fn())> = [
         confinement::TESTS,
         doctor::TESTS,
@@ -28,8 +33,15 @@ fn main() {
         network::TESTS,
     ]
     .concat();
-    let chosen = tests.into_iter().filter(|(name, _)| name.contains(&filter));
-    if arguments.iter().any(|word| word == "--list") {
+    let chosen = tests.into_iter().filter(|(name, _)| {
+        !given("--ignored")
+            && if given("--exact") {
+                *name == filter
+            } else {
+                name.contains(&filter)
+            }
+    });
+    if given("--list") {
         chosen.for_each(|(name, _)| println!("{name}: test"));
         return;
     }
