@@ -101,7 +101,9 @@ fn endpoint(text: &str) -> (IpAddr, u16) {
 }
 
 fn disposition() -> dataplane::Disposition {
-    dataplane::Disposition::Delivered
+    dataplane::Disposition::Delivered {
+        to: ENI.parse().unwrap(),
+    }
 }
 
 /// A world of attached interfaces and of flow logs `resource type destination`, in this order
@@ -131,6 +133,7 @@ pub(crate) fn network_interface(id: &str) -> NetworkInterface {
         ipv6_addresses: Vec::new(),
         groups: Vec::new(),
         source_dest_check: true,
+        associate_public_ip_address: false,
         attachment: Some(Attachment {
             id: "eni-attach-00000001".parse().unwrap(),
             instance_id: "i-01234567890123456".parse().unwrap(),

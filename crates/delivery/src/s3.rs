@@ -1,0 +1,78 @@
+//! Files in S3 (Amazon VPC User Guide, "Flow log files").
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use flate2::{Compression, GzBuilder};
+use model::Scope;
+
+use crate::{BoxFuture, Entry, Sink, SinkError};
+
+/// An object to be put.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PutObject {
+    /// The bucket.
+    pub bucket: String,
+    /// The key.
+    pub key: String,
+    /// The data.
+    pub body: Bytes,
+    /// The Content-Type header.
+    pub content_type: &'static str,
+}
+
+/// Something that holds objects: the embedded S3, or a remote one.
+pub trait ObjectStore: Send + Sync {
+    /// Puts an object on behalf of an account; it replaces one under the same key.
+    fn put_object(&self, scope: Scope, object: PutObject) -> BoxFuture<'_, Result<(), SinkError>>;
+}
+
+/// Writes each batch as one file under AWS's own key.
+///
+/// A batch that is delivered again has the same key and the same bytes, so that a file is there
+/// once however often it was tried.
+#[derive(Clone)]
+pub struct S3Sink {
+    store: Arc<dyn ObjectStore>,
+}
+
+impl S3Sink {
+    /// Writes to `store`.
+    pub fn new(store: Arc<dyn ObjectStore>) -> Self {
+        Self { store }
+    }
+}
+
+impl Sink for S3Sink {
+    fn deliver<'a>(&'a self, entry: &'a Entry) -> BoxFuture<'a, Result<(), SinkError>> {
+        Box::pin(async move {
+            let Some((bucket, key)) = entry.batch.s3_object(entry.sequence) else {
+                return Err(SinkError::unavailable("the batch does not go to S3"));
+            };
+            let (bucket, key) = (bucket.to_owned(), key.to_string());
+            let text = entry.batch.text();
+            let body = tokio::task::spawn_blocking(move || gzip(text.as_bytes()))
+                .await
+                .map_err(io::Error::other)
+                .flatten()
+                .map_err(|e| SinkError::unavailable(format!("gzip: {e}")))?;
+            let object = PutObject {
+                bucket,
+                key,
+                body: body.into(),
+                content_type: "application/octet-stream",
+            };
+            self.store.put_object(entry.batch.scope, object).await
+        })
+    }
+}
+
+/// The whole file in gzip; the same text gives the same bytes, for the header carries no time.
+pub(crate) fn gzip(text: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encoder = GzBuilder::new()
+        .mtime(0)
+        .write(Vec::new(), Compression::default());
+    encoder.write_all(text)?;
+    encoder.finish()
+}

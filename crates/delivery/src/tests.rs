@@ -1,0 +1,8 @@
+//! Tests: what is lost, what comes twice, and in which order. (The answer is nothing, nothing in
+//! S3, and the order of submission.)
+
+mod cloudwatch_logs;
+mod remote;
+mod spool;
+mod support;
+mod worker;

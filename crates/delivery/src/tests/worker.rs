@@ -1,0 +1,182 @@
+//! Failing destinations, restarts, deletions.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use model::DeliveryStatus;
+
+use super::support::{Bucket, Folder, clock, config, id, s3_batch};
+use crate::{Delivery, DeliveryReport, S3Sink, SinkErrorKind, Spool};
+
+type Reports = Arc<Mutex<Vec<DeliveryReport>>>;
+
+fn start(folder: &Path, bucket: &Arc<Bucket>) -> (Delivery, Reports) {
+    start_bounded(folder, bucket, 1 << 30)
+}
+
+fn start_bounded(folder: &Path, bucket: &Arc<Bucket>, bytes_max: u64) -> (Delivery, Reports) {
+    let spool = Spool::open(folder, bytes_max).unwrap();
+    let sink = S3Sink::new(Arc::clone(bucket) as _);
+    let reports = Reports::default();
+    let seen = Arc::clone(&reports);
+    let on_report = Arc::new(move |report| seen.lock().unwrap().push(report));
+    let delivery = Delivery::start(config(), spool, Arc::new(sink), clock(), on_report);
+    (delivery, reports)
+}
+
+fn statuses(reports: &Reports) -> Vec<DeliveryStatus> {
+    let reports = reports.lock().unwrap();
+    reports.iter().map(|r| r.status.clone()).collect()
+}
+
+fn failed(text: &str) -> DeliveryStatus {
+    DeliveryStatus::Failed(text.to_owned())
+}
+
+#[tokio::test]
+async fn a_destination_that_comes_back_gets_everything_once_and_in_order() {
+    let folder = Folder::new();
+    let bucket = Arc::new(Bucket::default());
+    let (delivery, reports) = start(folder.path(), &bucket);
+    let mut expected = Vec::new();
+    for n in 0..30 {
+        match n {
+            5 => bucket.fail(Some(SinkErrorKind::NotFound)),
+            10 => bucket.fail(Some(SinkErrorKind::RateLimited)),
+            15 => bucket.fail(Some(SinkErrorKind::Unavailable)),
+            20 => bucket.fail(None),
+            25 => bucket.lose_answers(3),
+            _ => {}
+        }
+        let text = format!("line {n}");
+        assert!(
+            delivery
+                .submit(vec![s3_batch(1, &[&text])])
+                .await
+                .is_empty()
+        );
+        expected.push(text);
+        let outcome = delivery.flush().await.remove(&id(1));
+        let outcome = outcome.filter(|o| o.waiting > 0);
+        if n < 25 {
+            assert_eq!(outcome.is_some(), (5..20).contains(&n), "{n} {outcome:?}");
+        }
+        if let Some(outcome) = outcome {
+            assert!(outcome.error.is_some());
+        }
+    }
+    while delivery.snapshot()[0].waiting_batches > 0 {
+        delivery.flush().await;
+    }
+    assert_eq!(bucket.lines(), expected);
+    let mut statuses = statuses(&reports);
+    statuses.dedup();
+    assert_eq!(
+        statuses,
+        [
+            DeliveryStatus::Success,
+            failed("Access error"),
+            failed("Rate limited"),
+            failed("Unknown error"),
+            DeliveryStatus::Success,
+            failed("Unknown error"),
+            DeliveryStatus::Success,
+        ]
+    );
+    let snapshot = &delivery.snapshot()[0];
+    assert_eq!(
+        (snapshot.delivered_batches, snapshot.delivered_records),
+        (30, 30)
+    );
+    assert_eq!(
+        (snapshot.waiting_bytes, snapshot.last_error.as_ref()),
+        (0, None)
+    );
+}
+
+#[tokio::test]
+async fn what_waits_survives_a_restart() {
+    let folder = Folder::new();
+    let bucket = Arc::new(Bucket::default());
+    bucket.fail(Some(SinkErrorKind::Unavailable));
+    let (delivery, _) = start(folder.path(), &bucket);
+    delivery
+        .submit(vec![s3_batch(1, &["a"]), s3_batch(2, &["b"])])
+        .await;
+    delivery.submit(vec![s3_batch(1, &["c"])]).await;
+    delivery.flush().await;
+    delivery.shutdown().await;
+    // Taken, not tried.
+    bucket.fail(None);
+    delivery.submit(vec![s3_batch(2, &["d"])]).await;
+    delivery.flush().await;
+    assert!(bucket.lines().is_empty());
+
+    // The new daemon delivers; that it never acknowledged to itself does not show in the bucket.
+    bucket.lose_answers(1);
+    let (delivery, reports) = start(folder.path(), &bucket);
+    while delivery.snapshot().iter().any(|s| s.waiting_batches > 0) {
+        delivery.flush().await;
+    }
+    let mut lines = bucket.lines();
+    lines.sort();
+    assert_eq!(lines, ["a", "b", "c", "d"]);
+    assert!(statuses(&reports).contains(&DeliveryStatus::Success));
+}
+
+#[tokio::test]
+async fn one_failing_flow_log_holds_up_nobody_else() {
+    let folder = Folder::new();
+    let bucket = Arc::new(Bucket::default());
+    let (delivery, _) = start_bounded(folder.path(), &bucket, 1500);
+    bucket.fail(Some(SinkErrorKind::Access));
+    let refused = delivery
+        .submit((0..20).map(|_| s3_batch(1, &["x"])).collect())
+        .await;
+    assert!(!refused.is_empty());
+    assert!(
+        refused[0]
+            .error
+            .to_string()
+            .starts_with("the spool is full")
+    );
+    assert_eq!(refused[0].batch, s3_batch(1, &["x"]));
+    bucket.fail(None);
+    while delivery.snapshot()[0].waiting_batches > 0 {
+        delivery.flush().await;
+    }
+    assert_eq!(bucket.lines().len(), 20 - refused.len());
+    assert!(delivery.submit(vec![s3_batch(2, &["y"])]).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_deleted_flow_log_is_drained_or_given_up() {
+    let folder = Folder::new();
+    let bucket = Arc::new(Bucket::default());
+    let (delivery, reports) = start(folder.path(), &bucket);
+    let path = |n| folder.path().join(id(n).to_string());
+
+    // Its last records come after the deletion, and still arrive.
+    delivery.submit(vec![s3_batch(1, &["early"])]).await;
+    delivery.set_flow_logs(BTreeSet::new());
+    delivery.submit(vec![s3_batch(1, &["late"])]).await;
+    delivery.flush().await;
+    while path(1).exists() {
+        tokio::task::yield_now().await;
+    }
+    let mut lines = bucket.lines();
+    lines.sort();
+    assert_eq!(lines, ["early", "late"]);
+    assert!(delivery.snapshot().is_empty());
+
+    // A destination that is gone with it does not keep it for ever.
+    reports.lock().unwrap().clear();
+    bucket.fail(Some(SinkErrorKind::NotFound));
+    delivery.submit(vec![s3_batch(2, &["never"])]).await;
+    while path(2).exists() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(delivery.spooled_bytes(), 0);
+    assert!(statuses(&reports).is_empty());
+}
