@@ -1,1 +1,3 @@
+//! Every operation through its JSON, as clients call it.
+
 

@@ -1,1 +1,3 @@
+//! Patterns and the messages that they match.
+
 
