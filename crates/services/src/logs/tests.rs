@@ -1,3 +1,1 @@
 //! Every operation through its JSON, as clients call it.
-
-

@@ -1,3 +1,1 @@
 //! Patterns and the messages that they match.
-
-
