@@ -89,7 +89,7 @@ pub(crate) fn boolean(value: bool) -> Vec<String> {
 
 /// The value of an optional field, if it has one.
 pub(crate) fn optional(value: Option<impl ToString>) -> Vec<String> {
-    value.iter().map(ToString::to_string).collect()
+    value.into_iter().map(|v| v.to_string()).collect()
 }
 
 #[cfg(test)]

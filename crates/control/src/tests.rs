@@ -1,5 +1,10 @@
 //! A small world to carry out requests in, and tests of whole actions.
 
+mod internet_gateway;
+mod region;
+mod subnet;
+mod vpc;
+
 use std::fmt::{Debug, Write};
 
 use ec2_api::{Filter, Request, Response, Tag, TagSpecification};

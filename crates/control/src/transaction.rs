@@ -124,20 +124,18 @@ impl<'a> Transaction<'a> {
     }
 
     /// The rows of a table.
-    pub(crate) fn rows<R: Row>(&self) -> impl Iterator<Item = &R>
+    pub(crate) fn rows<R: Row + 'static>(&self) -> impl Iterator<Item = &R>
     where
         R::Key: 'static,
-        R: 'static,
     {
         let table: &Table<R::Key, R> = R::table(&self.state);
         table.values()
     }
 
     /// The rows with these ids in the order of ids, or all of them if no ids are given.
-    pub(crate) fn select<R: Row>(&self, ids: &[String]) -> Result<Vec<&R>, Error>
+    pub(crate) fn select<R: Row + 'static>(&self, ids: &[String]) -> Result<Vec<&R>, Error>
     where
         R::Key: Id + 'static,
-        R: 'static,
     {
         if ids.is_empty() {
             return Ok(self.rows().collect());

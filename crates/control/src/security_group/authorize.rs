@@ -1,0 +1,117 @@
+//! Adding rules: all of a request, or none.
+
+use ec2_api::{
+    AuthorizeSecurityGroupEgressRequest, AuthorizeSecurityGroupEgressResponse,
+    AuthorizeSecurityGroupIngressRequest, AuthorizeSecurityGroupIngressResponse,
+};
+use model::{IpProtocol, RulePeer, SecurityGroup, SecurityGroupRule, Tags};
+
+use super::permission::{self, Given, given};
+use super::rule;
+use crate::tag::from_specifications;
+use crate::{Error, Transaction};
+
+const TYPE: &str = "security-group-rule";
+
+/// Lets traffic in.
+pub(crate) fn authorize_security_group_ingress(
+    tx: &mut Transaction<'_>,
+    request: &AuthorizeSecurityGroupIngressRequest,
+) -> Result<AuthorizeSecurityGroupIngressResponse, Error> {
+    let tags = from_specifications(tx, &request.tag_specifications, TYPE, &[TYPE])?;
+    let group = super::find(tx, &request.group_id, &request.group_name)?;
+    Ok(AuthorizeSecurityGroupIngressResponse {
+        r#return: Some(true),
+        security_group_rules: authorize(tx, group, false, &given!(request), &tags)?,
+    })
+}
+
+/// Lets traffic out.
+pub(crate) fn authorize_security_group_egress(
+    tx: &mut Transaction<'_>,
+    request: &AuthorizeSecurityGroupEgressRequest,
+) -> Result<AuthorizeSecurityGroupEgressResponse, Error> {
+    let tags = from_specifications(tx, &request.tag_specifications, TYPE, &[TYPE])?;
+    let group = super::find(tx, &request.group_id, &None)?;
+    Ok(AuthorizeSecurityGroupEgressResponse {
+        r#return: Some(true),
+        security_group_rules: authorize(tx, group, true, &given!(request), &tags)?,
+    })
+}
+
+fn authorize(
+    tx: &mut Transaction<'_>,
+    mut group: SecurityGroup,
+    is_egress: bool,
+    given: &Given<'_>,
+    tags: &Tags,
+) -> Result<Vec<ec2_api::SecurityGroupRule>, Error> {
+    let mut added: Vec<SecurityGroupRule> = Vec::new();
+    for permission in given.list()? {
+        for (new, _) in permission::parse(tx, group.vpc_id, &permission, true)? {
+            let new = SecurityGroupRule {
+                id: tx.id(),
+                is_egress,
+                protocol: new.protocol,
+                ports: new.ports,
+                peer: new.peer,
+                description: new.description,
+                tags: tags.clone(),
+            };
+            if added.iter().any(|own| own.same_permission(&new)) {
+                return Err(Error::InvalidParameterValue(
+                    "The same permission must not appear multiple times".to_owned(),
+                ));
+            }
+            if group.rules.iter().any(|own| own.same_permission(&new)) {
+                return Err(Error::new(
+                    "InvalidPermission.Duplicate",
+                    format!("the specified rule \"{}\" already exists", in_words(&new)),
+                ));
+            }
+            added.push(new);
+        }
+    }
+    group.rules.extend(added.iter().cloned());
+    check_quota(tx, &group, is_egress, &added)?;
+    let shapes = added.iter().map(|own| rule::shape(tx, group.id, own));
+    let shapes = shapes.collect();
+    tx.put(group.id, group);
+    Ok(shapes)
+}
+
+/// Counts rules per direction and family; a reference to a group counts for both families.
+fn check_quota(
+    tx: &Transaction<'_>,
+    group: &SecurityGroup,
+    is_egress: bool,
+    added: &[SecurityGroupRule],
+) -> Result<(), Error> {
+    let ipv4 = |r: &&SecurityGroupRule| !matches!(r.peer, RulePeer::Ipv6(_));
+    let ipv6 = |r: &&SecurityGroupRule| !matches!(r.peer, RulePeer::Ipv4(_));
+    if added.iter().any(|r| ipv4(&r)) {
+        let count = group.rules(is_egress).filter(ipv4).count();
+        tx.quotas().rules_per_security_group(count - 1)?;
+    }
+    if added.iter().any(|r| ipv6(&r)) {
+        let count = group.rules(is_egress).filter(ipv6).count();
+        tx.quotas().rules_per_security_group(count - 1)?;
+    }
+    Ok(())
+}
+
+/// A rule in the words of AWS's error messages.
+fn in_words(rule: &SecurityGroupRule) -> String {
+    let protocol = match rule.protocol {
+        IpProtocol::All => "ALL".to_owned(),
+        other => other.to_string().to_uppercase(),
+    };
+    let ports = match rule.ports {
+        None => String::new(),
+        Some(range) if rule.protocol.is_icmp() => {
+            format!(", type: {}, code: {}", range.from, range.to)
+        }
+        Some(range) => format!(", from port: {}, to port: {}", range.from, range.to),
+    };
+    format!("peer: {}, {protocol}{ports}, ALLOW", rule.peer)
+}
