@@ -8,6 +8,7 @@
 
 mod backoff;
 pub mod cloudwatch_logs;
+mod delivery;
 mod frame;
 mod remote;
 pub mod s3;
@@ -18,12 +19,12 @@ mod worker;
 
 pub use backoff::Backoff;
 pub use cloudwatch_logs::CloudWatchLogsSink;
+pub use delivery::{Clock, Delivery, DeliveryConfig, OnReport, Refused};
 pub use remote::{Remote, RemoteError};
 pub use s3::S3Sink;
 pub use sink::{BoxFuture, Destinations, Entry, Sink, SinkError, SinkErrorKind};
 pub use spool::{Spool, SpoolError};
 pub use status::{DeliveryReport, FlowLogDelivery, FlushOutcome};
-pub use worker::{Clock, Delivery, DeliveryConfig, OnReport, Refused};
 
 #[cfg(test)]
 mod tests;
