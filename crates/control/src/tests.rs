@@ -1,7 +1,10 @@
 //! A small world to carry out requests in, and tests of whole actions.
 
 mod internet_gateway;
+mod network_acl;
 mod region;
+mod route_table;
+mod security_group;
 mod subnet;
 mod vpc;
 
