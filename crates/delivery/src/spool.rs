@@ -59,6 +59,9 @@ pub struct Spool {
     bytes_max: u64,
     bytes: u64,
     queues: BTreeMap<FlowLogId, Queue>,
+    /// The next number of each flow log that has been removed: its last records may come later,
+    /// and must not get the name of a file that is already in the bucket.
+    removed: BTreeMap<FlowLogId, u64>,
 }
 
 /// The entries of one flow log.
@@ -112,6 +115,7 @@ impl Spool {
             bytes_max,
             bytes: 0,
             queues: BTreeMap::new(),
+            removed: BTreeMap::new(),
         };
         for entry in fs::read_dir(&spool.folder)? {
             let entry = entry?;
@@ -130,7 +134,8 @@ impl Spool {
     /// Writes a batch down and gives its sequence number. It is on disk when this returns.
     pub fn append(&mut self, batch: &Batch) -> Result<u64, SpoolError> {
         let id = batch.flow_log_id;
-        let sequence = self.queues.get(&id).map_or(1, |q| q.next_sequence);
+        let first = self.removed.get(&id).copied().unwrap_or(1);
+        let sequence = self.queues.get(&id).map_or(first, |q| q.next_sequence);
         let bytes = frame::encode(sequence, batch)?;
         let needed = bytes.len() as u64;
         if self.bytes + needed > self.bytes_max {
@@ -144,7 +149,7 @@ impl Spool {
             let folder = self.folder.join(id.to_string());
             fs::create_dir_all(&folder)?;
             sync_folder(&self.folder)?;
-            self.queues.insert(id, Queue::new(folder));
+            self.queues.insert(id, Queue::new(folder, first));
         }
         if let Some(queue) = self.queues.get_mut(&id) {
             queue.scope = Some(batch.scope);
@@ -201,6 +206,7 @@ impl Spool {
     pub fn remove(&mut self, flow_log_id: FlowLogId) -> Result<(), SpoolError> {
         if let Some(queue) = self.queues.remove(&flow_log_id) {
             self.bytes -= queue.bytes();
+            self.removed.insert(flow_log_id, queue.next_sequence);
             fs::remove_dir_all(&queue.folder)?;
         }
         Ok(())
@@ -230,13 +236,13 @@ impl Spool {
 }
 
 impl Queue {
-    fn new(folder: PathBuf) -> Self {
+    fn new(folder: PathBuf, next_sequence: u64) -> Self {
         Self {
             folder,
             scope: None,
             segments: VecDeque::new(),
             pending: VecDeque::new(),
-            next_sequence: 1,
+            next_sequence,
             writer: None,
         }
     }
@@ -248,7 +254,7 @@ impl Queue {
             .filter(|path| path.extension().is_some_and(|e| e == EXTENSION))
             .collect();
         paths.sort();
-        let mut queue = Self::new(folder);
+        let mut queue = Self::new(folder, 1);
         let mut last_sequence = acknowledged;
         for path in paths {
             let bytes = fs::read(&path)?;

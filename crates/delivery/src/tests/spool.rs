@@ -116,6 +116,7 @@ fn what_is_delivered_goes_and_numbers_go_on() {
     assert_eq!(drain(&mut spool).len(), 1);
     spool.remove(id(1)).unwrap();
     assert!(!folder.path().join(id(1).to_string()).exists());
+    assert_eq!(spool.append(&s3_batch(1, &["x"])).unwrap(), 5);
 }
 
 #[test]
