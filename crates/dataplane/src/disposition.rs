@@ -123,6 +123,8 @@ pub enum DropReason {
     SourceMac,
     /// The destination MAC address is nobody's in the subnet.
     DestinationMac,
+    /// For the sender itself, which would never have sent it.
+    OwnAddress,
     /// Broadcast or multicast.
     Multicast,
     /// Neither ARP, IPv4 nor IPv6.
@@ -159,11 +161,12 @@ pub enum DropReason {
 
 impl DropReason {
     /// Every reason.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Malformed,
         Self::UnknownPort,
         Self::SourceMac,
         Self::DestinationMac,
+        Self::OwnAddress,
         Self::Multicast,
         Self::NotIp,
         Self::Neighbour,
@@ -189,6 +192,7 @@ impl DropReason {
             Self::UnknownPort => "unknown_port",
             Self::SourceMac => "source_mac",
             Self::DestinationMac => "destination_mac",
+            Self::OwnAddress => "own_address",
             Self::Multicast => "multicast",
             Self::NotIp => "not_ip",
             Self::Neighbour => "neighbour",

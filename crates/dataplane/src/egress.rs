@@ -35,6 +35,9 @@ impl<'a> Walk<'a> {
         let snapshot = self.snapshot;
         let subnet = snapshot.subnet_of(from);
         let hop = self.hop(from, dst_mac, subject)?;
+        if from.owns(subject.tuple.dst) {
+            return Err(Disposition::RefusedOnLink(DropReason::OwnAddress));
+        }
         let src = subject.tuple.src;
         if from.source_dest_check && !from.owns(src) {
             return Err(self.source_dest_check(from, true, src));

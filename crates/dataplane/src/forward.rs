@@ -192,15 +192,15 @@ impl Dataplane {
         if entry.epoch != epoch || entry.from_mac != packet.src_mac {
             return None;
         }
+        if longest(ip, offload) > usize::from(entry.mtu) {
+            return None;
+        }
         if entry.is(DENY) {
             return self.cached_denial(key, hash, ip, offload, now);
         }
         let changes_state = ip.tcp_flags & (tcp::SYN | tcp::FIN | tcp::RST) != 0;
         let idle = now.as_micros().saturating_sub(entry.last.as_micros());
-        if changes_state
-            || idle > u64::from(entry.idle_secs) * 1_000_000
-            || longest(ip, offload) > usize::from(entry.mtu)
-        {
+        if changes_state || idle > u64::from(entry.idle_secs) * 1_000_000 {
             return None;
         }
         let count = Count::of(ip, offload);

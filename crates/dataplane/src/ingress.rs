@@ -43,6 +43,10 @@ impl Walk<'_> {
                 return Err(disposition);
             }
         }
+        if self.way.from == Some(to.port) {
+            // Both sides are one: what the egress half begins changes what the ingress half says.
+            self.way.cacheable = false;
+        }
         let dst = subject.tuple.dst;
         if to.source_dest_check && !to.owns(dst) {
             return Err(self.source_dest_check(to, false, dst));

@@ -39,3 +39,6 @@ pub use forward::{Dataplane, Limits, Offload, Verdict};
 pub use ports::{Device, PortId, Ports};
 pub use step::{Outcome, Stage, Step};
 pub use trace::{Leg, Source, Trace, TraceError, TraceOutcome, TraceRequest, trace};
+
+#[cfg(test)]
+mod tests;

@@ -170,6 +170,7 @@ pub(crate) struct Walk<'a> {
 /// What a packet has met so far.
 #[derive(Clone, Debug)]
 pub(crate) struct Way {
+    pub(crate) from: Option<PortId>,
     pub(crate) translation: Translation,
     pub(crate) mtu: u16,
     pub(crate) connections: [u32; 2],
@@ -193,6 +194,7 @@ pub(crate) struct Sighting {
 impl Default for Way {
     fn default() -> Self {
         Self {
+            from: None,
             translation: Translation::default(),
             mtu: MTU_VPC,
             connections: [NONE; 2],
@@ -211,6 +213,7 @@ impl<'a> Walk<'a> {
     /// Decides on a packet from a port.
     pub(crate) fn decide(mut self, from: PortId, dst_mac: Mac, subject: &Subject) -> Decision {
         let snapshot = self.snapshot;
+        self.way.from = Some(from);
         let end = match snapshot.port(from) {
             Some(crate::compile::Port::Interface(interface)) => {
                 self.egress(interface, dst_mac, subject)
@@ -307,17 +310,19 @@ impl<'a> Walk<'a> {
             });
             return Err(denied);
         };
+        let begins_nothing = subject.quoted.is_some() || subject.tcp_flags & packet::tcp::RST != 0;
         let untracked = allowed.untracked
             || trackable.only_answers
-            || subject.quoted.is_some()
-            || subject.tcp_flags & packet::tcp::RST != 0
             || interface.groups.is_untracked(egress, &subject.tuple);
-        if !untracked {
+        if begins_nothing {
+            // The flow's next packet may begin something.
+            self.way.cacheable = false;
+        } else if !untracked {
             self.begin(interface, &trackable, egress, subject)?;
         }
         let group = Some(allowed.group.into());
         self.step(interface.id, direction, stage, group, Outcome::Pass, || {
-            format!("{} ({})", allowed.rule, allowed.rule.id)
+            format!("{} ({})", allowed.rule.text(egress), allowed.rule.id)
         });
         Ok(())
     }

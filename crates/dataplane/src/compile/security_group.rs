@@ -66,11 +66,17 @@ impl Rule {
     }
 }
 
-/// `tcp 5432 from 10.0.0.0/16`, `all to 0.0.0.0/0`; the caller knows the direction.
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt_protocol_and_ports(f, self.protocol, self.ports)?;
-        write!(f, " {}", self.named)
+impl Rule {
+    /// `tcp 5432 from 10.0.0.0/16`, `all to 0.0.0.0/0`.
+    pub(crate) fn text(&self, egress: bool) -> String {
+        struct What<'a>(&'a Rule);
+        impl fmt::Display for What<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt_protocol_and_ports(f, self.0.protocol, self.0.ports)
+            }
+        }
+        let towards = if egress { "to" } else { "from" };
+        format!("{} {towards} {}", What(self), self.named)
     }
 }
 

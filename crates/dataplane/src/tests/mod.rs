@@ -1,0 +1,205 @@
+//! Networks and packets as text in, verdicts and records as text out.
+
+mod connection;
+mod disposition;
+mod flow_records;
+mod internet_gateway;
+mod link;
+mod property;
+mod reference;
+mod trace;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fixture::{Fixture, Send};
+use model::Timestamp;
+use packet::Mac;
+
+use crate::*;
+
+pub(crate) const START: Timestamp = Timestamp::from_secs(1_700_000_000);
+
+/// A data plane over a fixture.
+pub(crate) struct Net {
+    pub(crate) fixture: Fixture,
+    pub(crate) ports: Ports,
+    pub(crate) dataplane: Dataplane,
+    pub(crate) now: Timestamp,
+}
+
+pub(crate) fn small() -> Limits {
+    Limits {
+        flows: 4096,
+        connections_per_interface: 1024,
+        waiting_samples: 4096,
+        hash_seed: 1,
+    }
+}
+
+impl Net {
+    pub(crate) fn new(text: &str) -> Self {
+        Self::with_limits(text, small())
+    }
+
+    pub(crate) fn with_limits(text: &str, limits: Limits) -> Self {
+        let fixture = Fixture::parse(text).unwrap();
+        let mut ports = Ports::new();
+        let snapshot = Arc::new(compile(&fixture.world, &mut ports, Options::default()));
+        Self {
+            fixture,
+            ports,
+            dataplane: Dataplane::new(snapshot, limits),
+            now: START,
+        }
+    }
+
+    /// Puts another network in the place of the one that was.
+    pub(crate) fn change(&mut self, text: &str) {
+        self.fixture = Fixture::parse(text).unwrap();
+        let snapshot = compile(&self.fixture.world, &mut self.ports, Options::default());
+        self.dataplane.install(Arc::new(snapshot));
+    }
+
+    pub(crate) fn wait(&mut self, secs: u64) {
+        self.now = self.now + Duration::from_secs(secs);
+    }
+
+    pub(crate) fn port(&self, name: &str) -> PortId {
+        let device = match name.parse() {
+            Ok(address) => Device::InternetHost(address),
+            Err(_) => Device::Interface(fixture::eni(name)),
+        };
+        self.ports.get(&device).unwrap()
+    }
+
+    pub(crate) fn name(&self, port: PortId) -> String {
+        let (device, _) = self.ports.iter().find(|(_, p)| *p == port).unwrap();
+        match device {
+            Device::Interface(id) => self.fixture.readable(&id.to_string()),
+            Device::InternetHost(address) => address.to_string(),
+            Device::Uplink => "uplink".to_owned(),
+        }
+    }
+
+    /// The MAC address that a sender's kernel would choose.
+    pub(crate) fn next_hop(&self, send: &Send) -> Mac {
+        let snapshot = self.dataplane.snapshot();
+        let Some(from) = snapshot.interface(self.port(&send.sender)) else {
+            return INTERNET_ROUTER_MAC;
+        };
+        let vpc = snapshot.vpc_of(from);
+        let neighbour = vpc.addresses.get(&send.dst);
+        let neighbour = neighbour.and_then(|&port| snapshot.interface(port));
+        match neighbour {
+            Some(to) if to.subnet == from.subnet && to.port != from.port => to.mac,
+            _ => vpc.router_mac,
+        }
+    }
+
+    pub(crate) fn frame(&self, line: &str) -> (PortId, Vec<u8>) {
+        let send = Send::parse(line).unwrap();
+        let src_mac = Mac(fixture::mac(&send.sender).0);
+        let frame = send.frame(src_mac, self.next_hop(&send)).unwrap();
+        (self.port(&send.sender), frame)
+    }
+
+    pub(crate) fn verdict(&mut self, line: &str) -> (Verdict, Vec<u8>) {
+        let (port, mut frame) = self.frame(line);
+        let offload = Offload::default();
+        let verdict = self.dataplane.forward(port, &mut frame, offload, self.now);
+        (verdict, frame)
+    }
+
+    /// Sends a packet; says to whom it went and what it then looked like, or why not.
+    pub(crate) fn send(&mut self, line: &str) -> String {
+        let (verdict, frame) = self.verdict(line);
+        self.told(verdict, &frame)
+    }
+
+    pub(crate) fn told(&self, verdict: Verdict, frame: &[u8]) -> String {
+        match verdict {
+            Verdict::Forward(to) => format!("to {}: {}", self.name(to), shown(frame)),
+            Verdict::Drop(reason) => format!("dropped: {reason}"),
+            Verdict::Emit => {
+                let told = self.dataplane.emitted().iter().map(|(to, frame)| {
+                    assert!(packet::build::checksum_is_valid(frame));
+                    format!("to {}: {}", self.name(*to), shown(frame))
+                });
+                told.collect::<Vec<_>>().join("\n")
+            }
+        }
+    }
+
+    /// Sends packets; a line of what became of each.
+    pub(crate) fn run(&mut self, lines: &str) -> String {
+        let mut told = String::new();
+        for line in lines.lines().map(str::trim).filter(|l| !l.is_empty()) {
+            told += &format!("{line}\n  {}\n", self.send(line));
+        }
+        told
+    }
+
+    pub(crate) fn harvest(&mut self) -> Vec<FlowSample> {
+        let mut samples = Vec::new();
+        self.dataplane.harvest(&mut samples);
+        samples.sort_by(|a, b| {
+            let key = |s: &FlowSample| (s.first, s.interface.interface_id, s.key.clone());
+            key(a).cmp(&key(b))
+        });
+        samples
+    }
+
+    /// What flow logs would be made of, a line for each sample.
+    pub(crate) fn records(&mut self) -> String {
+        let mut lines: Vec<String> = self
+            .harvest()
+            .iter()
+            .map(|s| self.fixture.readable(&record(s)))
+            .collect();
+        lines.sort();
+        lines.join("\n") + "\n"
+    }
+}
+
+fn record(s: &FlowSample) -> String {
+    let k = &s.key;
+    let mut line = format!(
+        "{} {:?} {:?} {}:{} > {}:{} proto {} packets {} bytes {} flags {}",
+        s.interface.interface_id,
+        k.direction,
+        k.action,
+        k.srcaddr,
+        k.srcport,
+        k.dstaddr,
+        k.dstport,
+        k.protocol,
+        s.packets,
+        s.bytes,
+        s.tcp_flags,
+    );
+    if (k.pkt_srcaddr, k.pkt_dstaddr) != (k.srcaddr, k.dstaddr) {
+        line += &format!(" pkt {} > {}", k.pkt_srcaddr, k.pkt_dstaddr);
+    }
+    if let Some(path) = s.traffic_path {
+        line += &format!(" path {path}");
+    }
+    line + &format!(" | {}", s.disposition)
+}
+
+/// Addresses and ports of a frame.
+pub(crate) fn shown(frame: &[u8]) -> String {
+    let packet = packet::Packet::parse(frame).unwrap();
+    match packet.ip() {
+        Some(ip) => {
+            let icmp = ip.icmp.map(|i| format!(" icmp {}/{}", i.icmp_type, i.code));
+            let fragment = ip.fragment.map(|f| format!(" fragment {}", f.offset));
+            let extra = icmp.unwrap_or_default() + &fragment.unwrap_or_default();
+            format!(
+                "{}:{} > {}:{} proto {}{extra} len {}",
+                ip.src, ip.src_port, ip.dst, ip.dst_port, ip.protocol, ip.ip_len
+            )
+        }
+        None => format!("{:?}", packet.kind),
+    }
+}

@@ -1,0 +1,95 @@
+//! Deliberately naive versions of what the compiled snapshot does fast.
+
+use std::net::IpAddr;
+
+use model::*;
+
+use crate::tuple::{L4, Tuple};
+
+pub(crate) fn route<'a>(table: &'a RouteTable, address: IpAddr) -> Option<&'a Route> {
+    let mut best: Option<&'a Route> = None;
+    for route in &table.routes {
+        let net = route.destination.net();
+        let longer = best.is_none_or(|b| b.destination.net().prefix_len() < net.prefix_len());
+        if net.contains(&address) && longer {
+            best = Some(route);
+        }
+    }
+    best
+}
+
+fn ports_match(protocol: IpProtocol, ports: Option<PortRange>, packet: &Tuple) -> bool {
+    match (protocol, ports, packet.l4) {
+        (IpProtocol::All, _, _) | (_, None, _) => true,
+        (IpProtocol::TCP | IpProtocol::UDP, Some(range), L4::Ports { dst, .. }) => {
+            range.from <= i32::from(dst) && i32::from(dst) <= range.to
+        }
+        (IpProtocol::TCP | IpProtocol::UDP, Some(range), _) => {
+            range.from == 0 && range.to == 65_535
+        }
+        (
+            IpProtocol::ICMP | IpProtocol::ICMPV6,
+            Some(range),
+            L4::Icmp {
+                icmp_type, code, ..
+            },
+        ) => {
+            [-1, i32::from(icmp_type)].contains(&range.from)
+                && [-1, i32::from(code)].contains(&range.to)
+        }
+        (IpProtocol::ICMP | IpProtocol::ICMPV6, Some(range), _) => {
+            range.from == -1 && range.to == -1
+        }
+        (_, Some(_), _) => true,
+    }
+}
+
+fn protocol_matches(protocol: IpProtocol, packet: &Tuple) -> bool {
+    protocol == IpProtocol::All || protocol == IpProtocol::Number(packet.protocol)
+}
+
+pub(crate) fn acl_allows(acl: &NetworkAcl, egress: bool, packet: &Tuple) -> bool {
+    let remote = if egress { packet.dst } else { packet.src };
+    let mut entries: Vec<_> = acl.entries.iter().filter(|e| e.egress == egress).collect();
+    entries.sort_by_key(|e| e.rule_number);
+    for entry in entries {
+        if entry.cidr.contains(&remote)
+            && protocol_matches(entry.protocol, packet)
+            && ports_match(entry.protocol, entry.ports, packet)
+        {
+            return entry.action == RuleAction::Allow;
+        }
+    }
+    false
+}
+
+pub(crate) fn groups_allow(
+    state: &State,
+    groups: &[SecurityGroupId],
+    egress: bool,
+    packet: &Tuple,
+) -> bool {
+    let remote = if egress { packet.dst } else { packet.src };
+    let rules = groups
+        .iter()
+        .filter_map(|id| state.security_groups.get(id))
+        .flat_map(|group| &group.rules);
+    for rule in rules.filter(|r| r.is_egress == egress) {
+        let peer = match (rule.peer, remote) {
+            (RulePeer::Ipv4(net), IpAddr::V4(a)) => net.contains(&a),
+            (RulePeer::Ipv6(net), IpAddr::V6(a)) => net.contains(&a),
+            (RulePeer::Group { group_id, .. }, _) => state
+                .network_interfaces
+                .values()
+                .any(|eni| eni.groups.contains(&group_id) && eni.addresses().any(|a| a == remote)),
+            _ => false,
+        };
+        if peer
+            && protocol_matches(rule.protocol, packet)
+            && ports_match(rule.protocol, rule.ports, packet)
+        {
+            return true;
+        }
+    }
+    false
+}
