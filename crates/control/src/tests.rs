@@ -1,11 +1,17 @@
 //! A small world to carry out requests in, and tests of whole actions.
 
+mod address;
+mod flow_log;
+mod instance;
 mod internet_gateway;
 mod network_acl;
+mod network_interface;
+mod properties;
 mod region;
 mod route_table;
 mod security_group;
 mod subnet;
+mod tag;
 mod vpc;
 
 use std::fmt::{Debug, Write};
