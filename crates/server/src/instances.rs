@@ -376,7 +376,7 @@ impl Instances {
                     own.insert(*device, interface.clone());
                 }
                 Err(error) => {
-                    tracing::error!(?device, %error, "the interface could not be changed")
+                    tracing::error!(?device, %error, "the interface could not be changed");
                 }
             }
         }
