@@ -25,3 +25,4 @@ mod writer;
 
 pub use config::{Config, DEFAULT_ACCOUNT, DEFAULT_PORT, DEFAULT_REGION, credentials};
 pub use daemon::run;
+pub use flow_logs::Aggregation;
