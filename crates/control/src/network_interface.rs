@@ -31,7 +31,7 @@ pub(crate) use attribute::{
 };
 pub(crate) use describe::{FILTERS, describe_network_interfaces, filter_values};
 pub(crate) use dns_name::{ip_name, public_name, resource_name};
-pub(crate) use private_address::{AddressRequest, free_ipv4_count};
+pub(crate) use private_address::{AddressRequest, address_limit_exceeded, free_ipv4_count};
 pub(crate) use shape::{group_identifiers, network_interface as shape};
 
 const ACTION: &str = "CreateNetworkInterface";
@@ -164,6 +164,11 @@ pub(crate) fn groups(
         }
     }
     Ok(groups)
+}
+
+/// How many addresses the interface has of the family that it has most of.
+pub(crate) fn largest_family(eni: &NetworkInterface) -> usize {
+    eni.private_ip_addresses.len().max(eni.ipv6_addresses.len())
 }
 
 /// A description of at most 255 characters.

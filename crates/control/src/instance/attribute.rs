@@ -209,15 +209,9 @@ fn check_type(tx: &Transaction<'_>, instance: &Instance, name: &str) -> Result<(
     }
     let interfaces = tx.state().interfaces_of(instance.id);
     wanted.check_interfaces(interfaces.len())?;
-    let addresses =
-        |eni: &&NetworkInterface| eni.private_ip_addresses.len().max(eni.ipv6_addresses.len());
-    if interfaces.iter().map(addresses).max() > Some(wanted.addresses_per_interface) {
-        return Err(Error::new(
-            "PrivateIpAddressLimitExceeded",
-            "Number of private addresses will exceed limit.",
-        ));
-    }
-    Ok(())
+    interfaces
+        .into_iter()
+        .try_for_each(|eni| wanted.check_addresses(network_interface::largest_family(eni)))
 }
 
 fn refuse_unsupported(request: &ModifyInstanceAttributeRequest) -> Result<(), Error> {

@@ -9,7 +9,7 @@ use model::Tags;
 
 use crate::filter::{Filters, boolean};
 use crate::page::Page;
-use crate::{Error, Transaction};
+use crate::{Error, Transaction, network_interface};
 
 /// What there is to know about an instance type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,15 @@ impl InstanceType {
                 self.name
             ),
         ))
+    }
+
+    /// `PrivateIpAddressLimitExceeded` if an interface of the type cannot have so many addresses of
+    /// one family.
+    pub(crate) fn check_addresses(&self, count: usize) -> Result<(), Error> {
+        if count <= self.addresses_per_interface {
+            return Ok(());
+        }
+        Err(network_interface::address_limit_exceeded())
     }
 
     fn is_burstable(&self) -> bool {

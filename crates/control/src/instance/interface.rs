@@ -140,7 +140,7 @@ fn one(
         u8::try_from(index).map_err(|_| Error::invalid_value("deviceIndex", index, ""))?;
     check_public(given, only)?;
     if given.network_interface_id.is_some() {
-        return existing(tx, given, device_index);
+        return existing(tx, given, device_index, instance_type);
     }
     let subnet_id = match parameter::optional_id(&given.subnet_id)? {
         Some(id) => id,
@@ -150,12 +150,7 @@ fn one(
     check_zone(request, subnet)?;
     let addresses = AddressRequest::of_launch(given)?;
     let most = addresses.ipv4_len().max(addresses.ipv6_len(subnet));
-    if most > instance_type.addresses_per_interface {
-        return Err(Error::new(
-            "PrivateIpAddressLimitExceeded",
-            "Number of private addresses will exceed limit.",
-        ));
-    }
+    instance_type.check_addresses(most)?;
     let groups: Vec<SecurityGroupId> = parameter::optional_ids(&given.groups)?;
     let by_subnet = subnet.map_public_ip_on_launch && subnet.cidr.is_some();
     Ok(Planned {
@@ -176,6 +171,7 @@ fn existing(
     tx: &Transaction<'_>,
     given: &InstanceNetworkInterfaceSpecification,
     device_index: u8,
+    instance_type: &InstanceType,
 ) -> Result<Planned, Error> {
     let id = parameter::id(&given.network_interface_id, "NetworkInterfaceId")?;
     let clashing = [
@@ -204,6 +200,7 @@ fn existing(
     if eni.attachment.is_some() {
         return Err(network_interface::in_use(id));
     }
+    instance_type.check_addresses(network_interface::largest_family(eni))?;
     Ok(Planned {
         device_index,
         delete_on_termination: false,

@@ -124,7 +124,9 @@ pub(crate) fn ended(
         InstanceState::Stopping => stopped(tx, instance),
         InstanceState::Pending | InstanceState::Running => {
             instance.state_transition_reason = reason.unwrap_or(BY_ITSELF).to_owned();
-            if instance.instance_initiated_shutdown_behavior == "terminate" {
+            // A first launch that fails leaves nothing to start again.
+            let never_ran = instance.state == InstanceState::Pending && !instance.booted;
+            if never_ran || instance.instance_initiated_shutdown_behavior == "terminate" {
                 terminated(tx, instance)
             } else {
                 stopped(tx, instance)

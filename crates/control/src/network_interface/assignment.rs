@@ -10,7 +10,7 @@ use ec2_api::{
 };
 use model::{Instance, NetworkInterface, NetworkInterfaceId, PrivateIpAddress, Subnet};
 
-use super::private_address::{ADDRESSES_MAX, Pool, limit_exceeded};
+use super::private_address::{ADDRESSES_MAX, Pool, address_limit_exceeded};
 use crate::{Error, Transaction, address, instance, parameter};
 
 pub(crate) fn assign_private_ip_addresses(
@@ -211,17 +211,14 @@ fn check_limit(
     eni: &NetworkInterface,
     addresses: usize,
 ) -> Result<(), Error> {
-    let max = match eni.instance_id() {
-        None => ADDRESSES_MAX,
+    match eni.instance_id() {
+        None if addresses > ADDRESSES_MAX => Err(address_limit_exceeded()),
+        None => Ok(()),
         Some(id) => {
             let instance = tx.find::<Instance>(id)?;
-            instance::instance_type(&instance.instance_type)?.addresses_per_interface
+            instance::instance_type(&instance.instance_type)?.check_addresses(addresses)
         }
-    };
-    if addresses > max {
-        return Err(limit_exceeded());
     }
-    Ok(())
 }
 
 fn addresses<T>(

@@ -9,7 +9,6 @@ use model::{
     NetworkInterfaceId, Subnet,
 };
 
-use super::private_address;
 use crate::{Error, Transaction, address, instance, parameter};
 
 pub(crate) fn attach_network_interface(
@@ -141,9 +140,5 @@ fn check_instance(
     }
     let limits = instance::instance_type(&instance.instance_type)?;
     limits.check_interfaces(own.len() + 1)?;
-    let addresses = eni.private_ip_addresses.len().max(eni.ipv6_addresses.len());
-    if addresses > limits.addresses_per_interface {
-        return Err(private_address::limit_exceeded());
-    }
-    Ok(())
+    limits.check_addresses(super::largest_family(eni))
 }

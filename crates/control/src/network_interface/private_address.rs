@@ -116,7 +116,7 @@ impl AddressRequest {
         subnet: &Subnet,
     ) -> Result<(Vec<Ipv4Addr>, Vec<Ipv6Addr>), Error> {
         if self.ipv4_len() > ADDRESSES_MAX || self.ipv6_len(subnet) > ADDRESSES_MAX {
-            return Err(limit_exceeded());
+            return Err(address_limit_exceeded());
         }
         let mut pool = Pool::of(tx, subnet);
         let mut ipv4 = Vec::new();
@@ -254,7 +254,7 @@ pub(crate) fn no_free_address(subnet_id: SubnetId) -> Error {
 }
 
 /// `PrivateIpAddressLimitExceeded`.
-pub(crate) fn limit_exceeded() -> Error {
+pub(crate) fn address_limit_exceeded() -> Error {
     Error::new(
         "PrivateIpAddressLimitExceeded",
         "Number of private addresses will exceed limit.",
