@@ -2,6 +2,7 @@
 
 mod association;
 mod route;
+mod target;
 
 use ec2_api::{
     CreateRouteTableRequest, CreateRouteTableResponse, DeleteRouteTableRequest,

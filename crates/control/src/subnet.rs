@@ -10,7 +10,9 @@ use ec2_api::{
 };
 use ipnet::{Ipv4Net, Ipv6Net};
 use model::subnet::SubnetIpv6CidrBlock;
-use model::{AvailabilityZone, NetworkInterface, State, Subnet, SubnetId, Tags, Vpc, VpcId};
+use model::{
+    AvailabilityZone, FlowLogResource, NetworkInterface, State, Subnet, SubnetId, Tags, Vpc, VpcId,
+};
 
 pub(crate) use attribute::modify_subnet_attribute;
 pub(crate) use cidr_block::{associate_subnet_cidr_block, disassociate_subnet_cidr_block};
@@ -18,7 +20,7 @@ pub(crate) use cidr_block::{associate_subnet_cidr_block, disassociate_subnet_cid
 use crate::filter::{Filters, boolean, optional};
 use crate::page::Page;
 use crate::tag::{from_specifications, tag_set};
-use crate::{Error, Transaction, network_acl, parameter, route_table};
+use crate::{Error, Transaction, flow_log, network_acl, parameter, route_table};
 
 const TYPE: &str = "subnet";
 
@@ -201,6 +203,7 @@ pub(crate) fn delete_subnet(
     route_table::forget_subnet(tx, id);
     network_acl::forget_subnet(tx, id);
     tx.delete::<Subnet>(id);
+    flow_log::delete_for(tx, FlowLogResource::Subnet(id));
     Ok(DeleteSubnetResponse {})
 }
 

@@ -109,6 +109,7 @@ macro_rules! answer {
 pub(crate) use answer;
 
 /// An optional text, as requests have it.
+#[expect(clippy::needless_pass_by_value, reason = "ids and literals alike")]
 pub(crate) fn text(value: impl ToString) -> Option<String> {
     Some(value.to_string())
 }

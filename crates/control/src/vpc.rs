@@ -11,7 +11,8 @@ use ec2_api::{
 use ipnet::{Ipv4Net, Ipv6Net};
 use model::vpc::VpcCidrBlock;
 use model::{
-    NetworkAcl, NetworkInterface, RouteTable, Scope, SecurityGroup, Subnet, Tags, Vpc, VpcId,
+    FlowLogResource, NetworkAcl, NetworkInterface, RouteTable, Scope, SecurityGroup, Subnet, Tags,
+    Vpc, VpcId,
 };
 
 pub(crate) use cidr_block::{associate_vpc_cidr_block, disassociate_vpc_cidr_block};
@@ -20,7 +21,7 @@ use crate::filter::{Filters, boolean, optional};
 use crate::page::Page;
 use crate::tag::{from_specifications, tag_set};
 use crate::{
-    Error, Transaction, dhcp_options, network_acl, parameter, route_table, security_group,
+    Error, Transaction, dhcp_options, flow_log, network_acl, parameter, route_table, security_group,
 };
 
 const TYPE: &str = "vpc";
@@ -158,6 +159,7 @@ pub(crate) fn delete_vpc(
         tx.delete::<SecurityGroup>(group);
     }
     tx.delete::<Vpc>(id);
+    flow_log::delete_for(tx, FlowLogResource::Vpc(id));
     Ok(DeleteVpcResponse {})
 }
 

@@ -423,12 +423,14 @@ fn rules_are_revoked_by_what_they_say() {
     let ssh = permission("tcp", 22, 22, &["10.0.0.0/8"]);
     let absent = permission("tcp", 23, 23, &["10.0.0.0/8"]);
     let both = [ssh.clone(), absent];
-    fixture.run(ingress(&group_id, &[ssh.clone()])).unwrap();
+    fixture
+        .run(ingress(&group_id, std::slice::from_ref(&ssh)))
+        .unwrap();
     let mut out = fixture.refused(revoke(&group_id, &both)) + "\n";
     out += &show(&answer!(
         fixture,
         RevokeSecurityGroupIngress,
-        revoke(&group_id, &[ssh.clone()])
+        revoke(&group_id, std::slice::from_ref(&ssh))
     ));
     let egress = RevokeSecurityGroupEgressRequest {
         group_id: group_id.clone(),
