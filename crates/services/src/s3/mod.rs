@@ -186,3 +186,6 @@ impl S3 {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
