@@ -8,9 +8,9 @@ use rusqlite::{Connection, ErrorCode};
 pub(crate) fn open(path: &Path, version: i64, schema: &str) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
-    // FULL: an answered write survives a power cut. 512 KiB of page cache keep the daemon small.
+    // 512 KiB of page cache keep the daemon small.
     connection.execute_batch(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -512;
+        "PRAGMA synchronous = NORMAL; PRAGMA journal_mode = WAL; PRAGMA cache_size = -512;
          PRAGMA journal_size_limit = 4194304; PRAGMA foreign_keys = ON;",
     )?;
     let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
@@ -26,6 +26,8 @@ pub(crate) fn open(path: &Path, version: i64, schema: &str) -> rusqlite::Result<
             )),
         ));
     }
+    // From here on an answered write survives a power cut; the schema of a new file need not.
+    connection.execute_batch("PRAGMA synchronous = FULL;")?;
     Ok(connection)
 }
 
