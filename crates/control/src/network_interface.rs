@@ -31,7 +31,7 @@ pub(crate) use attribute::{
 };
 pub(crate) use describe::{FILTERS, describe_network_interfaces, filter_values};
 pub(crate) use dns_name::{ip_name, public_name, resource_name};
-pub(crate) use private_address::{AddressRequest, address_limit_exceeded, free_ipv4_count};
+pub(crate) use private_address::{AddressRequest, address_limit_exceeded};
 pub(crate) use shape::{group_identifiers, network_interface as shape};
 
 const ACTION: &str = "CreateNetworkInterface";

@@ -9,7 +9,7 @@ use model::{
 
 use super::instance_type::InstanceType;
 use crate::network_interface::{self, AddressRequest, Wanted};
-use crate::{Error, Transaction, parameter};
+use crate::{Error, Transaction, parameter, subnet};
 
 /// One interface of every instance of a launch.
 pub(super) struct Planned {
@@ -106,7 +106,7 @@ pub(super) fn room(tx: &Transaction<'_>, interfaces: &[Planned]) -> Result<u32, 
     for (subnet_id, each) in needed {
         let subnet = tx.find::<Subnet>(subnet_id)?;
         if !subnet.ipv6_native {
-            let fits = network_interface::free_ipv4_count(tx, subnet) / each;
+            let fits = subnet::available_ip_address_count(tx.state(), subnet) / each;
             room = room.min(u32::try_from(fits).unwrap_or(u32::MAX));
         }
     }

@@ -235,14 +235,6 @@ impl<'a> Pool<'a> {
     }
 }
 
-/// How many more IPv4 addresses a subnet can give.
-pub(crate) fn free_ipv4_count(tx: &Transaction<'_>, subnet: &Subnet) -> usize {
-    let taken = Pool::of(tx, subnet).taken;
-    let taken = taken.iter().filter(|address| address.is_ipv4()).count();
-    let size = subnet.cidr.map_or(0, |cidr| 1 << (32 - cidr.prefix_len()));
-    usize::saturating_sub(size, RESERVED + taken)
-}
-
 /// `InsufficientFreeAddressesInSubnet`.
 pub(crate) fn no_free_address(subnet_id: SubnetId) -> Error {
     Error::new(
@@ -267,4 +259,3 @@ fn combination(message: &str) -> Error {
 
 /// Of each family, for an interface that is attached to nothing: the limit of the largest types.
 pub(crate) const ADDRESSES_MAX: usize = 50;
-const RESERVED: usize = 5;

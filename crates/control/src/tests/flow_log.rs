@@ -323,6 +323,43 @@ fn flow_logs_go_with_their_interface() {
 }
 
 #[test]
+fn flow_logs_go_with_their_vpc_and_subnet() {
+    let mut fixture = Fixture::new();
+    let vpc = CreateVpcRequest {
+        cidr_block: text("10.0.0.0/16"),
+        ..Default::default()
+    };
+    let vpc_id = answer!(fixture, CreateVpc, vpc).vpc.unwrap().vpc_id;
+    let subnet = CreateSubnetRequest {
+        vpc_id: vpc_id.clone(),
+        cidr_block: text("10.0.0.0/24"),
+        ..Default::default()
+    };
+    let subnet = answer!(fixture, CreateSubnet, subnet).subnet.unwrap();
+    let subnet_id = subnet.subnet_id;
+    for (kind, id) in [("VPC", &vpc_id), ("Subnet", &subnet_id)] {
+        let request = CreateFlowLogsRequest {
+            resource_ids: id.iter().cloned().collect(),
+            resource_type: text(kind),
+            ..to_s3(&fixture)
+        };
+        answer!(fixture, CreateFlowLogs, request);
+    }
+    let delete = DeleteSubnetRequest {
+        subnet_id,
+        ..Default::default()
+    };
+    answer!(fixture, DeleteSubnet, delete);
+    assert_eq!(describe(&mut fixture).len(), 1);
+    let delete = DeleteVpcRequest {
+        vpc_id,
+        ..Default::default()
+    };
+    answer!(fixture, DeleteVpc, delete);
+    assert!(describe(&mut fixture).is_empty());
+}
+
+#[test]
 fn deliveries_show() {
     let mut fixture = Fixture::new();
     let request = to_logs(&fixture);
