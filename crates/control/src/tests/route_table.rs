@@ -491,3 +491,42 @@ fn routes_are_replaced_and_deleted() {
         InvalidRoute.NotFound: no route with destination-cidr-block 198.51.100.0/24 in route table rtb-00000000000000022
     "#]].assert_eq(&out);
 }
+
+#[test]
+fn a_route_to_an_instance_follows_it() {
+    let mut fixture = Fixture::new();
+    let instance_id = super::instance::running(&mut fixture);
+    let vpc_id = fixture.state().default_vpc().unwrap().id;
+    let table_id = text(fixture.state().main_route_table(vpc_id).unwrap().id);
+    let create = CreateRouteRequest {
+        instance_id: instance_id.clone(),
+        ..route(&table_id, "198.51.100.0/24")
+    };
+    fixture.run(create).unwrap();
+    let shown = |fixture: &mut Fixture| {
+        let route = describe(fixture, &table_id).routes.pop().unwrap();
+        assert!(route.network_interface_id.is_some());
+        (route.instance_id, route.state.unwrap())
+    };
+    assert_eq!(shown(&mut fixture), (instance_id.clone(), "active".into()));
+    let stop = StopInstancesRequest {
+        instance_ids: instance_id.iter().cloned().collect(),
+        ..Default::default()
+    };
+    fixture.run(stop).unwrap();
+    assert_eq!(
+        shown(&mut fixture),
+        (instance_id.clone(), "blackhole".into())
+    );
+    let terminate = TerminateInstancesRequest {
+        instance_ids: instance_id.iter().cloned().collect(),
+        ..Default::default()
+    };
+    fixture.run(terminate).unwrap();
+    let event = crate::Event::InstanceEnded {
+        instance_id: instance_id.unwrap().parse().unwrap(),
+        reason: None,
+    };
+    fixture.observe(&event).unwrap();
+    assert_eq!(shown(&mut fixture), (None, "blackhole".into()));
+}
