@@ -1,0 +1,3 @@
+//! Tests of the whole. Begin with `walk.rs`.
+
+mod walk;
