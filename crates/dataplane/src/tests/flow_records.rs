@@ -47,10 +47,10 @@ fn refused_by_the_senders_group() {
 
 #[test]
 fn refused_by_the_senders_network_acl() {
-    let mut net = Net::new(&format!(
+    let mut net = Net::new(
         "subnet a 10.0.1.0/24\nsubnet b 10.0.2.0/24\nnacl n on a\nsg sa\nsg sb in all from 0.0.0.0/0\n\
-         eni x 10.0.1.10 in a sg:sa\neni y 10.0.2.10 in b sg:sb\n"
-    ));
+         eni x 10.0.1.10 in a sg:sa\neni y 10.0.2.10 in b sg:sb\n",
+    );
     net.run(PING);
     expect![[r#"
         x Egress Reject 10.0.1.10:0 > 10.0.2.10:0 proto 1 packets 1 bytes 28 flags 0 | network ACL n egress rule * deny

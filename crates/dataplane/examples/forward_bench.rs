@@ -1,0 +1,257 @@
+//! Measures `forward()` in memory on one core. Prints a line `name: value` for each figure.
+//!
+//! Time is this thread's CPU time where the kernel tells it, so that other work on the machine
+//! does not count.
+
+#![expect(clippy::print_stdout, reason = "the figures are its output")]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use dataplane::{Dataplane, Device, Limits, Offload, Options, PortId, Ports, Snapshot, Verdict};
+use fixture::Fixture;
+use model::Timestamp;
+use packet::Mac;
+use packet::build::Frame;
+
+/// Interfaces on each side; each pair talks on many ports.
+const SIDE: usize = 16;
+const ROUNDS: usize = 8;
+
+fn main() {
+    for live in [64 * 1024, 512 * 1024] {
+        let mut bench = Bench::new(&two_subnets(), live);
+        bench.open(live);
+        let (nanos, packets, allocations) = bench.cached(live);
+        let million = 1e3 / nanos;
+        println!(
+            "cached, {}k live flows: {million:.1} million packets per CPU-second ({nanos:.0} ns each)",
+            live / 1024
+        );
+        println!(
+            "allocations, {}k live flows: {allocations} in {packets} packets",
+            live / 1024
+        );
+    }
+    let first = 200_000;
+    let mut bench = Bench::new(&many_rules(), first);
+    let nanos = bench.first_packets(first);
+    println!("first packet (50 rules, 20 entries, 100 routes): {:.2} µs", nanos / 1e3);
+    let mut bench = Bench::new(&two_subnets(), first);
+    bench.open(first);
+    println!("harvest of {}k flows: {:.1} ms", first / 1000, bench.harvest());
+    println!("compile of 2000 interfaces: {:.1} ms", compile_many());
+}
+
+struct Bench {
+    dataplane: Dataplane,
+    senders: Vec<(PortId, Mac, u8)>,
+    receivers: Vec<(PortId, Mac, u8)>,
+    router: Mac,
+    now: Timestamp,
+}
+
+/// One packet of a flow: from the first or second subnet's interface, to the other's.
+#[derive(Clone, Copy)]
+struct Flow {
+    from: usize,
+    to: usize,
+    port: u16,
+    answer: bool,
+}
+
+impl Flow {
+    /// Both directions of every connection, neighbours in number far apart in everything else.
+    fn number(n: usize) -> Self {
+        let connection = n / 2;
+        Self {
+            from: connection % SIDE,
+            to: connection / SIDE % SIDE,
+            port: 1024 + (connection / SIDE / SIDE) as u16,
+            answer: n % 2 == 1,
+        }
+    }
+}
+
+impl Bench {
+    fn new(network: &str, flows: usize) -> Self {
+        let fixture = Fixture::parse(network).expect("the network is in the language");
+        let mut ports = Ports::new();
+        let snapshot = dataplane::compile(&fixture.world, &mut ports, Options::default());
+        let side = |prefix: char| {
+            let port = |i: usize| {
+                let name = format!("{prefix}{i}");
+                let device = Device::Interface(fixture::eni(&name));
+                let port = ports.get(&device).expect("the interface has a port");
+                (port, Mac(fixture::mac(&name).0), 10 + i as u8)
+            };
+            (0..SIDE).map(port).collect()
+        };
+        let limits = Limits {
+            flows: flows * 8 / 7 + 1024,
+            connections_per_interface: 1 << 20,
+            ..Limits::default()
+        };
+        Self {
+            dataplane: Dataplane::new(Arc::new(snapshot), limits),
+            senders: side('x'),
+            receivers: side('y'),
+            router: Mac(Snapshot::router_mac(fixture::vpc("main")).0),
+            now: Timestamp::from_secs(1_700_000_000),
+        }
+    }
+
+    fn frame(&self, flags: u8) -> Vec<u8> {
+        let headers = Frame::v4(
+            self.senders[0].1,
+            self.router,
+            [10, 0, 1, 10].into(),
+            [10, 0, 2, 10].into(),
+        );
+        headers.tcp(1024, 80, flags, &[0; 26])
+    }
+
+    /// Makes the frame one of a flow, and sends it.
+    #[inline]
+    fn send(&mut self, flow: Flow, frame: &mut [u8]) -> bool {
+        let (x, y) = (self.senders[flow.from], self.receivers[flow.to]);
+        let (from, src, dst, ports) = if flow.answer {
+            (y, [10, 0, 2, y.2], [10, 0, 1, x.2], (80, flow.port))
+        } else {
+            (x, [10, 0, 1, x.2], [10, 0, 2, y.2], (flow.port, 80))
+        };
+        frame[0..6].copy_from_slice(&self.router.0);
+        frame[6..12].copy_from_slice(&from.1.0);
+        frame[26..30].copy_from_slice(&src);
+        frame[30..34].copy_from_slice(&dst);
+        frame[34..36].copy_from_slice(&ports.0.to_be_bytes());
+        frame[36..38].copy_from_slice(&ports.1.to_be_bytes());
+        let verdict = self
+            .dataplane
+            .forward(from.0, frame, Offload::default(), self.now);
+        matches!(verdict, Verdict::Forward(_))
+    }
+
+    /// Opens connections, both directions of each, until so many flows are live.
+    fn open(&mut self, flows: usize) {
+        let mut syn = self.frame(packet::tcp::SYN);
+        let mut data = self.frame(packet::tcp::ACK);
+        for n in 0..flows {
+            assert!(self.send(Flow::number(n), &mut syn));
+        }
+        for n in 0..flows {
+            assert!(self.send(Flow::number(n), &mut data));
+        }
+        assert_eq!(self.dataplane.flows(), flows);
+    }
+
+    /// Packets of all flows in an order that caches of the processor cannot guess.
+    fn cached(&mut self, flows: usize) -> (f64, usize, u64) {
+        let mut frame = self.frame(packet::tcp::ACK);
+        let mut samples = Vec::with_capacity(2 * flows);
+        self.dataplane.harvest(&mut samples);
+        let before = self.dataplane.counters().cached;
+        let mut time = Duration::ZERO;
+        let allocations = allocation_counter::measure(|| {
+            let start = cpu_time();
+            let mut at = 1;
+            for _ in 0..ROUNDS * flows {
+                // A full cycle through a power of two, in a scattered order.
+                at = (at * 1_664_525 + 1_013_904_223) % flows;
+                assert!(self.send(Flow::number(at), &mut frame));
+            }
+            time = cpu_time() - start;
+        });
+        let packets = ROUNDS * flows;
+        let cached = self.dataplane.counters().cached - before;
+        assert_eq!(cached, packets as u64, "every packet hits the cache");
+        let nanos = time.as_nanos() as f64 / packets as f64;
+        (nanos, packets, allocations.count_total)
+    }
+
+    /// The first packets of so many connections, in nanoseconds each.
+    fn first_packets(&mut self, connections: usize) -> f64 {
+        let mut frame = self.frame(packet::tcp::SYN);
+        let start = cpu_time();
+        for n in 0..connections {
+            assert!(self.send(Flow::number(2 * n), &mut frame));
+        }
+        (cpu_time() - start).as_nanos() as f64 / connections as f64
+    }
+
+    fn harvest(&mut self) -> f64 {
+        let mut samples = Vec::new();
+        let start = cpu_time();
+        self.dataplane.harvest(&mut samples);
+        let time = cpu_time() - start;
+        assert!(!samples.is_empty());
+        time.as_secs_f64() * 1e3
+    }
+}
+
+fn interfaces(network: &mut String) {
+    for i in 0..SIDE {
+        *network += &format!("eni x{i} 10.0.1.{} in a sg:x\n", 10 + i);
+        *network += &format!("eni y{i} 10.0.2.{} in b sg:y\n", 10 + i);
+    }
+}
+
+fn two_subnets() -> String {
+    let mut network = "subnet a 10.0.1.0/24\nsubnet b 10.0.2.0/24\n\
+         sg x out tcp all to 10.0.0.0/16\n\
+         sg y in tcp 80 from 10.0.1.0/24\n"
+        .to_owned();
+    interfaces(&mut network);
+    network
+}
+
+/// The rule, the entry and the route that decide are the last ones.
+fn many_rules() -> String {
+    let routes: String = (0..99)
+        .map(|i| format!(", 10.1.{i}.0/24 > igw"))
+        .collect();
+    let mut network = format!("subnet a 10.0.1.0/24 local{routes}\nsubnet b 10.0.2.0/24\n");
+    network += "nacl n on a, b\n";
+    for i in 0..19 {
+        for direction in ["in", "out"] {
+            let towards = if direction == "in" { "from" } else { "to" };
+            network += &format!("nacl n {direction} {i} deny tcp {i} {towards} 10.0.0.0/16\n");
+        }
+    }
+    network += "nacl n in 100 allow all from 10.0.0.0/16\nnacl n out 100 allow all to 10.0.0.0/16\n";
+    for i in 0..49 {
+        network += &format!("sg x out tcp {} to 10.0.{i}.0/24\n", 100 + i);
+        network += &format!("sg y in tcp {} from 10.0.{i}.0/24\n", 100 + i);
+    }
+    network += "sg x out tcp 80 to 10.0.0.0/16\nsg y in tcp 80 from 10.0.0.0/16\n";
+    interfaces(&mut network);
+    network
+}
+
+fn compile_many() -> f64 {
+    let mut network = "subnet a 10.0.0.0/16\nsg x in all from sg:x\n".to_owned();
+    for i in 0..2000 {
+        network += &format!("eni e{i} 10.0.{}.{} in a sg:x\n", 1 + i / 200, 10 + i % 200);
+    }
+    let fixture = Fixture::parse(&network).expect("the network is in the language");
+    let mut ports = Ports::new();
+    dataplane::compile(&fixture.world, &mut ports, Options::default());
+    let start = cpu_time();
+    dataplane::compile(&fixture.world, &mut ports, Options::default());
+    (cpu_time() - start).as_secs_f64() * 1e3
+}
+
+/// CPU time of this thread, or the wall's time where the kernel does not tell.
+fn cpu_time() -> Duration {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanos = stat.split(' ').next().and_then(|first| first.parse().ok());
+    match nanos {
+        Some(nanos) => Duration::from_nanos(nanos),
+        None => wall_time(),
+    }
+}
+
+fn wall_time() -> Duration {
+    static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    START.get_or_init(Instant::now).elapsed()
+}
