@@ -1,0 +1,361 @@
+//! The command line: every command, argument and help text.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Weir runs an AWS VPC on this machine: the EC2 API, real packets, flow logs.
+#[derive(Debug, Parser)]
+#[command(
+    name = "weir",
+    version,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    max_term_width = 100,
+    after_help = "Examples:
+  weir demo                                 see all of it in a few seconds
+  weir up &                                 start the daemon
+  eval \"$(weir env)\"                        point aws, boto3 and Terraform to it
+  weir exec i-0123… -- ping -c3 10.0.1.20   run a program inside an instance
+  weir trace i-0123… tcp 10.0.2.30 5432     why does it (not) get through?
+  weir flows --follow                       the flow-log records, each with its reason
+
+Exit status: 0 done; 1 and 2 what a command found (see its help); 3 the command itself failed."
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Which daemon the command speaks to.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Target {
+    /// The daemon to speak to [default: $WEIR_ENDPOINT, $AWS_ENDPOINT_URL or http://127.0.0.1:4566]
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) endpoint: Option<String>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the daemon until SIGTERM or Ctrl-C
+    Up(Up),
+    /// Print what the shell needs so that AWS's clients speak to the daemon
+    #[command(after_help = "Example:\n  eval \"$(weir env)\"\n  aws ec2 describe-vpcs")]
+    Env,
+    /// Run a program of this machine inside an instance or internet host
+    Exec(Exec),
+    /// Show flow-log records, each with the rule behind it
+    Flows(Flows),
+    /// Say what would happen to a packet and to its answer, step by step
+    #[command(after_help = QUESTION_HELP)]
+    Trace(Question),
+    /// Send the packet for real and say what arrived
+    #[command(after_help = QUESTION_HELP)]
+    Probe(Question),
+    /// Manage the hosts of the simulated internet
+    Internet {
+        #[command(subcommand)]
+        action: Internet,
+    },
+    /// Show how the daemon is
+    Status(Json),
+    /// Say what this machine allows, and what to do about the rest
+    Doctor(Json),
+    /// Build a small VPC, send packets through it, and check every record they leave
+    Demo(Demo),
+    /// Serves one text by HTTP.
+    #[command(name = "__serve-http", hide = true)]
+    ServeHttp { port: u16, text: String },
+    /// Pings and counts the replies.
+    #[command(name = "__ping", hide = true)]
+    Ping { address: IpAddr, count: u16 },
+    /// Gets a page by HTTP.
+    #[command(name = "__get", hide = true)]
+    Get { server: SocketAddr, from_port: u16 },
+    /// Opens a TCP connection and closes it.
+    #[command(name = "__connect", hide = true)]
+    Connect { server: SocketAddr, from_port: u16 },
+}
+
+/// Arguments of `weir up`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  weir up
+  weir up --ephemeral --listen 127.0.0.1:0    any free port; the first line on stdout says which
+
+State lives in $XDG_STATE_HOME/weir (or ~/.local/state/weir) unless told otherwise.")]
+pub(crate) struct Up {
+    /// Where to listen; loopback only, port 0 picks a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:4566")]
+    pub(crate) listen: SocketAddr,
+    /// The folder of the state
+    #[arg(long, value_name = "DIR", conflicts_with = "ephemeral")]
+    pub(crate) state: Option<PathBuf>,
+    /// Keep the state in a temporary folder that goes with the daemon
+    #[arg(long)]
+    pub(crate) ephemeral: bool,
+    /// The Region of calls that name none
+    #[arg(long, default_value = server::DEFAULT_REGION)]
+    pub(crate) region: String,
+    /// The account of access keys that Weir does not know
+    #[arg(long, default_value = server::DEFAULT_ACCOUNT)]
+    pub(crate) account: String,
+    /// How long the windows of flow logs are
+    #[arg(long, value_enum, default_value_t = Aggregation::Nitro)]
+    pub(crate) aggregation: Aggregation,
+    /// What to log to stderr: error, warn, info, debug, trace, or module=level,…
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    pub(crate) log: String,
+    /// Ends when the process that started it does.
+    #[arg(long, hide = true)]
+    pub(crate) end_with_parent: bool,
+}
+
+/// How long the windows of flow logs are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Aggregation {
+    /// 60 seconds whatever was asked for, as with Nitro instances
+    Nitro,
+    /// What each flow log asked for: 60 or 600 seconds
+    AsRequested,
+}
+
+/// Arguments of `weir exec`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  weir exec i-0123456789abcdef0 -- ping -c3 10.0.1.20
+  weir exec --env LANG=C internet:203.0.113.10 -- curl -s http://198.51.100.7/
+
+The exit status is the program's; 125 if weir failed before, 126 or 127 if it could not be run.")]
+pub(crate) struct Exec {
+    /// Set a variable in the program's environment
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    pub(crate) env: Vec<String>,
+    /// The program is one of ours.
+    #[arg(long, hide = true)]
+    pub(crate) builtin: bool,
+    /// i-… or internet:ADDRESS
+    pub(crate) source: String,
+    /// The program and its arguments
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "CMD"
+    )]
+    pub(crate) program: Vec<std::ffi::OsString>,
+}
+
+fn variable(text: &str) -> Result<String, String> {
+    match text.split_once('=') {
+        Some((name, _)) if !name.is_empty() => Ok(text.to_owned()),
+        _ => Err("expected NAME=VALUE".to_owned()),
+    }
+}
+
+/// Arguments of `weir flows`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+#[command(after_help = "Examples:
+  weir flows --follow                 records as windows close
+  weir flows --live --follow          flows as they happen
+  weir flows flush && weir flows      close the windows now instead of in a minute
+  weir flows --format json | jq 'select(.action == \"REJECT\") | .why'")]
+pub(crate) struct Flows {
+    #[command(subcommand)]
+    pub(crate) action: Option<FlowsAction>,
+    /// Go on until Ctrl-C
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// What is seen right now, instead of the records of closed windows
+    #[arg(long)]
+    pub(crate) live: bool,
+    /// How to print them
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+    /// Only the last N of what is remembered
+    #[arg(long, short = 'n', value_name = "N")]
+    pub(crate) limit: Option<usize>,
+}
+
+/// What else to do with flow logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub(crate) enum FlowsAction {
+    /// Close every window now and wait until the records are delivered
+    Flush,
+    /// Show how the deliveries of each flow log stand
+    Status,
+}
+
+/// How to print records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Aligned columns
+    Table,
+    /// One JSON object per line
+    Json,
+    /// Comma-separated values with a header
+    Csv,
+}
+
+/// Arguments of `weir trace` and `weir probe`.
+#[derive(Debug, Args)]
+pub(crate) struct Question {
+    /// i-…, eni-… or internet:ADDRESS
+    pub(crate) source: String,
+    /// tcp, udp, icmp, icmpv6 or a number
+    pub(crate) protocol: String,
+    /// Where the packet goes
+    pub(crate) address: IpAddr,
+    /// Its port, for tcp and udp
+    pub(crate) port: Option<u16>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const QUESTION_HELP: &str = "Examples:
+  weir trace i-0123456789abcdef0 tcp 10.0.2.30 5432
+  weir probe internet:203.0.113.10 icmp 198.51.100.7
+
+Exit status: 0 delivered and answered; 1 refused on the way; 2 delivered, but the answer is refused;
+3 the command itself failed.";
+
+/// What to do with the hosts of the simulated internet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub(crate) enum Internet {
+    /// Put a host with this address on the internet
+    Add {
+        /// A public address
+        address: IpAddr,
+    },
+    /// Take it off again
+    Rm {
+        /// Its address
+        address: IpAddr,
+    },
+    /// List them
+    List,
+}
+
+/// How to print.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Json {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `weir demo`.
+#[derive(Clone, Copy, Debug, Args)]
+#[command(
+    after_help = "Exit status: 0 everything was as expected; 1 a record or verdict differs; 3 it could not be run."
+)]
+pub(crate) struct Demo {
+    /// Keep the network afterwards, to look around until Ctrl-C
+    #[arg(long)]
+    pub(crate) keep: bool,
+}
+
+/// Reads the command line; help and errors are printed, and answered as the status to end with.
+pub(crate) fn parse() -> Result<Cli, ExitCode> {
+    Cli::try_parse().map_err(|error| {
+        // Nothing is left to be done if even that fails.
+        let _ = error.print();
+        if error.use_stderr() {
+            ExitCode::from(3)
+        } else {
+            ExitCode::SUCCESS
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parsed(line: &str) -> Cli {
+        Cli::try_parse_from(line.split(' ')).unwrap()
+    }
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn programs_keep_their_own_options() {
+        let Command::Exec(exec) =
+            parsed("weir exec --env A=b i-1 -- ping -c 3 --endpoint x 10.0.1.20").command
+        else {
+            panic!("not exec");
+        };
+        assert_eq!(exec.env, ["A=b"]);
+        assert_eq!(exec.source, "i-1");
+        assert_eq!(
+            exec.program,
+            ["ping", "-c", "3", "--endpoint", "x", "10.0.1.20"]
+        );
+        assert!(Cli::try_parse_from(["weir", "exec", "--env", "A", "i-1", "--", "true"]).is_err());
+        assert!(Cli::try_parse_from(["weir", "exec", "i-1"]).is_err());
+    }
+
+    #[test]
+    fn the_endpoint_may_stand_anywhere() {
+        for line in [
+            "weir --endpoint http://h:1 env",
+            "weir env --endpoint http://h:1",
+        ] {
+            assert_eq!(
+                parsed(line).target.endpoint.as_deref(),
+                Some("http://h:1"),
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn questions() {
+        let Command::Trace(question) = parsed("weir trace i-1 tcp 10.0.2.30 5432 --json").command
+        else {
+            panic!("not trace");
+        };
+        assert_eq!((question.port, question.json), (Some(5432), true));
+        assert!(matches!(
+            parsed("weir probe internet:203.0.113.10 icmp fd00::1").command,
+            Command::Probe(_)
+        ));
+        assert!(Cli::try_parse_from(["weir", "trace", "i-1", "tcp", "nowhere"]).is_err());
+        assert!(Cli::try_parse_from(["weir", "trace", "i-1", "tcp", "10.0.0.1", "65536"]).is_err());
+    }
+
+    #[test]
+    fn flows_are_read_or_flushed() {
+        let Command::Flows(flows) = parsed("weir flows --follow --live --format csv -n 3").command
+        else {
+            panic!("not flows");
+        };
+        assert!(flows.follow && flows.live && flows.action.is_none());
+        assert_eq!((flows.format, flows.limit), (Format::Csv, Some(3)));
+        let Command::Flows(flows) = parsed("weir flows flush").command else {
+            panic!("not flows");
+        };
+        assert_eq!(flows.action, Some(FlowsAction::Flush));
+    }
+
+    #[test]
+    fn a_state_folder_is_not_ephemeral() {
+        assert!(Cli::try_parse_from(["weir", "up", "--ephemeral", "--state", "x"]).is_err());
+        let Command::Up(up) = parsed("weir up --aggregation as-requested --listen [::1]:0").command
+        else {
+            panic!("not up");
+        };
+        assert_eq!(up.aggregation, Aggregation::AsRequested);
+    }
+}

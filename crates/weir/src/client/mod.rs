@@ -1,0 +1,309 @@
+//! A client of the daemon's public API, signed as any other client's calls.
+
+mod endpoint;
+mod http;
+mod xml;
+
+use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Context;
+use serde_json::Value;
+use server::ops::Operation;
+
+pub(crate) use endpoint::Endpoint;
+use http::{Connection, Reply};
+pub(crate) use xml::Element;
+
+/// Speaks to one daemon.
+#[derive(Debug)]
+pub(crate) struct Client {
+    connection: Connection,
+    region: String,
+    access_key: String,
+    secret_key: String,
+}
+
+/// A call that the daemon has refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refused {
+    /// What was called.
+    pub(crate) call: String,
+    /// AWS's code.
+    pub(crate) code: String,
+    /// AWS's words.
+    pub(crate) message: String,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} ({})", self.call, self.message, self.code)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+impl Client {
+    /// Calls in the name of the default account and Region.
+    pub(crate) fn new(endpoint: &Endpoint) -> anyhow::Result<Self> {
+        let (access_key, secret_key) = server::credentials(server::DEFAULT_ACCOUNT.parse()?);
+        Ok(Self {
+            connection: Connection::new(&endpoint.authority),
+            region: server::DEFAULT_REGION.to_owned(),
+            access_key,
+            secret_key,
+        })
+    }
+
+    /// Does a daemon answer?
+    pub(crate) fn is_answered(&mut self) -> bool {
+        self.connection.connect().is_ok()
+    }
+
+    /// One of Weir's own operations.
+    pub(crate) fn weir<O: Operation>(&mut self, request: &O) -> anyhow::Result<O::Answer> {
+        let body = serde_json::to_vec(request)?;
+        let reply = self.json("weir", &format!("Weir.{}", O::NAME), O::NAME, &body)?;
+        serde_json::from_slice(&reply).with_context(|| {
+            format!(
+                "the answer to {} is not understood; is the daemon of another version?",
+                O::NAME
+            )
+        })
+    }
+
+    /// An operation of CloudWatch Logs.
+    pub(crate) fn logs(&mut self, operation: &str, request: &Value) -> anyhow::Result<Value> {
+        let body = serde_json::to_vec(request)?;
+        let target = format!("Logs_20140328.{operation}");
+        let reply = self.json("logs", &target, operation, &body)?;
+        if reply.is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_slice(&reply)
+            .with_context(|| format!("the answer to {operation} is not JSON"))
+    }
+
+    fn json(
+        &mut self,
+        service: &str,
+        target: &str,
+        call: &str,
+        body: &[u8],
+    ) -> anyhow::Result<Vec<u8>> {
+        let headers = [
+            ("content-type", "application/x-amz-json-1.1"),
+            ("x-amz-target", target),
+        ];
+        let reply = self.send(service, "POST", "/", "", &headers, body)?;
+        if reply.status < 300 {
+            return Ok(reply.body);
+        }
+        let error: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+        let text = |names: [&str; 2]| names.iter().find_map(|name| error.get(name)?.as_str());
+        let code = text(["__type", "code"]).unwrap_or_default();
+        Err(Refused {
+            call: call.to_owned(),
+            code: code.rsplit('#').next().unwrap_or_default().to_owned(),
+            message: text(["message", "Message"])
+                .unwrap_or("no reason given")
+                .to_owned(),
+        }
+        .into())
+    }
+
+    /// An action of EC2.
+    pub(crate) fn ec2(
+        &mut self,
+        action: &str,
+        parameters: &[(&str, &str)],
+    ) -> anyhow::Result<Element> {
+        let mut body = format!("Action={action}&Version=2016-11-15");
+        for (name, value) in parameters {
+            body.push_str(&format!(
+                "&{}={}",
+                percent_encode(name),
+                percent_encode(value)
+            ));
+        }
+        let headers = [(
+            "content-type",
+            "application/x-www-form-urlencoded; charset=utf-8",
+        )];
+        let reply = self.send("ec2", "POST", "/", "", &headers, body.as_bytes())?;
+        xml_or_refusal(action, &reply)
+    }
+
+    /// Makes an S3 bucket.
+    pub(crate) fn create_bucket(&mut self, bucket: &str) -> anyhow::Result<()> {
+        let reply = self.send("s3", "PUT", &format!("/{bucket}"), "", &[], b"")?;
+        refusal_of_s3("CreateBucket", &reply)
+    }
+
+    /// The keys of a bucket.
+    pub(crate) fn list_objects(&mut self, bucket: &str) -> anyhow::Result<Vec<String>> {
+        let mut keys = Vec::new();
+        let mut query = "list-type=2".to_owned();
+        loop {
+            let reply = self.send("s3", "GET", &format!("/{bucket}"), &query, &[], b"")?;
+            let list = xml_or_refusal("ListObjectsV2", &reply)?;
+            for object in list.all("", "Contents") {
+                keys.push(object.text("Key")?.to_owned());
+            }
+            match list.at("NextContinuationToken") {
+                Some(token) => {
+                    query = format!(
+                        "continuation-token={}&list-type=2",
+                        percent_encode(&token.text)
+                    );
+                }
+                None => return Ok(keys),
+            }
+        }
+    }
+
+    /// The content of an object.
+    pub(crate) fn get_object(&mut self, bucket: &str, key: &str) -> anyhow::Result<Vec<u8>> {
+        let path: Vec<String> = key.split('/').map(percent_encode).collect();
+        let reply = self.send(
+            "s3",
+            "GET",
+            &format!("/{bucket}/{}", path.join("/")),
+            "",
+            &[],
+            b"",
+        )?;
+        refusal_of_s3("GetObject", &reply)?;
+        Ok(reply.body)
+    }
+
+    fn send(
+        &mut self,
+        service: &str,
+        method: &str,
+        path: &str,
+        query: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> anyhow::Result<Reply> {
+        let authority = self.connection.authority().to_owned();
+        let mut headers = headers.to_vec();
+        headers.push(("host", &authority));
+        let request = sigv4::Request {
+            method,
+            path,
+            query,
+            headers: &headers,
+            payload: sigv4::Payload::Body(body),
+        };
+        let credentials = sigv4::Credentials {
+            access_key_id: &self.access_key,
+            secret_access_key: &self.secret_key,
+            session_token: None,
+        };
+        let scope = sigv4::Scope {
+            region: &self.region,
+            service,
+        };
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .context("the clock is before 1970")?;
+        let added = sigv4::sign(&request, &credentials, &scope, now.as_secs())?;
+        headers.extend(added.iter().map(|(name, value)| (*name, value.as_str())));
+        let target = if query.is_empty() {
+            path.to_owned()
+        } else {
+            format!("{path}?{query}")
+        };
+        self.connection
+            .send(method, &target, &headers, body)
+            .map_err(|error| {
+                let why = if error.kind() == std::io::ErrorKind::ConnectionRefused {
+                    "nobody listens there".to_owned()
+                } else {
+                    error.to_string()
+                };
+                anyhow::anyhow!(
+                    "no daemon answers at http://{authority}: {why}\n\
+                 start one with `weir up`, or name another with --endpoint URL or $WEIR_ENDPOINT"
+                )
+            })
+    }
+}
+
+fn xml_or_refusal(call: &str, reply: &Reply) -> anyhow::Result<Element> {
+    let text = String::from_utf8_lossy(&reply.body);
+    let root = Element::parse(&text)
+        .with_context(|| format!("{call} was answered with status {}", reply.status))?;
+    if reply.status < 300 {
+        return Ok(root);
+    }
+    let error = root
+        .at("Errors/Error")
+        .or_else(|| root.at("Error"))
+        .unwrap_or(&root);
+    let part = |name| {
+        error
+            .at(name)
+            .map(|part| part.text.clone())
+            .unwrap_or_default()
+    };
+    Err(Refused {
+        call: call.to_owned(),
+        code: part("Code"),
+        message: part("Message"),
+    }
+    .into())
+}
+
+fn refusal_of_s3(call: &str, reply: &Reply) -> anyhow::Result<()> {
+    if reply.status < 300 {
+        Ok(())
+    } else {
+        xml_or_refusal(call, reply).map(drop)
+    }
+}
+
+fn percent_encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                encoded.push(char::from(byte));
+            }
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(status: u16, body: &str) -> String {
+        let reply = Reply {
+            status,
+            body: body.as_bytes().to_vec(),
+        };
+        xml_or_refusal("DescribeVpcs", &reply)
+            .unwrap_err()
+            .to_string()
+    }
+
+    #[test]
+    fn refusals_say_what_aws_says() {
+        let ec2 = "<Response><Errors><Error><Code>InvalidVpcID.NotFound</Code>\
+                   <Message>The vpc ID 'vpc-1' does not exist</Message></Error></Errors></Response>";
+        let words = "DescribeVpcs: The vpc ID 'vpc-1' does not exist (InvalidVpcID.NotFound)";
+        assert_eq!(refusal(400, ec2), words);
+        let s3 = "<Error><Code>NoSuchBucket</Code><Message>The specified bucket does not exist</Message></Error>";
+        let words = "DescribeVpcs: The specified bucket does not exist (NoSuchBucket)";
+        assert_eq!(refusal(404, s3), words);
+    }
+
+    #[test]
+    fn everything_but_the_unreserved_is_encoded() {
+        assert_eq!(percent_encode("a-b_c.d~0/ +é"), "a-b_c.d~0%2F%20%2B%C3%A9");
+    }
+}
