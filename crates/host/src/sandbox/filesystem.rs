@@ -29,6 +29,7 @@ pub(crate) fn set_up(config: &SandboxConfig) -> Result<()> {
         libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV,
     )
     .during(|| "make the host's files read-only".into())?;
+    let program = clone_program();
     set_up_devices(devices)?;
     hide(config)?;
     for (path, mode) in WRITABLE {
@@ -40,6 +41,9 @@ pub(crate) fn set_up(config: &SandboxConfig) -> Result<()> {
     mount("proc", "/proc", "proc", SAFE, None).during(|| "mount /proc".into())?;
     set_up_sys()?;
     files.install()?;
+    if let Some(program) = program {
+        put_in_place(&program, PROGRAM)?;
+    }
     if let Some(script) = config
         .user_data
         .as_ref()
@@ -105,6 +109,20 @@ fn clone_devices() -> Result<Vec<(&'static str, OwnedFd)>> {
     Ok(devices)
 }
 
+/// This program, read-only by now, taken before its folder is hidden. Without it sandboxes have one convenience less;
+/// it cannot be taken if it was started from another mount namespace.
+fn clone_program() -> Option<OwnedFd> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    open_tree(CWD, "/proc/self/exe", flags).ok()
+}
+
+/// Mounts a file that was taken from elsewhere.
+fn put_in_place(file: &OwnedFd, path: &str) -> Result<()> {
+    fs::write(path, "").during(|| format!("create {path}"))?;
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+    move_mount(file, "", CWD, path, flags).during(|| format!("put {path} in place"))
+}
+
 fn set_up_devices(devices: Vec<(&'static str, OwnedFd)>) -> Result<()> {
     mount(
         "tmpfs",
@@ -115,16 +133,7 @@ fn set_up_devices(devices: Vec<(&'static str, OwnedFd)>) -> Result<()> {
     )
     .during(|| "mount /dev".into())?;
     for (name, tree) in devices {
-        let path = format!("/dev/{name}");
-        fs::write(&path, "").during(|| format!("create {path}"))?;
-        move_mount(
-            &tree,
-            "",
-            CWD,
-            &path,
-            MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH,
-        )
-        .during(|| format!("put {path} in place"))?;
+        put_in_place(&tree, &format!("/dev/{name}"))?;
     }
     for directory in ["/dev/pts", "/dev/shm"] {
         fs::create_dir(directory).during(|| format!("create {directory}"))?;
@@ -265,6 +274,8 @@ fn follow(path: &Path) -> PathBuf {
 
 /// Where the script to run at boot is.
 pub(super) const USER_DATA: &str = "/run/weir/user-data";
+/// Where this program is inside, wherever it is outside.
+const PROGRAM: &str = "/run/weir/weir";
 const SAFE: MountFlags = MountFlags::NOSUID
     .union(MountFlags::NODEV)
     .union(MountFlags::NOEXEC);

@@ -135,11 +135,11 @@ impl Init {
             if ready[1] && self.take_signals() {
                 self.stop(Duration::from_secs(2));
             }
-            if self.reap() && self.deadline.is_some() {
-                self.copy_output();
+            if ready[0] && !self.obey(&mut control) {
                 return 0;
             }
-            if ready[0] && !self.obey(&mut control) {
+            if self.reap() && self.deadline.is_some() {
+                self.copy_output();
                 return 0;
             }
         }
