@@ -125,10 +125,9 @@ fn receive_until(socket: &UdpSocket, deadline: Instant, wanted: u16) -> io::Resu
 pub(crate) fn get(server: SocketAddr, from_port: u16) -> anyhow::Result<ExitCode> {
     let page = connection(server, from_port).and_then(|mut stream| {
         stream.set_read_timeout(Some(READ_TIMEOUT))?;
-        write!(
-            stream,
-            "GET / HTTP/1.1\r\nhost: {server}\r\nconnection: close\r\n\r\n"
-        )?;
+        // In one piece, so that it is one packet.
+        let head = format!("GET / HTTP/1.1\r\nhost: {server}\r\nconnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes())?;
         let mut text = String::new();
         stream.read_to_string(&mut text)?;
         let body = text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());

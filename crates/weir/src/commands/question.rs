@@ -69,7 +69,11 @@ fn render(report: &TraceReport, subject: &str, style: Style) -> String {
             table.row(row(if index == 0 { name } else { "" }, step));
         }
     }
-    let mut text = style.paint(Tone::Strong, subject) + "\n" + &table.render(style);
+    let mut text = style.paint(Tone::Strong, subject) + "\n";
+    // Between hosts of the internet nothing is decided.
+    if !(report.request.is_empty() && report.answer.is_empty()) {
+        text.push_str(&table.render(style));
+    }
     text.push_str(&format!("request: {}\n", report.request_end));
     if let Some(end) = &report.answer_end {
         text.push_str(&format!("answer:  {end}\n"));

@@ -45,16 +45,18 @@ fn render(report: &StatusReport, style: Style) -> String {
         ),
         ("datapath", report.datapath.clone()),
     ];
-    let packets = report
+    // Of the many reasons to drop a packet, those that came up.
+    let counters = report
         .packets
         .iter()
-        .map(|(name, count)| ("", format!("{count:>12} {name}")));
+        .filter(|(name, count)| *count > 0 || name == "forwarded");
+    let packets = counters.map(|(name, count)| format!("{count:>10} {name}"));
     let label = |name: &str| style.paint(Tone::Quiet, &format!("{name:<14}"));
     let mut text: String = lines
         .iter()
         .map(|(name, value)| format!("{}{value}\n", label(name)))
         .collect();
-    for (index, (_, value)) in packets.enumerate() {
+    for (index, value) in packets.enumerate() {
         text.push_str(&format!(
             "{}{value}\n",
             label(if index == 0 { "packets" } else { "" })
