@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,7 @@ use rustix::net::{AddressFamily, Protocol, RecvFlags, SendFlags, SocketType, ipp
 
 use crate::error::{During, Error, Result};
 use crate::netns::NetworkNamespace;
+use crate::sys::ignore_outgoing;
 
 /// The kind of packet to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,6 +166,8 @@ fn watch(
         Some(Protocol::from_raw(EVERY_PROTOCOL)),
     )
     .during(|| "watch a network namespace".into())?;
+    // Who probes an address of its own that is somewhere else has sent the packet, not got it.
+    ignore_outgoing(tap.as_fd()).during(|| "watch a network namespace".into())?;
     let echo = match kind {
         ProbeKind::Udp(port) => {
             let any: SocketAddr = if address.is_ipv4() {

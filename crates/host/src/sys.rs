@@ -271,6 +271,25 @@ pub(crate) fn set_tracing(allowed: bool) {
     unsafe { libc::prctl(libc::PR_SET_DUMPABLE, libc::c_ulong::from(allowed)) };
 }
 
+/// Makes a packet socket see only what comes in, not what this machine sends.
+pub(crate) fn ignore_outgoing(fd: BorrowedFd<'_>) -> io::Result<()> {
+    let on: libc::c_int = 1;
+    // SAFETY: `on` outlives the call, and its length is given.
+    check(unsafe {
+        libc::setsockopt(
+            fd.as_raw_fd(),
+            libc::SOL_PACKET,
+            PACKET_IGNORE_OUTGOING,
+            (&raw const on).cast(),
+            size_of::<libc::c_int>() as libc::socklen_t,
+        )
+    })?;
+    Ok(())
+}
+
+/// From `linux/if_packet.h`.
+const PACKET_IGNORE_OUTGOING: libc::c_int = 23;
+
 /// Gives this thread precedence over ordinary ones; `false` if the kernel refused.
 pub(crate) fn raise_priority(nice: i32) -> bool {
     // SAFETY: all arguments are values; 0 means the calling thread.
