@@ -1,0 +1,261 @@
+"""What the scripts beside this one share: a daemon, clients for its accounts, a network in a few words, a runner.
+
+A script is a list of functions named `test_…`. Each gets a `Lab`: an account of its own on the script's daemon, so
+that tests run side by side and none sees what another makes.
+"""
+
+import contextlib
+import itertools
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+WEIR = os.environ.get("WEIR", "weir")
+REGION = "us-east-1"
+
+
+class Daemon:
+    """A daemon on a free port. Without a state folder, its state goes with it."""
+
+    def __init__(self, state=None, *options):
+        where = ["--state", state] if state else ["--ephemeral"]
+        self.log = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen(
+            [WEIR, "up", *where, "--listen", "127.0.0.1:0", "--end-with-parent", *options],
+            stdout=subprocess.PIPE, stderr=self.log, text=True,
+        )
+        line = self.process.stdout.readline().strip()
+        if not line.startswith("listening on http://"):
+            self.process.wait(10)
+            raise AssertionError(f"the daemon's first line is {line!r}; it said:\n{self.said()}")
+        self.endpoint = line.removeprefix("listening on ")
+
+    def said(self):
+        self.log.seek(0)
+        return self.log.read()
+
+    def end(self, how=signal.SIGTERM):
+        """Ends it, and answers its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        try:
+            return self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"the daemon did not end; it said:\n{self.said()}") from None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.end()
+
+
+def weir(endpoint, *arguments, timeout=30, check=True, text=True):
+    """Runs a `weir` command against a daemon."""
+    done = subprocess.run(
+        [WEIR, "--endpoint", endpoint, *map(str, arguments)],
+        capture_output=True, text=text, timeout=timeout, stdin=subprocess.DEVNULL,
+    )
+    if check and done.returncode != 0:
+        raise AssertionError(f"weir {' '.join(map(str, arguments))}: {done.returncode}\n{done.stdout}{done.stderr}")
+    return done
+
+
+class Lab:
+    """An account on a daemon, and shorthand for what tests do all the time."""
+
+    numbers = itertools.count(1)
+
+    def __init__(self, daemon, account=None):
+        self.daemon = daemon
+        self.account = account or f"{next(self.numbers):012}"
+        self.clients = {}
+
+    def client(self, service, region=REGION, key=None, secret="any"):
+        name = (service, region, key, secret)
+        if name not in self.clients:
+            self.clients[name] = boto3.session.Session().client(
+                service,
+                region_name=region,
+                endpoint_url=self.daemon.endpoint,
+                aws_access_key_id=key or self.account,
+                aws_secret_access_key=secret,
+                config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}, read_timeout=30),
+            )
+        return self.clients[name]
+
+    @property
+    def ec2(self):
+        return self.client("ec2")
+
+    def image(self):
+        return self.ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+
+    # A network
+
+    def vpc(self, cidr="10.0.0.0/16", ipv6=False):
+        more = {"AmazonProvidedIpv6CidrBlock": True} if ipv6 else {}
+        return self.ec2.create_vpc(CidrBlock=cidr, **more)["Vpc"]["VpcId"]
+
+    def subnet(self, vpc, cidr="10.0.1.0/24", **more):
+        return self.ec2.create_subnet(VpcId=vpc, CidrBlock=cidr, **more)["Subnet"]["SubnetId"]
+
+    def group(self, vpc, *rules, name=None):
+        """A group that lets in what the rules say: `all`, `icmp` or `tcp 80`, then a CIDR block or group."""
+        name = name or f"g{next(self.numbers)}"
+        group = self.ec2.create_security_group(VpcId=vpc, GroupName=name, Description=name)["GroupId"]
+        for rule in rules:
+            self.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission(rule)])
+        return group
+
+    def run(self, subnet, group=None, address=None, user_data=None, wait=True, **more):
+        """Runs an instance; answers its id."""
+        if group:
+            more["SecurityGroupIds"] = [group]
+        if address:
+            more["PrivateIpAddress"] = address
+        if user_data:
+            more["UserData"] = user_data
+        made = self.ec2.run_instances(
+            ImageId=self.image(), InstanceType="t3.medium", MinCount=1, MaxCount=1, SubnetId=subnet, **more,
+        )
+        instance = made["Instances"][0]["InstanceId"]
+        if wait:
+            self.running(instance)
+        return instance
+
+    def running(self, *instances):
+        self.wait("instance_running", InstanceIds=list(instances))
+
+    def wait(self, waiter, **arguments):
+        self.ec2.get_waiter(waiter).wait(WaiterConfig={"Delay": 0.1, "MaxAttempts": 200}, **arguments)
+
+    def instance(self, instance):
+        return self.ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]
+
+    def interface(self, instance, index=0):
+        return self.instance(instance)["NetworkInterfaces"][index]["NetworkInterfaceId"]
+
+    # Inside
+
+    def inside(self, instance, *program, timeout=30, check=False):
+        return weir(self.daemon.endpoint, "exec", instance, "--", *program, timeout=timeout, check=check)
+
+    def ping(self, instance, address, *options):
+        """Whether an echo is answered."""
+        return self.inside(instance, "ping", "-c1", "-W1", *options, address).returncode == 0
+
+    def get(self, instance, url, *options):
+        """What a page says; `None` when nobody answers in time, `refused` when the port is closed."""
+        done = self.inside(instance, "curl", "-sS", "--max-time", "2", *options, url)
+        if done.returncode == 0:
+            return done.stdout
+        return {7: "refused", 28: None}.get(done.returncode, done.stderr)
+
+    def weir(self, *arguments, **options):
+        return weir(self.daemon.endpoint, *arguments, **options)
+
+
+def permission(rule):
+    protocol, *words = rule.split()
+    peer = words.pop() if words else "0.0.0.0/0"
+    made = {"IpProtocol": {"all": "-1"}.get(protocol, protocol)}
+    if protocol == "icmp":
+        made |= {"FromPort": -1, "ToPort": -1}
+    if words:
+        first, _, last = words[0].partition("-")
+        made |= {"FromPort": int(first), "ToPort": int(last or first)}
+    if peer.startswith("sg-"):
+        made["UserIdGroupPairs"] = [{"GroupId": peer}]
+    elif ":" in peer:
+        made["Ipv6Ranges"] = [{"CidrIpv6": peer}]
+    else:
+        made["IpRanges"] = [{"CidrIp": peer}]
+    return made
+
+
+# Claims
+
+
+def same(found, expected, what=""):
+    if found != expected:
+        raise AssertionError(f"{what}\n  found    {found!r}\n  expected {expected!r}")
+
+
+def eventually(what, question, seconds=10):
+    """Asks until the answer is true; answers it."""
+    end = time.monotonic() + seconds
+    while True:
+        if answer := question():
+            return answer
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def refused(code, message=None, status=400):
+    """The call inside must be refused with this code, and a message that matches whole."""
+    try:
+        yield
+    except ClientError as error:
+        answer = error.response["Error"]
+        same(answer["Code"], code, answer["Message"])
+        if message is not None and not re.fullmatch(message, answer["Message"]):
+            raise AssertionError(f"{code}\n  found    {answer['Message']}\n  expected {message}") from None
+        same(error.response["ResponseMetadata"]["HTTPStatusCode"], status, code)
+        return
+    raise AssertionError(f"succeeded instead of {code}")
+
+
+# The runner
+
+
+def main(daemon=True, parallel=6):
+    """Runs the tests of the calling script, or those that are named on the command line."""
+    module = sys.modules["__main__"]
+    tests = [value for name, value in vars(module).items() if name.startswith("test_")]
+    if sys.argv[1:]:
+        tests = [test for test in tests if test.__name__ in sys.argv[1:]]
+    lock = threading.Lock()
+
+    def run(test, running):
+        began = time.monotonic()
+        failure = None
+        try:
+            test(Lab(running) if running else None)
+        except BaseException:
+            failure = traceback.format_exc()
+        with lock:
+            seconds = time.monotonic() - began
+            print(f"{'FAILED' if failure else 'ok    '} {seconds:6.2f} s  {test.__name__}", flush=True)
+            if failure:
+                print(failure, flush=True)
+        return failure is None
+
+    with contextlib.ExitStack() as stack:
+        running = stack.enter_context(Daemon()) if daemon else None
+        with ThreadPoolExecutor(parallel) as pool:
+            passed = list(pool.map(lambda test: run(test, running), tests))
+        if running and not all(passed):
+            print(f"--- the daemon said\n{running.said()}", flush=True)
+        if running:
+            passed.append(running.end() == 0)
+            for line in running.said().splitlines():
+                if "panicked" in line:
+                    print(line)
+                    passed.append(False)
+    sys.exit(0 if all(passed) else 1)

@@ -1,0 +1,129 @@
+//! Real clients and real packets: each test is a script of `python/`, run against the real command.
+//!
+//! They are scripts because what they test is what AWS's own clients, boto3 and the aws CLI, see. Each starts the
+//! daemons that it needs on free ports, and ends them.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// A script takes much less than this; one that does not end is ended.
+const PATIENCE: Duration = Duration::from_secs(200);
+
+#[test]
+fn every_action_with_boto3() {
+    script("conformance.py");
+}
+
+#[test]
+fn flow_logs_reach_their_destinations() {
+    script("flow_logs.py");
+}
+
+#[test]
+fn the_transcript_with_the_aws_cli() {
+    script("transcript.py");
+}
+
+#[test]
+fn packets_between_instances() {
+    script("packets.py");
+}
+
+#[test]
+fn state_outlives_the_daemon() {
+    script("state.py");
+}
+
+/// Runs a script to its end. Fails if the script does, or if the machine cannot run it and should.
+fn script(name: &str) {
+    if let Some(missing) = missing() {
+        // Past the test harness, which hides what passing tests print.
+        let _ = writeln!(std::io::stderr(), "SKIPPED: {name} needs {missing}");
+        assert!(std::env::var_os("CI").is_none(), "needs {missing}");
+        return;
+    }
+    let mut child = Command::new(python())
+        .arg(crate_folder().join("python").join(name))
+        .env("WEIR", weir())
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("PATH", path_with_clients())
+        .env_remove("AWS_ENDPOINT_URL")
+        .stdin(Stdio::null())
+        .spawn()
+        .expect("start python3");
+    let status = wait(&mut child);
+    assert!(
+        status.is_some_and(|status| status.success()),
+        "{name} ended with {status:?}; what it printed is above"
+    );
+}
+
+/// The status, or none if the child had to be ended. Its daemons end with it.
+fn wait(child: &mut Child) -> Option<ExitStatus> {
+    let end = Instant::now() + PATIENCE;
+    while Instant::now() < end {
+        if let Some(status) = child.try_wait().expect("wait for the script") {
+            return Some(status);
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    child.kill().expect("end the script");
+    child.wait().expect("wait for the script");
+    None
+}
+
+/// What the machine lacks.
+fn missing() -> Option<&'static str> {
+    if !python().exists() {
+        return Some("AWS's clients: run scripts/setup");
+    }
+    if !Path::new("/dev/net/tun").exists() {
+        return Some("TAP devices (/dev/net/tun)");
+    }
+    let namespaces = Command::new("unshare")
+        .args(["--user", "--map-root-user", "--net", "true"])
+        .stderr(Stdio::null())
+        .status();
+    let allowed = rustix::process::geteuid().is_root() || namespaces.is_ok_and(|s| s.success());
+    (!allowed).then_some("root or user namespaces")
+}
+
+fn crate_folder() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn clients() -> PathBuf {
+    crate_folder().join("../../target/venv/bin")
+}
+
+fn python() -> PathBuf {
+    clients().join("python3")
+}
+
+fn path_with_clients() -> std::ffi::OsString {
+    let mut path = clients().into_os_string();
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap_or_default());
+    path
+}
+
+/// The command, built as these tests are. Cargo gives its path only to tests of its own crate.
+fn weir() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let this = std::env::current_exe().expect("path of the tests");
+        let folder = this.ancestors().nth(2).expect("…/PROFILE/deps/it-…");
+        let target = folder.parent().expect("…/PROFILE");
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--package", "weir", "--target-dir"]);
+        build.arg(target).current_dir(crate_folder());
+        if folder.ends_with("release") {
+            build.arg("--release");
+        }
+        assert!(build.status().expect("run cargo").success(), "weir builds");
+        folder.join("weir")
+    })
+}
