@@ -31,6 +31,7 @@ pub(crate) struct FlowTuple {
     family: u8,
 }
 
+#[inline]
 fn words(address: IpAddr) -> [u64; 2] {
     match address {
         IpAddr::V4(a) => [0, u64::from(u32::from(a))],
@@ -43,6 +44,7 @@ fn words(address: IpAddr) -> [u64; 2] {
 
 impl FlowTuple {
     /// `ports` are ports, or identifier, type and code of ICMP.
+    #[inline]
     pub(crate) fn new(port: PortId, dst_mac: Mac, ip: &Ip, ports: [u16; 2]) -> Self {
         Self {
             src: words(ip.src),
@@ -57,6 +59,7 @@ impl FlowTuple {
 }
 
 impl Hash for FlowTuple {
+    #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
         let [a, b, c, d, e, f] = self.dst_mac;
         state.write_u64(self.src[0] ^ self.dst[0].rotate_left(32));
@@ -113,6 +116,7 @@ impl Entry {
     }
 
     /// Counts a packet; tells whether the flow had none since the last harvest.
+    #[inline]
     pub(crate) fn count(&mut self, count: Count, now: Timestamp) -> bool {
         if self.packets == 0 {
             self.first = now;
@@ -209,6 +213,14 @@ impl FlowCache {
         self.table.len()
     }
 
+    /// Reads what is kept under a hash, so that it is near when it is needed.
+    #[inline]
+    pub(crate) fn touch(&self, hash: u64) -> u32 {
+        let found = self.table.find(hash, |_| true);
+        found.map_or(0, |entry| entry.epoch ^ entry.key.port)
+    }
+
+    #[inline]
     pub(crate) fn hash(&self, key: &FlowTuple) -> u64 {
         self.hasher.hash_one(key)
     }
@@ -251,12 +263,14 @@ impl FlowCache {
     }
 
     /// Puts a verdict in, or in the place of an older one of the same flow. Answers the path, and
-    /// what was counted under the older one if that recorded something else. `None`: no room.
+    /// what was counted under the older one if that recorded something else. Without room it gives
+    /// the records back.
+    #[expect(clippy::result_large_err, reason = "moved once, on the slow path")]
     pub(crate) fn put(
         &mut self,
         key: FlowTuple,
         verdict: Verdict,
-    ) -> Option<(u32, Option<Counted>)> {
+    ) -> Result<(u32, Option<Counted>), [Option<Record>; 2]> {
         let hash = self.hash(&key);
         let mut marks = 0;
         if verdict.deny {
@@ -265,31 +279,32 @@ impl FlowCache {
         if verdict.translation.is_some() {
             marks |= TRANSLATE;
         }
-        let found = self.table.find_mut(hash, |entry| entry.key == key);
-        let (path, counted) = match found {
-            Some(entry) => {
-                let path = entry.path;
-                let cold = self.paths.get_mut(path)?;
-                let counted = (cold.records != verdict.records)
-                    .then(|| take(entry, cold))
-                    .flatten();
-                entry.marks = (entry.marks & DIRTY) | marks;
-                set(entry, &verdict);
-                cold.records = verdict.records;
-                cold.connections = verdict.connections;
-                cold.translation = verdict.translation;
-                cold.reason = verdict.reason;
-                cold.guard = verdict.guard;
-                (path, counted)
-            }
-            None => (self.insert(key, hash, marks, verdict)?, None),
+        let Some(entry) = self.table.find_mut(hash, |entry| entry.key == key) else {
+            return Ok((self.insert(key, hash, marks, verdict)?, None));
         };
-        Some((path, counted))
+        let path = entry.path;
+        let Some(cold) = self.paths.get_mut(path) else {
+            return Err(verdict.records);
+        };
+        let counted = (cold.records != verdict.records)
+            .then(|| take(entry, cold))
+            .flatten();
+        entry.marks = (entry.marks & DIRTY) | marks;
+        set(entry, &verdict);
+        *cold = cold_of(key, verdict);
+        Ok((path, counted))
     }
 
-    fn insert(&mut self, key: FlowTuple, hash: u64, marks: u8, verdict: Verdict) -> Option<u32> {
+    #[expect(clippy::result_large_err, reason = "moved once, on the slow path")]
+    fn insert(
+        &mut self,
+        key: FlowTuple,
+        hash: u64,
+        marks: u8,
+        verdict: Verdict,
+    ) -> Result<u32, [Option<Record>; 2]> {
         if self.table.len() >= self.limit {
-            return None;
+            return Err(verdict.records);
         }
         let mut entry = Entry {
             key,
@@ -309,14 +324,7 @@ impl FlowCache {
             marks,
         };
         set(&mut entry, &verdict);
-        entry.path = self.paths.insert(Path {
-            key,
-            records: verdict.records,
-            connections: verdict.connections,
-            translation: verdict.translation,
-            reason: verdict.reason,
-            guard: verdict.guard,
-        });
+        entry.path = self.paths.insert(cold_of(key, verdict));
         let path = entry.path;
         let hasher = &self.hasher;
         self.table
@@ -328,7 +336,7 @@ impl FlowCache {
                 list.reserve(wanted.saturating_sub(list.len()));
             }
         }
-        Some(path)
+        Ok(path)
     }
 
     /// Takes what was counted since the last time, flow by flow.
@@ -380,6 +388,17 @@ impl FlowCache {
     /// How many places there are to sweep.
     pub(crate) fn places(&self) -> u32 {
         self.paths.places()
+    }
+}
+
+fn cold_of(key: FlowTuple, verdict: Verdict) -> Path {
+    Path {
+        key,
+        records: verdict.records,
+        connections: verdict.connections,
+        translation: verdict.translation,
+        reason: verdict.reason,
+        guard: verdict.guard,
     }
 }
 

@@ -7,7 +7,7 @@ use foldhash::fast::FixedState;
 use model::Timestamp;
 use packet::icmp_error::{IcmpError, icmp_error};
 use packet::rewrite::Rewrite;
-use packet::{Ip, Kind, Mac, Packet, ethernet, fragment, tcp};
+use packet::{Ip, Kind, Mac, Malformed, Packet, ethernet, fragment, tcp};
 
 use crate::compile::network_interface::Interface;
 use crate::compile::{Port, Snapshot};
@@ -59,6 +59,20 @@ pub struct Offload {
     pub partial_checksum: bool,
 }
 
+/// A frame of a burst.
+#[derive(Debug)]
+pub struct Ingress<'f> {
+    /// The port that it came from.
+    pub from: PortId,
+    /// The frame.
+    pub bytes: &'f mut [u8],
+    /// What its device left for others to do.
+    pub offload: Offload,
+}
+
+/// How many frames of a burst are looked at ahead.
+const BURST: usize = 32;
+
 /// What to do with a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -85,6 +99,8 @@ pub struct Dataplane {
     swept_flows: u32,
     swept_connections: u32,
     caching: bool,
+    /// Keeps the reads of [`Dataplane::forward_burst`] ahead of their use from being left out.
+    touched: u32,
 }
 
 impl Dataplane {
@@ -104,6 +120,7 @@ impl Dataplane {
             swept_flows: 0,
             swept_connections: 0,
             caching: true,
+            touched: 0,
         }
     }
 
@@ -152,32 +169,42 @@ impl Dataplane {
         offload: Offload,
         now: Timestamp,
     ) -> Verdict {
-        if !self.emitted.is_empty() {
-            self.emitted.clear();
-        }
-        let Ok(packet) = Packet::parse(frame) else {
-            return self.drop(DropReason::Malformed);
-        };
-        if let Some(ip) = packet.ip()
-            && ip.fragment.is_none()
-            && let Some(verdict) = self.cached(from, &packet, ip, frame, offload, now)
-        {
-            return verdict;
-        }
-        self.slow(from, &packet, frame, offload, now)
+        let parsed = Packet::parse(frame);
+        let place = self.place(from, &parsed);
+        self.decide(from, &parsed, place, frame, offload, now)
     }
 
-    /// The verdict of the cache, if it has one for the packet.
-    #[inline]
-    fn cached(
+    /// Decides on frames that came together, in their order: as [`Dataplane::forward`] would on
+    /// each, but the processor fetches what it needs for all of them at once. `each` is given the
+    /// frame as its receiver shall get it, the verdict, and what is to be emitted.
+    pub fn forward_burst<'f>(
         &mut self,
-        from: PortId,
-        packet: &Packet,
-        ip: &Ip,
-        frame: &mut [u8],
-        offload: Offload,
+        burst: &mut [Ingress<'f>],
         now: Timestamp,
-    ) -> Option<Verdict> {
+        mut each: impl FnMut(&mut Ingress<'f>, Verdict, &[(PortId, Vec<u8>)]),
+    ) {
+        for chunk in burst.chunks_mut(BURST) {
+            let mut places = [None; BURST];
+            for (frame, place) in chunk.iter().zip(&mut places) {
+                *place = self.place(frame.from, &Packet::parse(frame.bytes));
+            }
+            for (_, hash) in places.iter().flatten() {
+                self.touched = self.touched.wrapping_add(self.cache.touch(*hash));
+            }
+            for (frame, place) in chunk.iter_mut().zip(places) {
+                let parsed = Packet::parse(frame.bytes);
+                let (from, offload) = (frame.from, frame.offload);
+                let verdict = self.decide(from, &parsed, place, frame.bytes, offload, now);
+                each(frame, verdict, &self.emitted);
+            }
+        }
+    }
+
+    /// Where the cache would have the flow of a packet.
+    #[inline]
+    fn place(&self, from: PortId, parsed: &Result<Packet, Malformed>) -> Option<(FlowTuple, u64)> {
+        let Ok(packet) = parsed else { return None };
+        let ip = packet.ip().filter(|ip| ip.fragment.is_none())?;
         let ports = match ip.icmp {
             Some(icmp) => [
                 icmp.identifier,
@@ -186,10 +213,50 @@ impl Dataplane {
             None => [ip.src_port, ip.dst_port],
         };
         let key = FlowTuple::new(from, packet.dst_mac, ip, ports);
-        let hash = self.cache.hash(&key);
+        Some((key, self.cache.hash(&key)))
+    }
+
+    #[inline]
+    fn decide(
+        &mut self,
+        from: PortId,
+        parsed: &Result<Packet, Malformed>,
+        place: Option<(FlowTuple, u64)>,
+        frame: &mut [u8],
+        offload: Offload,
+        now: Timestamp,
+    ) -> Verdict {
+        if !self.emitted.is_empty() {
+            self.emitted.clear();
+        }
+        let Ok(packet) = parsed else {
+            return self.drop(DropReason::Malformed);
+        };
+        if let Some((key, hash)) = place
+            && let Some(ip) = packet.ip()
+            && let Some(verdict) = self.cached(key, hash, packet.src_mac, ip, frame, offload, now)
+        {
+            return verdict;
+        }
+        self.slow(from, packet, frame, offload, now)
+    }
+
+    /// The verdict of the cache, if it has one for the packet.
+    #[inline]
+    #[expect(clippy::too_many_arguments, reason = "the parts of one frame")]
+    fn cached(
+        &mut self,
+        key: FlowTuple,
+        hash: u64,
+        src_mac: Mac,
+        ip: &Ip,
+        frame: &mut [u8],
+        offload: Offload,
+        now: Timestamp,
+    ) -> Option<Verdict> {
         let epoch = self.epoch;
         let entry = self.cache.find_mut(hash, &key)?;
-        if entry.epoch != epoch || entry.from_mac != packet.src_mac {
+        if entry.epoch != epoch || entry.from_mac != src_mac {
             return None;
         }
         if longest(ip, offload) > usize::from(entry.mtu) {
@@ -222,6 +289,7 @@ impl Dataplane {
         Some(Verdict::Forward(out))
     }
 
+    #[inline(never)]
     fn cached_denial(
         &mut self,
         key: FlowTuple,
@@ -248,6 +316,7 @@ impl Dataplane {
     }
 
     /// Everything that the cache does not know.
+    #[inline(never)]
     fn slow(
         &mut self,
         from: PortId,
@@ -356,7 +425,7 @@ impl Dataplane {
         let quoted = Subject::quoted_in(ip, frame);
         let mut subject = Subject::new(ip, tuple, quoted, longest(ip, offload));
         subject.dont_fragment |= offload.gso_size != 0;
-        let decision = Walk {
+        let mut decision = Walk {
             snapshot,
             connections: &mut self.connections,
             cache: &mut self.cache,
@@ -365,7 +434,7 @@ impl Dataplane {
             way: Way::default(),
         }
         .decide(from, packet.dst_mac, &subject);
-        self.remember(from, packet, ip, &tuple, &decision, offload, now);
+        self.remember(from, packet, ip, &tuple, &mut decision, offload, now);
         let Some(out) = decision.out else {
             let reason = decision.disposition.drop_reason();
             let verdict = self.drop(reason.unwrap_or(DropReason::Malformed));
@@ -395,7 +464,7 @@ impl Dataplane {
         packet: &Packet,
         ip: &Ip,
         tuple: &Tuple,
-        decision: &Decision,
+        decision: &mut Decision,
         offload: Offload,
         now: Timestamp,
     ) {
@@ -409,7 +478,8 @@ impl Dataplane {
             return;
         }
         if matches!(decision.disposition, Disposition::MtuExceeded { .. }) {
-            return self.meter.keep_one(decision.records.clone(), count, now);
+            let records = std::mem::take(&mut decision.records);
+            return self.meter.keep_one(records, count, now);
         }
         let whole = !(ip.is_later_fragment() && tuple.l4 == L4::None);
         let cacheable = self.caching && decision.cacheable && whole && !ip.is_icmp_error();
@@ -425,15 +495,16 @@ impl Dataplane {
             dst_mac: out.map_or(Mac::default(), |out| out.dst_mac),
             mtu: decision.mtu,
             deny: reason.is_some(),
-            records: decision.records.clone(),
+            records: std::mem::take(&mut decision.records),
             connections: decision.connections,
             translation: decision.translation,
             reason,
             guard: decision.refused_by.map(begun),
         };
         let key = FlowTuple::new(from, packet.dst_mac, ip, key_ports(tuple));
-        let Some((path, counted)) = self.cache.put(key, verdict) else {
-            return self.meter.keep_one(decision.records.clone(), count, now);
+        let (path, counted) = match self.cache.put(key, verdict) {
+            Ok(kept) => kept,
+            Err(records) => return self.meter.keep_one(records, count, now),
         };
         if let Some(counted) = counted {
             self.meter.keep(&counted);

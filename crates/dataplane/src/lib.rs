@@ -35,7 +35,7 @@ pub use compile::{Options, ROUTER_EC2, ROUTER_LINK_LOCAL, Snapshot, compile};
 pub use counters::Counters;
 pub use disposition::{Disposition, DropReason};
 pub use flow::{Action, Direction, FlowKey, FlowSample, InterfaceMetadata};
-pub use forward::{Dataplane, Limits, Offload, Verdict};
+pub use forward::{Dataplane, Ingress, Limits, Offload, Verdict};
 pub use ports::{Device, PortId, Ports};
 pub use step::{Outcome, Stage, Step};
 pub use trace::{Leg, Source, Trace, TraceError, TraceOutcome, TraceRequest, trace};

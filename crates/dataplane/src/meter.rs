@@ -107,6 +107,7 @@ impl Count {
 }
 
 /// Flags as flow logs count them: the ACK bit appears only with SYN.
+#[inline]
 fn counted_flags(ip: &Ip) -> u8 {
     if ip.protocol != protocol::TCP {
         return 0;

@@ -3,50 +3,75 @@
 /// No index.
 pub(crate) const NONE: u32 = u32::MAX;
 
+const CHUNK_BITS: u32 = 10;
+const CHUNK: usize = 1 << CHUNK_BITS;
+
+/// Grows by chunks and never moves what it holds.
 #[derive(Debug)]
 pub(crate) struct Slab<T> {
-    places: Vec<Option<T>>,
+    chunks: Vec<Vec<Option<T>>>,
     free: Vec<u32>,
 }
 
 impl<T> Default for Slab<T> {
     fn default() -> Self {
         Self {
-            places: Vec::new(),
+            chunks: Vec::new(),
             free: Vec::new(),
         }
     }
 }
 
+fn place(index: u32) -> (usize, usize) {
+    ((index >> CHUNK_BITS) as usize, index as usize & (CHUNK - 1))
+}
+
 impl<T> Slab<T> {
+    #[inline]
     pub(crate) fn get(&self, index: u32) -> Option<&T> {
-        self.places.get(index as usize)?.as_ref()
+        let (chunk, at) = place(index);
+        self.chunks.get(chunk)?.get(at)?.as_ref()
     }
 
+    #[inline]
+    fn slot(&mut self, index: u32) -> Option<&mut Option<T>> {
+        let (chunk, at) = place(index);
+        self.chunks.get_mut(chunk)?.get_mut(at)
+    }
+
+    #[inline]
     pub(crate) fn get_mut(&mut self, index: u32) -> Option<&mut T> {
-        self.places.get_mut(index as usize)?.as_mut()
+        self.slot(index)?.as_mut()
     }
 
     pub(crate) fn insert(&mut self, value: T) -> u32 {
-        match self.free.pop() {
-            Some(index) => {
-                self.places[index as usize] = Some(value);
-                index
-            }
-            None => {
-                self.places.push(Some(value));
-                (self.places.len() - 1) as u32
+        if let Some(index) = self.free.pop()
+            && let Some(slot) = self.slot(index)
+        {
+            *slot = Some(value);
+            return index;
+        }
+        let index = self.places();
+        match self.chunks.last_mut() {
+            Some(last) if last.len() < CHUNK => last.push(Some(value)),
+            _ => {
+                let mut chunk = Vec::with_capacity(CHUNK);
+                chunk.push(Some(value));
+                self.chunks.push(chunk);
             }
         }
+        index
     }
 
     pub(crate) fn remove(&mut self, index: u32) -> Option<T> {
-        let value = self.places.get_mut(index as usize)?.take()?;
+        let value = self.slot(index)?.take()?;
         self.free.push(index);
         Some(value)
     }
 
+    /// How many indices have ever been in use.
     pub(crate) fn places(&self) -> u32 {
-        self.places.len() as u32
+        let full = self.chunks.len().saturating_sub(1) * CHUNK;
+        (full + self.chunks.last().map_or(0, Vec::len)) as u32
     }
 }

@@ -313,7 +313,7 @@ impl<'a> Walk<'a> {
         let begins_nothing = subject.quoted.is_some() || subject.tcp_flags & packet::tcp::RST != 0;
         let untracked = allowed.untracked
             || trackable.only_answers
-            || interface.groups.is_untracked(egress, &subject.tuple);
+            || interface.groups.answers_untracked(egress, &subject.tuple);
         if begins_nothing {
             // The flow's next packet may begin something.
             self.way.cacheable = false;

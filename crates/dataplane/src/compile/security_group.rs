@@ -144,11 +144,19 @@ impl Groups {
     /// Whether a flow is untracked, whoever of the two sides sent its first packet: a rule open to
     /// the world allows it, and one for all ports and the world allows the answers.
     pub(crate) fn is_untracked(&self, egress: bool, packet: &Tuple) -> bool {
-        let either = |egress: bool, packet: &Tuple| {
-            self.allow(egress, packet)
+        self.begins_untracked(egress, packet) || self.answers_untracked(egress, packet)
+    }
+
+    /// Whether a packet is the answer of an untracked flow.
+    pub(crate) fn answers_untracked(&self, egress: bool, packet: &Tuple) -> bool {
+        self.begins_untracked(!egress, &packet.reversed())
+    }
+
+    fn begins_untracked(&self, egress: bool, packet: &Tuple) -> bool {
+        self.lets_every_answer_pass(egress, packet)
+            && self
+                .allow(egress, packet)
                 .is_some_and(|allowed| allowed.untracked)
-        };
-        either(egress, packet) || either(!egress, &packet.reversed())
     }
 
     fn lets_every_answer_pass(&self, egress: bool, packet: &Tuple) -> bool {

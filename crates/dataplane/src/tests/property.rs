@@ -222,6 +222,28 @@ proptest! {
     }
 
     #[test]
+    fn bursts_are_decided_as_their_frames_one_by_one(network in network(), burst in packets()) {
+        let (mut single, mut together) = (Net::new(&network), Net::new(&network));
+        let mut told = Vec::new();
+        let mut frames: Vec<_> = burst.iter().map(|(line, _)| together.frame(line)).collect();
+        for (line, _) in &burst {
+            let (verdict, frame) = single.verdict(line);
+            told.push((verdict, frame, single.dataplane.emitted().to_vec()));
+        }
+        let mut ingress: Vec<Ingress<'_>> = frames
+            .iter_mut()
+            .map(|(from, bytes)| Ingress { from: *from, bytes, offload: Offload::default() })
+            .collect();
+        let mut told_together = Vec::new();
+        let now = together.now;
+        together.dataplane.forward_burst(&mut ingress, now, |frame, verdict, emitted| {
+            told_together.push((verdict, frame.bytes.to_vec(), emitted.to_vec()));
+        });
+        prop_assert_eq!(told, told_together);
+        prop_assert_eq!(without_times(single.harvest()), without_times(together.harvest()));
+    }
+
+    #[test]
     fn every_packet_that_passes_is_recorded_once_by_each_side(
         network in network(),
         burst in packets(),
