@@ -1,6 +1,7 @@
 //! A daemon of the demo's own, as a child process.
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::MetadataExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,7 @@ pub(super) const THIS_PROGRAM: &str = "/proc/self/exe";
 impl Daemon {
     /// Starts one on any free port, with state that goes with it.
     pub(super) fn start() -> anyhow::Result<Self> {
+        check_executable()?;
         let mut child =
             Command::new(std::env::current_exe().unwrap_or_else(|_| THIS_PROGRAM.into()))
                 .args([
@@ -84,6 +86,22 @@ impl Daemon {
         self.child.wait()?;
         bail!("the daemon did not end and was killed");
     }
+}
+
+/// The users of instances run this program too.
+fn check_executable() -> anyhow::Result<()> {
+    let others_may_run = 0o005;
+    let mode = std::fs::metadata(THIS_PROGRAM)
+        .context("look at this executable")?
+        .mode();
+    if rustix::process::geteuid().is_root() && mode & others_may_run != others_may_run {
+        let path = std::env::current_exe().unwrap_or_else(|_| THIS_PROGRAM.into());
+        bail!(
+            "the programs inside instances could not be run: say `chmod a+rx {}`",
+            path.display()
+        );
+    }
+    Ok(())
 }
 
 impl Drop for Daemon {
