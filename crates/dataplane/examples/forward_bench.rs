@@ -295,6 +295,7 @@ fn compile_many() -> f64 {
 }
 
 /// CPU time of this thread, or the wall's time where the kernel does not tell.
+#[expect(clippy::disallowed_methods, reason = "it measures")]
 fn cpu_time() -> Duration {
     let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     let nanos = stat.split(' ').next().and_then(|first| first.parse().ok());
@@ -304,6 +305,7 @@ fn cpu_time() -> Duration {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "it measures")]
 fn wall_time() -> Duration {
     static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
     START.get_or_init(Instant::now).elapsed()

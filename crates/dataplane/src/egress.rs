@@ -13,8 +13,9 @@ use crate::disposition::Disposition;
 use crate::flow_cache::Translation;
 use crate::ports::PortId;
 use crate::step::{Outcome, Stage};
+use crate::subject::Subject;
 use crate::tuple::Tuple;
-use crate::walk::{End, MTU_INTERNET, MTU_VPC, Sighting, Subject, Walk, direction};
+use crate::walk::{End, MTU_INTERNET, MTU_VPC, Sighting, Walk, direction};
 use crate::{Action, Direction, DropReason};
 
 /// `traffic-path` of what stays inside the VPC.

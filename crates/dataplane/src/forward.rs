@@ -1,29 +1,21 @@
 //! What happens to a frame: the cache in front, the pipeline behind it, and what comes out.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 use model::Timestamp;
-use packet::icmp_error::{IcmpError, icmp_error};
 use packet::rewrite::Rewrite;
-use packet::{Ip, Kind, Mac, Malformed, Packet, ethernet, fragment, tcp};
+use packet::{Ip, Mac, Malformed, Packet, ethernet, tcp};
 
-use crate::compile::network_interface::Interface;
-use crate::compile::{Port, Snapshot};
+use crate::compile::Snapshot;
 use crate::connection::Connections;
 use crate::counters::Counters;
-use crate::disposition::{Disposition, DropReason};
-use crate::flow_cache::{self, DENY, FlowCache, FlowTuple, TRANSLATE, Translation};
+use crate::disposition::DropReason;
+use crate::flow_cache::{DENY, FlowCache, FlowTuple, TRANSLATE, Translation};
 use crate::fragment::Fragments;
 use crate::meter::{Count, Meter};
-use crate::neighbour::{self, SubnetLink};
 use crate::ports::PortId;
-use crate::service::{self, Allowance};
-use crate::slab::NONE;
-use crate::tuple::{L4, Tuple};
-use crate::walk::{Decision, Subject, Walk, Way};
-use crate::{FlowSample, InterfaceMetadata};
+use crate::service::Allowance;
 
 /// How much a data plane may remember.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,18 +79,18 @@ pub enum Verdict {
 /// The data plane: the world as compiled, and what packets have left behind.
 #[derive(Debug)]
 pub struct Dataplane {
-    snapshot: Arc<Snapshot>,
-    epoch: u32,
-    cache: FlowCache,
-    connections: Connections,
-    fragments: Fragments,
-    allowances: Vec<Allowance>,
-    meter: Meter,
-    counters: Counters,
-    emitted: Vec<(PortId, Vec<u8>)>,
-    swept_flows: u32,
-    swept_connections: u32,
-    caching: bool,
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) epoch: u32,
+    pub(crate) cache: FlowCache,
+    pub(crate) connections: Connections,
+    pub(crate) fragments: Fragments,
+    pub(crate) allowances: Vec<Allowance>,
+    pub(crate) meter: Meter,
+    pub(crate) counters: Counters,
+    pub(crate) emitted: Vec<(PortId, Vec<u8>)>,
+    pub(crate) swept_flows: u32,
+    pub(crate) swept_connections: u32,
+    pub(crate) caching: bool,
     /// Keeps the reads of [`Dataplane::forward_burst`] ahead of their use from being left out.
     touched: u32,
 }
@@ -315,346 +307,22 @@ impl Dataplane {
         Some(self.drop(reason))
     }
 
-    /// Everything that the cache does not know.
-    #[inline(never)]
-    fn slow(
-        &mut self,
-        from: PortId,
-        packet: &Packet,
-        frame: &mut [u8],
-        offload: Offload,
-        now: Timestamp,
-    ) -> Verdict {
-        let snapshot = self.snapshot.clone();
-        let Some(port) = snapshot.port(from) else {
-            return self.drop(DropReason::UnknownPort);
-        };
-        let mac = match port {
-            Port::Interface(interface) => interface.mac,
-            Port::Outside(outside) => outside.mac,
-        };
-        if packet.src_mac != mac {
-            return self.drop(DropReason::SourceMac);
-        }
-        let ip = match &packet.kind {
-            Kind::Arp(arp) => {
-                let answer = match port {
-                    Port::Interface(interface) => neighbour::arp(
-                        &SubnetLink {
-                            snapshot: &snapshot,
-                            interface,
-                        },
-                        arp,
-                    ),
-                    Port::Outside(outside) => neighbour::arp(outside, arp),
-                };
-                return self.answer(from, answer.ok_or(DropReason::Neighbour));
-            }
-            Kind::Other(_) => return self.drop(DropReason::NotIp),
-            Kind::Ipv4(ip) | Kind::Ipv6(ip) => ip,
-        };
-        if neighbour::is_discovery(ip) {
-            let answer = match port {
-                Port::Interface(interface) => {
-                    let link = SubnetLink {
-                        snapshot: &snapshot,
-                        interface,
-                    };
-                    neighbour::discovery(&link, packet, ip, frame)
-                }
-                Port::Outside(outside) => neighbour::discovery(outside, packet, ip, frame),
-            };
-            return self.answer(from, answer.ok_or(DropReason::Neighbour));
-        }
-        if packet.dst_mac.is_multicast() || ip.dst.is_multicast() {
-            return self.drop(DropReason::Multicast);
-        }
-        if let Port::Interface(interface) = port {
-            let (vpc, subnet) = (snapshot.vpc_of(interface), snapshot.subnet_of(interface));
-            if service::is_service(vpc, subnet, ip.dst) {
-                return self.serve(&snapshot, interface, packet, ip, frame, now);
-            }
-        }
-        self.route(&snapshot, from, packet, ip, frame, offload, now)
-    }
-
-    fn serve(
-        &mut self,
-        snapshot: &Snapshot,
-        from: &Interface,
-        packet: &Packet,
-        ip: &Ip,
-        frame: &[u8],
-        now: Timestamp,
-    ) -> Verdict {
-        let at = from.port.index();
-        if self.allowances.len() <= at {
-            self.allowances.resize(at + 1, Allowance::default());
-        }
-        let answer = if self.allowances[at].take(now) {
-            service::answer(snapshot, from, packet, ip, frame)
-        } else {
-            Err(DropReason::ServiceRateExceeded)
-        };
-        self.answer(from.port, answer)
-    }
-
-    fn answer(&mut self, to: PortId, answer: Result<Vec<u8>, DropReason>) -> Verdict {
-        match answer {
-            Ok(frame) => {
-                self.counters.emitted += 1;
-                self.emitted.push((to, frame));
-                Verdict::Emit
-            }
-            Err(reason) => self.drop(reason),
-        }
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "the parts of one frame")]
-    fn route(
-        &mut self,
-        snapshot: &Snapshot,
-        from: PortId,
-        packet: &Packet,
-        ip: &Ip,
-        frame: &mut [u8],
-        offload: Offload,
-        now: Timestamp,
-    ) -> Verdict {
-        let tuple = self.fragments.whole(from, ip, now);
-        let quoted = Subject::quoted_in(ip, frame);
-        let mut subject = Subject::new(ip, tuple, quoted, longest(ip, offload));
-        subject.dont_fragment |= offload.gso_size != 0;
-        let mut decision = Walk {
-            snapshot,
-            connections: &mut self.connections,
-            cache: &mut self.cache,
-            now,
-            steps: None,
-            way: Way::default(),
-        }
-        .decide(from, packet.dst_mac, &subject);
-        self.remember(from, packet, ip, &tuple, &mut decision, offload, now);
-        let Some(out) = decision.out else {
-            let reason = decision.disposition.drop_reason();
-            let verdict = self.drop(reason.unwrap_or(DropReason::Malformed));
-            if let Disposition::MtuExceeded { mtu } = decision.disposition {
-                return self
-                    .tell_too_big(snapshot, from, ip, frame, mtu)
-                    .unwrap_or(verdict);
-            }
-            return verdict;
-        };
-        if !translate(frame, decision.translation, offload) {
-            return self.drop(DropReason::Malformed);
-        }
-        let _ = ethernet::set_macs(frame, out.dst_mac, out.src_mac);
-        if subject.len > usize::from(decision.mtu) {
-            return self.fragment(out.port, frame, decision.mtu, offload);
-        }
-        self.counters.forwarded += 1;
-        Verdict::Forward(out.port)
-    }
-
-    /// Counts the packet, and keeps the verdict for the flow's next packets.
-    #[expect(clippy::too_many_arguments, reason = "the parts of one frame")]
-    fn remember(
-        &mut self,
-        from: PortId,
-        packet: &Packet,
-        ip: &Ip,
-        tuple: &Tuple,
-        decision: &mut Decision,
-        offload: Offload,
-        now: Timestamp,
-    ) {
-        let count = Count::of(ip, offload);
-        let refused_as_such = matches!(
-            decision.disposition,
-            Disposition::RefusedOnLink(_)
-                | Disposition::SourceDestinationCheck { egress: true, .. }
-        );
-        if refused_as_such {
-            return;
-        }
-        if matches!(decision.disposition, Disposition::MtuExceeded { .. }) {
-            let records = std::mem::take(&mut decision.records);
-            return self.meter.keep_one(records, count, now);
-        }
-        let whole = !(ip.is_later_fragment() && tuple.l4 == L4::None);
-        let cacheable = self.caching && decision.cacheable && whole && !ip.is_icmp_error();
-        let out = decision.out;
-        let reason = decision.disposition.drop_reason();
-        let begun = |port| (port, self.connections.begun(port));
-        let verdict = flow_cache::Verdict {
-            epoch: if cacheable { self.epoch } else { 0 },
-            out: out.map_or(PortId::NONE, |out| out.port),
-            idle_secs: decision.idle_secs,
-            from_mac: packet.src_mac,
-            src_mac: out.map_or(Mac::default(), |out| out.src_mac),
-            dst_mac: out.map_or(Mac::default(), |out| out.dst_mac),
-            mtu: decision.mtu,
-            deny: reason.is_some(),
-            records: std::mem::take(&mut decision.records),
-            connections: decision.connections,
-            translation: decision.translation,
-            reason,
-            guard: decision.refused_by.map(begun),
-        };
-        let key = FlowTuple::new(from, packet.dst_mac, ip, key_ports(tuple));
-        let (path, counted) = match self.cache.put(key, verdict) {
-            Ok(kept) => kept,
-            Err(records) => return self.meter.keep_one(records, count, now),
-        };
-        if let Some(counted) = counted {
-            self.meter.keep(&counted);
-        }
-        for (side, &index) in decision.connections.iter().enumerate() {
-            if let Some(connection) = self.connections.get_mut(index) {
-                connection.paths[side] = path;
-            }
-        }
-        let hash = self.cache.hash(&key);
-        if let Some(entry) = self.cache.find_mut(hash, &key)
-            && entry.count(count, now)
-        {
-            self.cache.mark_dirty(key);
-        }
-    }
-
-    /// Tells the sender how long packets may be, from its router.
-    fn tell_too_big(
-        &mut self,
-        snapshot: &Snapshot,
-        from: PortId,
-        ip: &Ip,
-        frame: &[u8],
-        mtu: u16,
-    ) -> Option<Verdict> {
-        let (router, mac): (IpAddr, Mac) = match snapshot.port(from)? {
-            Port::Interface(interface) => {
-                let subnet = snapshot.subnet_of(interface);
-                let address = match ip.dst {
-                    IpAddr::V4(_) => subnet.router_v4?.into(),
-                    IpAddr::V6(_) => subnet.router_v6?.into(),
-                };
-                (address, snapshot.vpc_of(interface).router_mac)
-            }
-            Port::Outside(_) => (ip.dst, crate::compile::internet::INTERNET_ROUTER_MAC),
-        };
-        let error = IcmpError::TooBig { mtu: mtu.into() };
-        let mut answer = Vec::new();
-        icmp_error(frame, error, router, mac, &mut answer).ok()?;
-        Some(self.answer(from, Ok(answer)))
-    }
-
-    fn fragment(&mut self, to: PortId, frame: &[u8], mtu: u16, offload: Offload) -> Verdict {
-        let mut fragments = Vec::new();
-        let partial = offload.partial_checksum;
-        if fragment::fragment_ipv4(frame, mtu.into(), partial, &mut fragments).is_err() {
-            return self.drop(DropReason::Malformed);
-        }
-        self.counters.forwarded += 1;
-        self.counters.emitted += fragments.len() as u64;
-        self.emitted
-            .extend(fragments.into_iter().map(|fragment| (to, fragment)));
-        Verdict::Emit
-    }
-
-    fn drop(&mut self, reason: DropReason) -> Verdict {
+    pub(crate) fn drop(&mut self, reason: DropReason) -> Verdict {
         self.counters.drop(reason);
         Verdict::Drop(reason)
-    }
-
-    /// Takes what interfaces saw since the last harvest.
-    pub fn harvest(&mut self, into: &mut Vec<FlowSample>) {
-        self.cache
-            .harvest(|records, counted| crate::meter::push_samples(records, counted, into));
-        self.meter.drain(into);
-    }
-
-    /// The interfaces that saw more than there was memory for since the last call.
-    pub fn take_skipped(&mut self) -> Vec<Arc<InterfaceMetadata>> {
-        self.meter.take_skipped()
-    }
-
-    /// Lets go of flows and connections that have been idle for too long. Looks at a bounded
-    /// number of them, so it is to be called often: some ten times a second.
-    pub fn sweep(&mut self, now: Timestamp) {
-        const STEPS: u32 = 2048;
-        for _ in 0..STEPS.min(self.cache.places()) {
-            self.swept_flows = (self.swept_flows + 1) % self.cache.places();
-            let expired = self.cache.expire(self.swept_flows, self.epoch, now);
-            let Some((counted, connections, last)) = expired else {
-                continue;
-            };
-            if let Some(counted) = counted {
-                self.meter.keep(&counted);
-            }
-            for index in connections.into_iter().filter(|&index| index != NONE) {
-                if let Some(connection) = self.connections.get_mut(index)
-                    && connection.paths.contains(&self.swept_flows)
-                {
-                    connection.last = connection.last.max(last);
-                }
-            }
-        }
-        for _ in 0..STEPS.min(self.connections.places()) {
-            self.swept_connections = (self.swept_connections + 1) % self.connections.places();
-            let index = self.swept_connections;
-            let last = crate::walk::last_seen(&self.connections, &self.cache, index);
-            if self.connections.is_expired(index, last, now)
-                && let Some(connection) = self.connections.remove(index)
-            {
-                connection.paths.iter().for_each(|&p| self.cache.forget(p));
-            }
-        }
-    }
-
-    /// Decides on a packet that is only described, and notes the steps.
-    pub(crate) fn explain(
-        &mut self,
-        from: PortId,
-        dst_mac: Mac,
-        subject: &Subject,
-        now: Timestamp,
-        steps: &mut Vec<crate::Step>,
-    ) -> Decision {
-        let snapshot = self.snapshot.clone();
-        Walk {
-            snapshot: &snapshot,
-            connections: &mut self.connections,
-            cache: &mut self.cache,
-            now,
-            steps: Some(steps),
-            way: Way::default(),
-        }
-        .decide(from, dst_mac, subject)
     }
 }
 
 /// Length of the packet, or of the longest segment of a super-frame.
-fn longest(ip: &Ip, offload: Offload) -> usize {
+pub(crate) fn longest(ip: &Ip, offload: Offload) -> usize {
     match offload.gso_size {
         0 => ip.ip_len,
         size => ip.ip_len.min(ip.header_len() + usize::from(size)),
     }
 }
 
-fn key_ports(tuple: &Tuple) -> [u16; 2] {
-    match tuple.l4 {
-        L4::Ports { src, dst } => [src, dst],
-        L4::Icmp {
-            icmp_type,
-            code,
-            id,
-        } => [id, u16::from_be_bytes([icmp_type, code])],
-        L4::None => [0, 0],
-    }
-}
-
 /// Writes translated addresses, into the packet that an ICMP error quotes as well.
-fn translate(frame: &mut [u8], translation: Translation, offload: Offload) -> bool {
+pub(crate) fn translate(frame: &mut [u8], translation: Translation, offload: Offload) -> bool {
     if !translation.is_some() {
         return true;
     }

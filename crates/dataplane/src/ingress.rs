@@ -7,8 +7,9 @@ use crate::compile::network_interface::Interface;
 use crate::disposition::Disposition;
 use crate::service;
 use crate::step::{Outcome, Stage};
+use crate::subject::Subject;
 use crate::tuple::Tuple;
-use crate::walk::{End, Out, Sighting, Subject, Walk};
+use crate::walk::{End, Out, Sighting, Walk};
 use crate::{Action, Direction};
 
 impl Walk<'_> {

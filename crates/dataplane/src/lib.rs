@@ -20,14 +20,18 @@ mod flow_cache;
 mod forward;
 mod fragment;
 mod ingress;
+mod internet;
 mod meter;
 mod neighbour;
 mod ports;
 mod service;
 mod slab;
+mod slow;
 mod step;
+mod subject;
 mod trace;
 mod tuple;
+mod upkeep;
 mod walk;
 
 pub use compile::internet::INTERNET_ROUTER_MAC;

@@ -13,8 +13,9 @@ use crate::compile::Port;
 use crate::compile::internet::INTERNET_ROUTER_MAC;
 use crate::compile::network_interface::Interface;
 use crate::neighbour::{Link, SubnetLink};
+use crate::subject::Subject;
 use crate::tuple::{L4, Tuple};
-use crate::walk::{Decision, Subject};
+use crate::walk::Decision;
 use crate::{
     Action, Dataplane, Device, Direction, Disposition, DropReason, Limits, Outcome, PortId,
     Snapshot, Stage, Step, service,

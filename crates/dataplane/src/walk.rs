@@ -1,13 +1,10 @@
 //! One packet on its way through the pipeline, at the pace at which a decision is made once and
 //! then remembered. `egress` and `ingress` hold the two halves.
 
-use std::net::IpAddr;
-
-use model::{InternetGatewayId, ResourceId, Timestamp};
-use packet::{Ip, Mac, icmp, icmpv6, protocol};
+use model::{ResourceId, Timestamp};
+use packet::Mac;
 
 use crate::compile::Snapshot;
-use crate::compile::internet::{INTERNET_ROUTER_MAC, Outside, is_global};
 use crate::compile::network_interface::Interface;
 use crate::connection::{Connections, Trackable};
 use crate::disposition::Disposition;
@@ -16,6 +13,7 @@ use crate::meter::Record;
 use crate::ports::PortId;
 use crate::slab::NONE;
 use crate::step::{Outcome, Stage, Step};
+use crate::subject::Subject;
 use crate::tuple::Tuple;
 use crate::{Action, Direction, DropReason};
 
@@ -26,112 +24,6 @@ pub(crate) const MTU_INTERNET: u16 = 1500;
 
 /// How long a verdict without a connection behind it is kept while nobody uses it, in seconds.
 const IDLE_SECS: u32 = 300;
-
-/// What the pipeline looks at in a packet.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Subject {
-    pub(crate) tuple: Tuple,
-    pub(crate) tcp_flags: u8,
-    /// The packet that an ICMP error is about.
-    pub(crate) quoted: Option<Tuple>,
-    /// Length of the packet, or of the longest segment of a super-frame.
-    pub(crate) len: usize,
-    pub(crate) dont_fragment: bool,
-}
-
-impl Subject {
-    pub(crate) fn new(ip: &Ip, tuple: Tuple, quoted: Option<Tuple>, len: usize) -> Self {
-        Self {
-            tuple,
-            tcp_flags: ip.tcp_flags,
-            quoted,
-            len,
-            dont_fragment: ip.dont_fragment,
-        }
-    }
-
-    /// The packet that an ICMP error in `frame` quotes.
-    pub(crate) fn quoted_in(ip: &Ip, frame: &[u8]) -> Option<Tuple> {
-        if !ip.is_icmp_error() {
-            return None;
-        }
-        quoted(frame.get(ip.payload_offset..)?)
-    }
-
-    /// The packet as the far side of an internet gateway sees it.
-    pub(crate) fn translated(mut self, translation: Translation) -> Self {
-        if let Some(src) = translation.src {
-            if let Some(quoted) = &mut self.quoted
-                && quoted.dst == self.tuple.src
-            {
-                quoted.dst = src;
-            }
-            self.tuple.src = src;
-        }
-        if let Some(dst) = translation.dst {
-            if let Some(quoted) = &mut self.quoted
-                && quoted.src == self.tuple.dst
-            {
-                quoted.src = dst;
-            }
-            self.tuple.dst = dst;
-        }
-        self
-    }
-}
-
-/// Reads the beginning of a packet, which is all that an ICMP error has to quote.
-fn quoted(bytes: &[u8]) -> Option<Tuple> {
-    let (src, dst, protocol, l4): (IpAddr, IpAddr, u8, &[u8]) = match bytes.first()? >> 4 {
-        4 => {
-            let header = packet::ipv4::Ipv4::parse(bytes).ok()?;
-            let l4 = match header.fragment_offset() {
-                0 => bytes.get(header.header_len()..)?,
-                _ => &[],
-            };
-            (
-                header.src().into(),
-                header.dst().into(),
-                header.protocol(),
-                l4,
-            )
-        }
-        6 => {
-            let header = packet::ipv6::Ipv6::parse(bytes).ok()?;
-            let chain = packet::ipv6::walk(bytes).ok()?;
-            let l4 = bytes.get(chain.offset..)?;
-            (header.src().into(), header.dst().into(), chain.protocol, l4)
-        }
-        _ => return None,
-    };
-    let word = |at: usize| Some(u16::from_be_bytes([*l4.get(at)?, *l4.get(at + 1)?]));
-    let l4 = match protocol {
-        protocol::TCP | protocol::UDP => crate::tuple::L4::Ports {
-            src: word(0)?,
-            dst: word(2)?,
-        },
-        protocol::ICMP | protocol::ICMPV6 => {
-            let (icmp_type, code) = (*l4.first()?, *l4.get(1)?);
-            let has_identifier = match protocol {
-                protocol::ICMP => icmp::has_identifier(icmp_type),
-                _ => icmpv6::has_identifier(icmp_type),
-            };
-            let id = if has_identifier { word(4)? } else { 0 };
-            crate::tuple::L4::Icmp {
-                icmp_type,
-                code,
-                id,
-            }
-        }
-        _ => crate::tuple::L4::None,
-    };
-    Some(Tuple {
-        src,
-        dst,
-        protocol,
-        l4,
-    })
-}
 
 /// Where a packet goes out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -411,100 +303,6 @@ impl<'a> Walk<'a> {
         for path in paths.into_iter().flatten() {
             self.cache.forget(path);
         }
-    }
-
-    /// A packet from the internet's side of the gateways.
-    fn out_of_internet(&mut self, from: &Outside, dst_mac: Mac, subject: &Subject) -> End {
-        if dst_mac != INTERNET_ROUTER_MAC {
-            return Err(Disposition::RefusedOnLink(DropReason::DestinationMac));
-        }
-        let src = subject.tuple.src;
-        let own = match from.address {
-            Some(address) => address == src,
-            None => is_global(src) && !self.snapshot.internet.has(src),
-        };
-        if !own {
-            return Err(Disposition::RefusedOnLink(
-                DropReason::SourceDestinationCheck,
-            ));
-        }
-        self.way.mtu = MTU_INTERNET;
-        if let Some(too_long) = self.too_long(MTU_INTERNET, subject) {
-            return Err(too_long);
-        }
-        self.internet(None, from.address.is_none(), subject)
-    }
-
-    /// Carries a packet over the internet: into a VPC, to a host, or away by the uplink.
-    pub(crate) fn internet(
-        &mut self,
-        via: Option<InternetGatewayId>,
-        from_uplink: bool,
-        subject: &Subject,
-    ) -> End {
-        let snapshot = self.snapshot;
-        let dst = subject.tuple.dst;
-        let target = match dst {
-            IpAddr::V4(v4) => snapshot.internet.public_v4.get(&v4).copied(),
-            IpAddr::V6(v6) => None.or_else(|| {
-                let port = *snapshot.internet.public_v6.get(&v6)?;
-                Some((port, std::net::Ipv4Addr::UNSPECIFIED))
-            }),
-        };
-        let unreachable = Disposition::InternetUnreachable { address: dst };
-        if let Some((port, private)) = target {
-            let interface = snapshot.interface(port);
-            let gateway = interface.and_then(|i| snapshot.vpc_of(i).internet_gateway);
-            let (Some(interface), Some(gateway)) = (interface, gateway) else {
-                return Err(unreachable);
-            };
-            let mut inner = *subject;
-            if dst.is_ipv4() {
-                let dst = Some(IpAddr::V4(private));
-                self.way.translation.dst = dst;
-                inner = inner.translated(Translation { src: None, dst });
-            }
-            self.step(
-                gateway,
-                Direction::Ingress,
-                Stage::InternetGateway,
-                None,
-                Outcome::Pass,
-                || format!("destination {dst} is {}", inner.tuple.dst),
-            );
-            return self.ingress(interface, true, None, &inner);
-        }
-        let out = match snapshot.internet.hosts.get(&dst) {
-            Some(&host) => Some(host),
-            None => snapshot
-                .internet
-                .uplink
-                .filter(|_| is_global(dst) && !from_uplink && via.is_some()),
-        };
-        let Some(crate::compile::Port::Outside(host)) = out.and_then(|port| snapshot.port(port))
-        else {
-            if let Some(via) = via {
-                self.step(
-                    via,
-                    Direction::Egress,
-                    Stage::Delivery,
-                    None,
-                    Outcome::Drop,
-                    || unreachable.to_string(),
-                );
-            }
-            return Err(unreachable);
-        };
-        let disposition = match via {
-            Some(via) => Disposition::ExitsToInternet { via, address: dst },
-            None => Disposition::StaysOnInternet { address: dst },
-        };
-        let out = Out {
-            port: host.port,
-            src_mac: INTERNET_ROUTER_MAC,
-            dst_mac: host.mac,
-        };
-        Ok((out, disposition))
     }
 
     /// Whether a packet is too long for a way and cannot be fragmented.

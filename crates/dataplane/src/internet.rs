@@ -1,0 +1,115 @@
+//! The far side of internet gateways.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use model::InternetGatewayId;
+use packet::Mac;
+
+use crate::compile::Port;
+use crate::compile::internet::{INTERNET_ROUTER_MAC, Outside, is_global};
+use crate::disposition::Disposition;
+use crate::flow_cache::Translation;
+use crate::step::{Outcome, Stage};
+use crate::subject::Subject;
+use crate::walk::{End, MTU_INTERNET, Out, Walk};
+use crate::{Direction, DropReason};
+
+impl Walk<'_> {
+    /// A packet from the internet's side of the gateways.
+    pub(crate) fn out_of_internet(
+        &mut self,
+        from: &Outside,
+        dst_mac: Mac,
+        subject: &Subject,
+    ) -> End {
+        if dst_mac != INTERNET_ROUTER_MAC {
+            return Err(Disposition::RefusedOnLink(DropReason::DestinationMac));
+        }
+        let src = subject.tuple.src;
+        let own = match from.address {
+            Some(address) => address == src,
+            None => is_global(src) && !self.snapshot.internet.has(src),
+        };
+        if !own {
+            return Err(Disposition::RefusedOnLink(
+                DropReason::SourceDestinationCheck,
+            ));
+        }
+        self.way.mtu = MTU_INTERNET;
+        if let Some(too_long) = self.too_long(MTU_INTERNET, subject) {
+            return Err(too_long);
+        }
+        self.internet(None, from.address.is_none(), subject)
+    }
+
+    /// Carries a packet over the internet: into a VPC, to a host, or away by the uplink.
+    pub(crate) fn internet(
+        &mut self,
+        via: Option<InternetGatewayId>,
+        from_uplink: bool,
+        subject: &Subject,
+    ) -> End {
+        let snapshot = self.snapshot;
+        let dst = subject.tuple.dst;
+        let target = match dst {
+            IpAddr::V4(v4) => snapshot.internet.public_v4.get(&v4).copied(),
+            IpAddr::V6(v6) => None.or_else(|| {
+                let port = *snapshot.internet.public_v6.get(&v6)?;
+                Some((port, Ipv4Addr::UNSPECIFIED))
+            }),
+        };
+        let unreachable = Disposition::InternetUnreachable { address: dst };
+        if let Some((port, private)) = target {
+            let interface = snapshot.interface(port);
+            let gateway = interface.and_then(|i| snapshot.vpc_of(i).internet_gateway);
+            let (Some(interface), Some(gateway)) = (interface, gateway) else {
+                return Err(unreachable);
+            };
+            let mut inner = *subject;
+            if dst.is_ipv4() {
+                let dst = Some(IpAddr::V4(private));
+                self.way.translation.dst = dst;
+                inner = inner.translated(Translation { src: None, dst });
+            }
+            self.step(
+                gateway,
+                Direction::Ingress,
+                Stage::InternetGateway,
+                None,
+                Outcome::Pass,
+                || format!("destination {dst} is {}", inner.tuple.dst),
+            );
+            return self.ingress(interface, true, None, &inner);
+        }
+        let out = match snapshot.internet.hosts.get(&dst) {
+            Some(&host) => Some(host),
+            None => snapshot
+                .internet
+                .uplink
+                .filter(|_| is_global(dst) && !from_uplink && via.is_some()),
+        };
+        let Some(Port::Outside(host)) = out.and_then(|port| snapshot.port(port)) else {
+            if let Some(via) = via {
+                self.step(
+                    via,
+                    Direction::Egress,
+                    Stage::Delivery,
+                    None,
+                    Outcome::Drop,
+                    || unreachable.to_string(),
+                );
+            }
+            return Err(unreachable);
+        };
+        let disposition = match via {
+            Some(via) => Disposition::ExitsToInternet { via, address: dst },
+            None => Disposition::StaysOnInternet { address: dst },
+        };
+        let out = Out {
+            port: host.port,
+            src_mac: INTERNET_ROUTER_MAC,
+            dst_mac: host.mac,
+        };
+        Ok((out, disposition))
+    }
+}

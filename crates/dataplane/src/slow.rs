@@ -1,0 +1,300 @@
+//! Everything that the flow cache does not know: the link, services, and the pipeline behind them.
+
+use std::net::IpAddr;
+
+use model::Timestamp;
+use packet::icmp_error::{IcmpError, icmp_error};
+use packet::{Ip, Kind, Mac, Packet, ethernet, fragment};
+
+use crate::compile::network_interface::Interface;
+use crate::compile::{Port, Snapshot};
+use crate::disposition::{Disposition, DropReason};
+use crate::flow_cache::{self, FlowTuple};
+use crate::forward::{Dataplane, Offload, Verdict, longest, translate};
+use crate::meter::Count;
+use crate::neighbour::{self, SubnetLink};
+use crate::ports::PortId;
+use crate::service::{self, Allowance};
+use crate::subject::Subject;
+use crate::tuple::{L4, Tuple};
+use crate::walk::{Decision, Walk, Way};
+
+impl Dataplane {
+    #[inline(never)]
+    pub(crate) fn slow(
+        &mut self,
+        from: PortId,
+        packet: &Packet,
+        frame: &mut [u8],
+        offload: Offload,
+        now: Timestamp,
+    ) -> Verdict {
+        let snapshot = self.snapshot.clone();
+        let Some(port) = snapshot.port(from) else {
+            return self.drop(DropReason::UnknownPort);
+        };
+        let mac = match port {
+            Port::Interface(interface) => interface.mac,
+            Port::Outside(outside) => outside.mac,
+        };
+        if packet.src_mac != mac {
+            return self.drop(DropReason::SourceMac);
+        }
+        let ip = match &packet.kind {
+            Kind::Arp(arp) => {
+                let answer = match port {
+                    Port::Interface(interface) => neighbour::arp(
+                        &SubnetLink {
+                            snapshot: &snapshot,
+                            interface,
+                        },
+                        arp,
+                    ),
+                    Port::Outside(outside) => neighbour::arp(outside, arp),
+                };
+                return self.answer(from, answer.ok_or(DropReason::Neighbour));
+            }
+            Kind::Other(_) => return self.drop(DropReason::NotIp),
+            Kind::Ipv4(ip) | Kind::Ipv6(ip) => ip,
+        };
+        if neighbour::is_discovery(ip) {
+            let answer = match port {
+                Port::Interface(interface) => {
+                    let link = SubnetLink {
+                        snapshot: &snapshot,
+                        interface,
+                    };
+                    neighbour::discovery(&link, packet, ip, frame)
+                }
+                Port::Outside(outside) => neighbour::discovery(outside, packet, ip, frame),
+            };
+            return self.answer(from, answer.ok_or(DropReason::Neighbour));
+        }
+        if packet.dst_mac.is_multicast() || ip.dst.is_multicast() {
+            return self.drop(DropReason::Multicast);
+        }
+        if let Port::Interface(interface) = port {
+            let (vpc, subnet) = (snapshot.vpc_of(interface), snapshot.subnet_of(interface));
+            if service::is_service(vpc, subnet, ip.dst) {
+                return self.serve(&snapshot, interface, packet, ip, frame, now);
+            }
+        }
+        self.route(&snapshot, from, packet, ip, frame, offload, now)
+    }
+
+    fn serve(
+        &mut self,
+        snapshot: &Snapshot,
+        from: &Interface,
+        packet: &Packet,
+        ip: &Ip,
+        frame: &[u8],
+        now: Timestamp,
+    ) -> Verdict {
+        let at = from.port.index();
+        if self.allowances.len() <= at {
+            self.allowances.resize(at + 1, Allowance::default());
+        }
+        let answer = if self.allowances[at].take(now) {
+            service::answer(snapshot, from, packet, ip, frame)
+        } else {
+            Err(DropReason::ServiceRateExceeded)
+        };
+        self.answer(from.port, answer)
+    }
+
+    fn answer(&mut self, to: PortId, answer: Result<Vec<u8>, DropReason>) -> Verdict {
+        match answer {
+            Ok(frame) => {
+                self.counters.emitted += 1;
+                self.emitted.push((to, frame));
+                Verdict::Emit
+            }
+            Err(reason) => self.drop(reason),
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one frame")]
+    fn route(
+        &mut self,
+        snapshot: &Snapshot,
+        from: PortId,
+        packet: &Packet,
+        ip: &Ip,
+        frame: &mut [u8],
+        offload: Offload,
+        now: Timestamp,
+    ) -> Verdict {
+        let tuple = self.fragments.whole(from, ip, now);
+        let quoted = Subject::quoted_in(ip, frame);
+        let mut subject = Subject::new(ip, tuple, quoted, longest(ip, offload));
+        subject.dont_fragment |= offload.gso_size != 0;
+        let mut decision = Walk {
+            snapshot,
+            connections: &mut self.connections,
+            cache: &mut self.cache,
+            now,
+            steps: None,
+            way: Way::default(),
+        }
+        .decide(from, packet.dst_mac, &subject);
+        self.remember(from, packet, ip, &tuple, &mut decision, offload, now);
+        let Some(out) = decision.out else {
+            let reason = decision.disposition.drop_reason();
+            let verdict = self.drop(reason.unwrap_or(DropReason::Malformed));
+            if let Disposition::MtuExceeded { mtu } = decision.disposition {
+                return self
+                    .tell_too_big(snapshot, from, ip, frame, mtu)
+                    .unwrap_or(verdict);
+            }
+            return verdict;
+        };
+        if !translate(frame, decision.translation, offload) {
+            return self.drop(DropReason::Malformed);
+        }
+        let _ = ethernet::set_macs(frame, out.dst_mac, out.src_mac);
+        if subject.len > usize::from(decision.mtu) {
+            return self.fragment(out.port, frame, decision.mtu, offload);
+        }
+        self.counters.forwarded += 1;
+        Verdict::Forward(out.port)
+    }
+
+    /// Counts the packet, and keeps the verdict for the flow's next packets.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one frame")]
+    fn remember(
+        &mut self,
+        from: PortId,
+        packet: &Packet,
+        ip: &Ip,
+        tuple: &Tuple,
+        decision: &mut Decision,
+        offload: Offload,
+        now: Timestamp,
+    ) {
+        let count = Count::of(ip, offload);
+        let refused_as_such = matches!(
+            decision.disposition,
+            Disposition::RefusedOnLink(_)
+                | Disposition::SourceDestinationCheck { egress: true, .. }
+        );
+        if refused_as_such {
+            return;
+        }
+        if matches!(decision.disposition, Disposition::MtuExceeded { .. }) {
+            let records = std::mem::take(&mut decision.records);
+            return self.meter.keep_one(records, count, now);
+        }
+        let whole = !(ip.is_later_fragment() && tuple.l4 == L4::None);
+        let cacheable = self.caching && decision.cacheable && whole && !ip.is_icmp_error();
+        let out = decision.out;
+        let reason = decision.disposition.drop_reason();
+        let begun = |port| (port, self.connections.begun(port));
+        let verdict = flow_cache::Verdict {
+            epoch: if cacheable { self.epoch } else { 0 },
+            out: out.map_or(PortId::NONE, |out| out.port),
+            idle_secs: decision.idle_secs,
+            from_mac: packet.src_mac,
+            src_mac: out.map_or(Mac::default(), |out| out.src_mac),
+            dst_mac: out.map_or(Mac::default(), |out| out.dst_mac),
+            mtu: decision.mtu,
+            deny: reason.is_some(),
+            records: std::mem::take(&mut decision.records),
+            connections: decision.connections,
+            translation: decision.translation,
+            reason,
+            guard: decision.refused_by.map(begun),
+        };
+        let key = FlowTuple::new(from, packet.dst_mac, ip, key_ports(tuple));
+        let (path, counted) = match self.cache.put(key, verdict) {
+            Ok(kept) => kept,
+            Err(records) => return self.meter.keep_one(records, count, now),
+        };
+        if let Some(counted) = counted {
+            self.meter.keep(&counted);
+        }
+        for (side, &index) in decision.connections.iter().enumerate() {
+            if let Some(connection) = self.connections.get_mut(index) {
+                connection.paths[side] = path;
+            }
+        }
+        let hash = self.cache.hash(&key);
+        if let Some(entry) = self.cache.find_mut(hash, &key)
+            && entry.count(count, now)
+        {
+            self.cache.mark_dirty(key);
+        }
+    }
+
+    /// Tells the sender how long packets may be, from its router.
+    fn tell_too_big(
+        &mut self,
+        snapshot: &Snapshot,
+        from: PortId,
+        ip: &Ip,
+        frame: &[u8],
+        mtu: u16,
+    ) -> Option<Verdict> {
+        let (router, mac): (IpAddr, Mac) = match snapshot.port(from)? {
+            Port::Interface(interface) => {
+                let subnet = snapshot.subnet_of(interface);
+                let address = match ip.dst {
+                    IpAddr::V4(_) => subnet.router_v4?.into(),
+                    IpAddr::V6(_) => subnet.router_v6?.into(),
+                };
+                (address, snapshot.vpc_of(interface).router_mac)
+            }
+            Port::Outside(_) => (ip.dst, crate::compile::internet::INTERNET_ROUTER_MAC),
+        };
+        let error = IcmpError::TooBig { mtu: mtu.into() };
+        let mut answer = Vec::new();
+        icmp_error(frame, error, router, mac, &mut answer).ok()?;
+        Some(self.answer(from, Ok(answer)))
+    }
+
+    fn fragment(&mut self, to: PortId, frame: &[u8], mtu: u16, offload: Offload) -> Verdict {
+        let mut fragments = Vec::new();
+        let partial = offload.partial_checksum;
+        if fragment::fragment_ipv4(frame, mtu.into(), partial, &mut fragments).is_err() {
+            return self.drop(DropReason::Malformed);
+        }
+        self.counters.forwarded += 1;
+        self.counters.emitted += fragments.len() as u64;
+        self.emitted
+            .extend(fragments.into_iter().map(|fragment| (to, fragment)));
+        Verdict::Emit
+    }
+
+    /// Decides on a packet that is only described, and notes the steps.
+    pub(crate) fn explain(
+        &mut self,
+        from: PortId,
+        dst_mac: Mac,
+        subject: &Subject,
+        now: Timestamp,
+        steps: &mut Vec<crate::Step>,
+    ) -> Decision {
+        let snapshot = self.snapshot.clone();
+        Walk {
+            snapshot: &snapshot,
+            connections: &mut self.connections,
+            cache: &mut self.cache,
+            now,
+            steps: Some(steps),
+            way: Way::default(),
+        }
+        .decide(from, dst_mac, subject)
+    }
+}
+
+fn key_ports(tuple: &Tuple) -> [u16; 2] {
+    match tuple.l4 {
+        L4::Ports { src, dst } => [src, dst],
+        L4::Icmp {
+            icmp_type,
+            code,
+            id,
+        } => [id, u16::from_be_bytes([icmp_type, code])],
+        L4::None => [0, 0],
+    }
+}
