@@ -1,5 +1,4 @@
-//! One packet on its way through the pipeline, at the pace at which a decision is made once and
-//! then remembered. `egress` and `ingress` hold the two halves.
+//! One packet on its way through the pipeline: what the two halves, `egress` and `ingress`, share.
 
 use model::{ResourceId, Timestamp};
 use packet::Mac;

@@ -3,6 +3,7 @@
 mod connection;
 mod disposition;
 mod flow_records;
+mod fragment;
 mod internet_gateway;
 mod link;
 mod property;
