@@ -43,12 +43,14 @@ fn show(client: &mut Client, arguments: &Flows) -> anyhow::Result<ExitCode> {
         );
     }
     (request.after, request.wait_ms) = (first.next, WAIT_MS);
-    while arguments.follow {
+    if !arguments.follow {
+        return Ok(ExitCode::SUCCESS);
+    }
+    loop {
         let flows = client.weir(&request)?;
         output::print(&printer.lines(&flows.records)?)?;
         request.after = flows.next;
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 fn flush(client: &mut Client) -> anyhow::Result<ExitCode> {

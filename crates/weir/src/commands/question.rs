@@ -63,7 +63,7 @@ fn subject(question: &Question) -> String {
 }
 
 fn render(report: &TraceReport, subject: &str, style: Style) -> String {
-    let mut table = Table::new(["", "at", "way", "stage", "resource", "rule", "outcome"]);
+    let mut table = Table::new(["", "at", "way", "stage", "outcome", "resource", "rule"]);
     for (name, steps) in [("request", &report.request), ("answer", &report.answer)] {
         for (index, step) in steps.iter().enumerate() {
             table.row(row(if index == 0 { name } else { "" }, step));
@@ -83,7 +83,7 @@ fn render(report: &TraceReport, subject: &str, style: Style) -> String {
 
 fn row(name: &'static str, step: &TraceStep) -> [Cell; 7] {
     let tone = match step.outcome.as_str() {
-        "deny" | "drop" => Tone::Refused,
+        "drop" => Tone::Refused,
         _ => Tone::Plain,
     };
     [
@@ -91,9 +91,9 @@ fn row(name: &'static str, step: &TraceStep) -> [Cell; 7] {
         step.place.as_str().into(),
         output::way(&step.direction).into(),
         step.stage.as_str().into(),
+        Cell::new(tone, step.outcome.as_str()),
         step.resource.as_deref().unwrap_or_default().into(),
         step.rule.as_str().into(),
-        Cell::new(tone, step.outcome.as_str()),
     ]
 }
 
@@ -141,10 +141,10 @@ mod tests {
         };
         expect![[r#"
             i-1 → 10.0.2.20 icmp
-                     at        way  stage           resource  rule             outcome
-            request  eni-1     out  security group  sg-1      sgr-1 allow all  pass
-                     eni-2     out  delivery                  delivered        pass
-            answer   subnet-2  out  network ACL     acl-1     rule 90 deny     drop
+                     at        way  stage           outcome  resource  rule
+            request  eni-1     out  security group  pass     sg-1      sgr-1 allow all
+                     eni-2     out  delivery        pass               delivered
+            answer   subnet-2  out  network ACL     drop     acl-1     rule 90 deny
             request: delivered to eni-2
             answer:  network ACL acl-1 egress rule 90 deny
             delivered, but the answer is refused

@@ -14,7 +14,7 @@ use crate::inside::{Connected, Pings};
 /// Something to try.
 #[derive(Clone, Debug)]
 pub(super) struct Attempt {
-    /// What it is, as one would type it.
+    /// What it is.
     pub(super) title: String,
     /// Who tries.
     pub(super) from: Instance,
@@ -86,7 +86,7 @@ pub(super) fn all(network: &Network) -> Vec<Attempt> {
     let count = PINGS.to_string();
     vec![
         Attempt {
-            title: format!("ping -c{PINGS} {}", web.address),
+            title: format!("ping {}, {PINGS} times", web.address),
             from: client.clone(),
             program: arguments(&["__ping", web.address, &count]),
             expected: Seen::Replies(PINGS, PINGS),
@@ -96,7 +96,7 @@ pub(super) fn all(network: &Network) -> Vec<Attempt> {
             reason: Vec::new(),
         },
         Attempt {
-            title: format!("curl http://{}/", web.address),
+            title: format!("get http://{}/", web.address),
             from: client.clone(),
             program: arguments(&["__get", &server(HTTP), &FROM[0].to_string()]),
             expected: Seen::Page(PAGE.to_owned()),
@@ -106,7 +106,7 @@ pub(super) fn all(network: &Network) -> Vec<Attempt> {
             reason: Vec::new(),
         },
         Attempt {
-            title: format!("nc {} {FORBIDDEN}", web.address),
+            title: format!("connect to {}:{FORBIDDEN}", web.address),
             from: client.clone(),
             program: arguments(&["__connect", &server(FORBIDDEN), &FROM[1].to_string()]),
             expected: Seen::Timeout,
@@ -119,7 +119,7 @@ pub(super) fn all(network: &Network) -> Vec<Attempt> {
             reason: vec!["inbound".to_owned(), network.web_group.clone()],
         },
         Attempt {
-            title: format!("ping -c{PINGS} {}", web.address),
+            title: format!("ping {}, {PINGS} times", web.address),
             from: guest.clone(),
             program: arguments(&["__ping", web.address, &count]),
             expected: Seen::Replies(0, PINGS),
