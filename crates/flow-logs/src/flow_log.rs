@@ -53,9 +53,6 @@ pub struct Coverage {
 pub fn coverage(world: &World) -> Coverage {
     let mut coverage = Coverage::default();
     for (&scope, state) in &world.regions {
-        if state.flow_logs.is_empty() {
-            continue;
-        }
         let stream_types = stream_types(state.flow_logs.values());
         for flow_log in state.flow_logs.values() {
             let subscription = Arc::new(Subscription {

@@ -129,6 +129,23 @@ fn a_new_flow_log_gets_only_what_comes_after_it() {
 }
 
 #[test]
+fn the_last_flow_log_ends_when_it_is_deleted() {
+    let mut a = aggregator(&[ENI], &[&format!("{ENI} ALL s3:a 60")]);
+    let eni = interface(ENI);
+    a.observe(&sample(&eni, PING));
+    a.set_coverage(coverage(&world(&[ENI], &[])), at(20));
+    a.observe(&sample(
+        &eni,
+        "ingress icmp 10.0.1.20:0 > 10.0.0.62:0 accept 2 168 0 30..30",
+    ));
+    expect![[r#"
+        fl-00000001 ALL slot 0
+          2 123456789010 eni-1235b8ca123456789 10.0.1.20 10.0.0.62 0 0 1 1 84 10 10 ACCEPT OK
+    "#]]
+    .assert_eq(&print(&a.close_all(at(70))));
+}
+
+#[test]
 fn a_deleted_interface_gets_its_last_records_and_no_more() {
     let own = format!("{ENI} ALL s3:own 60");
     let vpc = format!("{VPC} ALL s3:vpc 60");
