@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::params;
+use rusqlite::{Row, params};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::input::{bad_token, constraint, group_name, limit};
+use super::input::{bad_token, constraint, group_name, group_of, limit};
 use super::store::{Logs, LogsError, Scope, find_group};
 use super::tag::check_tags;
 
@@ -136,14 +136,14 @@ impl Logs {
                     .to_owned(),
             ));
         }
-        let identifiers = match &input.log_group_identifiers {
-            Some(list) => Some(
+        let identifiers = input.log_group_identifiers.as_ref();
+        let identifiers: Option<Vec<String>> = identifiers
+            .map(|list| {
                 list.iter()
-                    .map(|one| super::input::group_of(scope, None, Some(one)))
-                    .collect::<Result<Vec<_>, _>>()?,
-            ),
-            None => None,
-        };
+                    .map(|one| group_of(scope, None, Some(one)))
+                    .collect()
+            })
+            .transpose()?;
         let after = match &input.next_token {
             Some(token) => token.strip_prefix("g1:").ok_or_else(bad_token)?,
             None => "",
@@ -157,14 +157,8 @@ impl Logs {
              ORDER BY name",
         )?;
         let class = input.log_group_class.as_deref();
-        let mut rows = statement.query(params![
-            scope.account,
-            scope.region,
-            after,
-            prefix,
-            pattern,
-            class
-        ])?;
+        let Scope { account, region } = scope;
+        let mut rows = statement.query(params![account, region, after, prefix, pattern, class])?;
         let mut groups = Vec::new();
         let mut last = String::new();
         let mut more = false;
@@ -180,24 +174,7 @@ impl Logs {
                 more = true;
                 break;
             }
-            let arn = scope.group_arn(&name);
-            let mut group = json!({
-                "logGroupName": name,
-                "creationTime": row.get::<_, i64>(1)?,
-                "metricFilterCount": 0,
-                "arn": format!("{arn}:*"),
-                "logGroupArn": arn,
-                "storedBytes": row.get::<_, i64>(3)?,
-                "logGroupClass": row.get::<_, String>(5)?,
-                "deletionProtectionEnabled": row.get::<_, bool>(6)?,
-            });
-            if let Some(days) = row.get::<_, Option<i64>>(2)? {
-                group["retentionInDays"] = days.into();
-            }
-            if let Some(key) = row.get::<_, Option<String>>(4)? {
-                group["kmsKeyId"] = key.into();
-            }
-            groups.push(group);
+            groups.push(description(scope, &name, row)?);
             last = name;
         }
         let mut output = json!({ "logGroups": groups });
@@ -248,4 +225,26 @@ impl Logs {
             Ok(None)
         })
     }
+}
+
+/// A group as DescribeLogGroups shows it.
+fn description(scope: &Scope, name: &str, row: &Row<'_>) -> rusqlite::Result<Value> {
+    let arn = scope.group_arn(name);
+    let mut group = json!({
+        "logGroupName": name,
+        "creationTime": row.get::<_, i64>(1)?,
+        "metricFilterCount": 0,
+        "arn": format!("{arn}:*"),
+        "logGroupArn": arn,
+        "storedBytes": row.get::<_, i64>(3)?,
+        "logGroupClass": row.get::<_, String>(5)?,
+        "deletionProtectionEnabled": row.get::<_, bool>(6)?,
+    });
+    if let Some(days) = row.get::<_, Option<i64>>(2)? {
+        group["retentionInDays"] = days.into();
+    }
+    if let Some(key) = row.get::<_, Option<String>>(4)? {
+        group["kmsKeyId"] = key.into();
+    }
+    Ok(group)
 }

@@ -1,3 +1,5 @@
+//! Tests of log groups, streams, events and reading, through the actions.
+
 use super::*;
 use expect_test::expect;
 

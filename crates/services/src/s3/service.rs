@@ -152,6 +152,20 @@ impl S3Access for Access {
     }
 }
 
+impl S3 {
+    /// Refuses other accounts than the owner of an existing bucket, and owners that are not the
+    /// expected one.
+    fn authorize(&self, bucket: &str, account: &str, expected_owner: Option<&str>) -> S3Result<()> {
+        match self.bucket(bucket)? {
+            Some(info) if info.owner != account => Err(access_denied()),
+            Some(info) if expected_owner.is_some_and(|expected| expected != info.owner) => {
+                Err(access_denied())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 pub(crate) fn access_denied() -> s3s::S3Error {
     s3_error!(AccessDenied, "Access Denied")
 }

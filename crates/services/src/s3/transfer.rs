@@ -126,6 +126,28 @@ macro_rules! attributes_of {
 }
 pub(crate) use attributes_of;
 
+/// The source that CopyObject and UploadPartCopy name, with its conditions.
+macro_rules! source_of {
+    ($input:expr) => {
+        $crate::s3::transfer::Source::new(
+            &$input.copy_source,
+            $crate::s3::read::ReadCondition {
+                if_match: $input.copy_source_if_match.clone(),
+                if_none_match: $input.copy_source_if_none_match.clone(),
+                if_modified_since: $input
+                    .copy_source_if_modified_since
+                    .clone()
+                    .map($crate::s3::transfer::milliseconds),
+                if_unmodified_since: $input
+                    .copy_source_if_unmodified_since
+                    .clone()
+                    .map($crate::s3::transfer::milliseconds),
+            },
+        )
+    };
+}
+pub(crate) use source_of;
+
 /// Content-Encoding without `aws-chunked`, which describes the transfer and not the object.
 pub(crate) fn stored_encoding(header: Option<&str>) -> Option<String> {
     let kept: Vec<_> = header?

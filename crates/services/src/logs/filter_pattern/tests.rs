@@ -1,3 +1,5 @@
+//! Tests of filter patterns.
+
 use super::*;
 use expect_test::expect;
 

@@ -1,0 +1,261 @@
+//! Documents that a bucket keeps as they were put, and AWS's answers for those that it never has.
+
+use s3s::dto::*;
+use s3s::{S3Request, S3Result, s3_error};
+
+use super::{Answer, answer};
+use crate::s3::S3;
+use crate::s3::bucket::Setting;
+use crate::s3::setting::{check_policy, not_found};
+
+pub(super) async fn get_bucket_policy(
+    s3: &S3,
+    req: S3Request<GetBucketPolicyInput>,
+) -> Answer<GetBucketPolicyOutput> {
+    let policy = s3.settled(req.input.bucket, Setting::Policy).await?;
+    let absent = || s3_error!(NoSuchBucketPolicy, "The bucket policy does not exist");
+    answer(GetBucketPolicyOutput {
+        policy: Some(policy.ok_or_else(absent)?),
+    })
+}
+
+pub(super) async fn put_bucket_policy(
+    s3: &S3,
+    req: S3Request<PutBucketPolicyInput>,
+) -> Answer<PutBucketPolicyOutput> {
+    check_policy(&req.input.policy)?;
+    s3.settle(req.input.bucket, Setting::Policy, Some(req.input.policy))
+        .await?;
+    answer(PutBucketPolicyOutput::default())
+}
+
+pub(super) async fn delete_bucket_policy(
+    s3: &S3,
+    req: S3Request<DeleteBucketPolicyInput>,
+) -> Answer<DeleteBucketPolicyOutput> {
+    s3.settle(req.input.bucket, Setting::Policy, None).await?;
+    answer(DeleteBucketPolicyOutput::default())
+}
+
+pub(super) async fn get_public_access_block(
+    s3: &S3,
+    req: S3Request<GetPublicAccessBlockInput>,
+) -> Answer<GetPublicAccessBlockOutput> {
+    let stored = s3
+        .settled(req.input.bucket, Setting::PublicAccessBlock)
+        .await?;
+    let Some(configuration) = stored.and_then(|text| serde_json::from_str(&text).ok()) else {
+        return Err(not_found(
+            "NoSuchPublicAccessBlockConfiguration",
+            "The public access block configuration was not found",
+        ));
+    };
+    answer(GetPublicAccessBlockOutput {
+        public_access_block_configuration: Some(configuration),
+    })
+}
+
+pub(super) async fn put_public_access_block(
+    s3: &S3,
+    req: S3Request<PutPublicAccessBlockInput>,
+) -> Answer<PutPublicAccessBlockOutput> {
+    let text = serde_json::to_string(&req.input.public_access_block_configuration).ok();
+    s3.settle(req.input.bucket, Setting::PublicAccessBlock, text)
+        .await?;
+    answer(PutPublicAccessBlockOutput::default())
+}
+
+pub(super) async fn delete_public_access_block(
+    s3: &S3,
+    req: S3Request<DeletePublicAccessBlockInput>,
+) -> Answer<DeletePublicAccessBlockOutput> {
+    s3.settle(req.input.bucket, Setting::PublicAccessBlock, None)
+        .await?;
+    answer(DeletePublicAccessBlockOutput::default())
+}
+
+pub(super) async fn get_bucket_ownership_controls(
+    s3: &S3,
+    req: S3Request<GetBucketOwnershipControlsInput>,
+) -> Answer<GetBucketOwnershipControlsOutput> {
+    let stored = s3
+        .settled(req.input.bucket, Setting::OwnershipControls)
+        .await?;
+    let Some(ownership) = stored else {
+        return Err(not_found(
+            "OwnershipControlsNotFoundError",
+            "The bucket ownership controls were not found",
+        ));
+    };
+    let rules = vec![OwnershipControlsRule {
+        object_ownership: ObjectOwnership::from(ownership),
+    }];
+    answer(GetBucketOwnershipControlsOutput {
+        ownership_controls: Some(OwnershipControls { rules }),
+    })
+}
+
+pub(super) async fn put_bucket_ownership_controls(
+    s3: &S3,
+    req: S3Request<PutBucketOwnershipControlsInput>,
+) -> Answer<PutBucketOwnershipControlsOutput> {
+    let rule = req.input.ownership_controls.rules.first();
+    let ownership = rule.map(|rule| rule.object_ownership.as_str().to_owned());
+    s3.settle(req.input.bucket, Setting::OwnershipControls, ownership)
+        .await?;
+    answer(PutBucketOwnershipControlsOutput::default())
+}
+
+pub(super) async fn delete_bucket_ownership_controls(
+    s3: &S3,
+    req: S3Request<DeleteBucketOwnershipControlsInput>,
+) -> Answer<DeleteBucketOwnershipControlsOutput> {
+    s3.settle(req.input.bucket, Setting::OwnershipControls, None)
+        .await?;
+    answer(DeleteBucketOwnershipControlsOutput::default())
+}
+
+pub(super) async fn get_bucket_versioning(
+    s3: &S3,
+    req: S3Request<GetBucketVersioningInput>,
+) -> Answer<GetBucketVersioningOutput> {
+    s3.owner_of(req.input.bucket).await?;
+    answer(GetBucketVersioningOutput::default())
+}
+
+pub(super) async fn get_bucket_accelerate_configuration(
+    s3: &S3,
+    req: S3Request<GetBucketAccelerateConfigurationInput>,
+) -> Answer<GetBucketAccelerateConfigurationOutput> {
+    s3.owner_of(req.input.bucket).await?;
+    answer(GetBucketAccelerateConfigurationOutput::default())
+}
+
+pub(super) async fn get_bucket_request_payment(
+    s3: &S3,
+    req: S3Request<GetBucketRequestPaymentInput>,
+) -> Answer<GetBucketRequestPaymentOutput> {
+    s3.owner_of(req.input.bucket).await?;
+    let payer = Some(Payer::from_static(Payer::BUCKET_OWNER));
+    answer(GetBucketRequestPaymentOutput { payer })
+}
+
+pub(super) async fn get_bucket_logging(
+    s3: &S3,
+    req: S3Request<GetBucketLoggingInput>,
+) -> Answer<GetBucketLoggingOutput> {
+    s3.owner_of(req.input.bucket).await?;
+    answer(GetBucketLoggingOutput::default())
+}
+
+pub(super) async fn get_bucket_notification_configuration(
+    s3: &S3,
+    req: S3Request<GetBucketNotificationConfigurationInput>,
+) -> Answer<GetBucketNotificationConfigurationOutput> {
+    s3.owner_of(req.input.bucket).await?;
+    answer(GetBucketNotificationConfigurationOutput::default())
+}
+
+pub(super) async fn get_bucket_encryption(
+    s3: &S3,
+    req: S3Request<GetBucketEncryptionInput>,
+) -> Answer<GetBucketEncryptionOutput> {
+    s3.owner_of(req.input.bucket).await?;
+    let rule = ServerSideEncryptionRule {
+        apply_server_side_encryption_by_default: Some(ServerSideEncryptionByDefault {
+            kms_master_key_id: None,
+            sse_algorithm: ServerSideEncryption::from_static("AES256"),
+        }),
+        bucket_key_enabled: Some(false),
+    };
+    answer(GetBucketEncryptionOutput {
+        server_side_encryption_configuration: Some(ServerSideEncryptionConfiguration {
+            rules: vec![rule],
+        }),
+    })
+}
+
+pub(super) async fn get_bucket_cors(
+    s3: &S3,
+    req: S3Request<GetBucketCorsInput>,
+) -> Answer<GetBucketCorsOutput> {
+    let absent = s3_error!(
+        NoSuchCORSConfiguration,
+        "The CORS configuration does not exist"
+    );
+    s3.never_set(req.input.bucket, absent).await
+}
+
+pub(super) async fn get_bucket_website(
+    s3: &S3,
+    req: S3Request<GetBucketWebsiteInput>,
+) -> Answer<GetBucketWebsiteOutput> {
+    let absent = s3_error!(
+        NoSuchWebsiteConfiguration,
+        "The specified bucket does not have a website configuration"
+    );
+    s3.never_set(req.input.bucket, absent).await
+}
+
+pub(super) async fn get_bucket_lifecycle_configuration(
+    s3: &S3,
+    req: S3Request<GetBucketLifecycleConfigurationInput>,
+) -> Answer<GetBucketLifecycleConfigurationOutput> {
+    let absent = s3_error!(
+        NoSuchLifecycleConfiguration,
+        "The lifecycle configuration does not exist"
+    );
+    s3.never_set(req.input.bucket, absent).await
+}
+
+pub(super) async fn get_bucket_replication(
+    s3: &S3,
+    req: S3Request<GetBucketReplicationInput>,
+) -> Answer<GetBucketReplicationOutput> {
+    let absent = s3_error!(
+        ReplicationConfigurationNotFoundError,
+        "The replication configuration was not found"
+    );
+    s3.never_set(req.input.bucket, absent).await
+}
+
+pub(super) async fn get_object_lock_configuration(
+    s3: &S3,
+    req: S3Request<GetObjectLockConfigurationInput>,
+) -> Answer<GetObjectLockConfigurationOutput> {
+    let absent = s3_error!(
+        ObjectLockConfigurationNotFoundError,
+        "Object Lock configuration does not exist for this bucket"
+    );
+    s3.never_set(req.input.bucket, absent).await
+}
+
+impl S3 {
+    pub(super) async fn settle(
+        &self,
+        bucket: String,
+        setting: Setting,
+        value: Option<String>,
+    ) -> S3Result<()> {
+        self.run(move |store| store.set_setting(&bucket, setting, value.as_deref()))
+            .await
+    }
+
+    pub(super) async fn settled(
+        &self,
+        bucket: String,
+        setting: Setting,
+    ) -> S3Result<Option<String>> {
+        self.run(move |store| store.setting(&bucket, setting)).await
+    }
+
+    pub(super) async fn owner_of(&self, bucket: String) -> S3Result<String> {
+        Ok(self.run(move |store| store.bucket(&bucket)).await?.owner)
+    }
+
+    /// Answers "not set" for a setting that this S3 does not keep, when the bucket exists.
+    async fn never_set<T>(&self, bucket: String, absent: s3s::S3Error) -> S3Result<T> {
+        self.owner_of(bucket).await?;
+        Err(absent)
+    }
+}
