@@ -1,8 +1,10 @@
-//! `LogFormat`: which fields a record shows, in which order.
+//! The format of a flow log's lines: which fields a record shows, in which order.
 
 use std::fmt;
 
-use crate::{Field, UnknownField};
+use model::flow_log_format;
+
+use crate::{Field, FormatError};
 
 /// The fields of a flow log's records, in the order of printing; at least one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,62 +13,16 @@ pub struct LogFormat {
     version: u8,
 }
 
-/// Why a `LogFormat` was refused, in AWS's words.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FormatError {
-    /// Something other than `${field}` tokens separated by single spaces.
-    #[error("1 validation error detected: Value '{0}' at 'logFormat' has an invalid format")]
-    Invalid(String),
-    /// A field that no VPC flow log has.
-    #[error(transparent)]
-    UnknownField(#[from] UnknownField),
-    /// A tag field; tag fields need a parameter that the caller has not given.
-    #[error(
-        "The TagFieldSpecifications parameter must be set when including tag fields in the log format"
-    )]
-    TagFields,
-}
-
-impl FormatError {
-    /// The code of the API error.
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::Invalid(_) => "InvalidParameterValue",
-            Self::UnknownField(_) | Self::TagFields => "InvalidParameter",
-        }
-    }
-}
-
 impl LogFormat {
     /// Parses a `LogFormat` (Amazon EC2 API Reference, "CreateFlowLogs").
-    ///
-    /// One pair of single quotes around the whole is taken off, as in the reference's sample. A
-    /// field may be given twice.
     pub fn parse(text: &str) -> Result<Self, FormatError> {
-        let invalid = || FormatError::Invalid(text.to_owned());
-        let inner = text
-            .strip_prefix('\'')
-            .and_then(|t| t.strip_suffix('\''))
-            .unwrap_or(text);
-        let mut fields = Vec::new();
-        for token in inner.split(' ') {
-            let name = token
-                .strip_prefix("${")
-                .and_then(|t| t.strip_suffix('}'))
-                .filter(|n| !n.is_empty() && n.bytes().all(is_field_byte))
-                .ok_or_else(invalid)?;
-            fields.push(name);
-        }
-        let fields = parse_fields(fields)?;
-        if fields.iter().any(|f| f.is_tag()) {
-            return Err(FormatError::TagFields);
-        }
-        Ok(Self::new(fields))
+        Ok(Self::new(flow_log_format::parse(text)?))
     }
 
     /// Parses the header line of a file in S3: field names separated by single spaces.
     pub fn from_header(line: &str) -> Result<Self, FormatError> {
-        Ok(Self::new(parse_fields(line.trim_end().split(' '))?))
+        let fields: Result<_, _> = line.trim_end().split(' ').map(str::parse).collect();
+        Ok(Self::new(fields?))
     }
 
     fn new(fields: Vec<Field>) -> Self {
@@ -117,11 +73,7 @@ impl Default for LogFormat {
 /// As `DescribeFlowLogs` returns it: `${version} ${account-id} …`.
 impl fmt::Display for LogFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, field) in self.fields.iter().enumerate() {
-            let space = if i == 0 { "" } else { " " };
-            write!(f, "{space}${{{field}}}")?;
-        }
-        Ok(())
+        f.write_str(&flow_log_format::print(&self.fields))
     }
 }
 
@@ -165,14 +117,6 @@ impl fmt::Display for RecordLine {
         }
         Ok(())
     }
-}
-
-fn parse_fields<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Vec<Field>, UnknownField> {
-    names.into_iter().map(str::parse).collect()
-}
-
-const fn is_field_byte(byte: u8) -> bool {
-    matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-')
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@
 //! reads the time, and it does not know how lines reach a destination (`delivery`).
 
 mod batch;
-mod field;
 mod flow_log;
 mod format;
 mod record;
@@ -15,9 +14,9 @@ mod stream_name;
 mod window;
 
 pub use batch::{BATCH_BYTES_MAX, Batch, Line, batches};
-pub use field::{Field, UnknownField};
 pub use flow_log::{Aggregation, Coverage, Subscription, coverage};
-pub use format::{FormatError, LogFormat, MalformedLine, RecordLine};
+pub use format::{LogFormat, MalformedLine, RecordLine};
+pub use model::{FlowLogField as Field, FormatError, UnknownField};
 pub use record::{Flow, FlowRecord, LogStatus, Observed};
 pub use stream_name::stream_name;
 pub use window::{Aggregator, ClosedWindow};

@@ -9,6 +9,7 @@ pub mod client_token;
 pub mod dhcp_options;
 pub mod flow_log;
 pub mod flow_log_field;
+pub mod flow_log_format;
 pub mod id;
 pub mod instance;
 pub mod internet_gateway;
@@ -32,6 +33,8 @@ pub use dhcp_options::DhcpOptions;
 pub use flow_log::{
     AggregationInterval, DeliveryStatus, FlowLog, FlowLogResource, LogDestination, TrafficType,
 };
+pub use flow_log_field::{FlowLogField, UnknownField};
+pub use flow_log_format::FormatError;
 pub use id::*;
 pub use instance::{Instance, InstanceState};
 pub use internet_gateway::InternetGateway;
