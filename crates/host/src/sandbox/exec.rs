@@ -72,6 +72,8 @@ pub fn exec_in(target: &ExecTarget, program: &[OsString]) -> Result<Infallible> 
 
 /// The other side of [`exec_in`]: a fresh process with one thread, as joining namespaces demands.
 pub(crate) fn exec_main(mut arguments: impl Iterator<Item = OsString>) -> ! {
+    // A directory of the host that the caller's shell happens to have open would lead out of the sandbox.
+    sys::close_from(3);
     let target = arguments.next().unwrap_or_default();
     let program: Vec<OsString> = arguments.collect();
     let status = serde_json::from_str(&target.to_string_lossy())

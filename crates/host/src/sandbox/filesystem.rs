@@ -32,9 +32,9 @@ pub(crate) fn set_up(config: &SandboxConfig) -> Result<()> {
     let program = clone_program();
     set_up_devices(devices)?;
     hide(config)?;
-    for (path, mode) in WRITABLE {
+    for (path, mode, size) in WRITABLE {
         if Path::new(path).is_dir() {
-            temporary(Path::new(path), mode, WRITABLE_SIZE)?;
+            temporary(Path::new(path), mode, size)?;
         }
     }
     set_up_home(config)?;
@@ -72,7 +72,7 @@ fn hide(config: &SandboxConfig) -> Result<()> {
             continue;
         };
         let whole =
-            WRITABLE.iter().any(|(place, _)| path.starts_with(place)) || path == Path::new("/");
+            WRITABLE.iter().any(|(place, ..)| path.starts_with(place)) || path == Path::new("/");
         if !path.is_dir() || whole || done.iter().any(|above| path.starts_with(above)) {
             continue;
         }
@@ -147,7 +147,7 @@ fn set_up_devices(devices: Vec<(&'static str, OwnedFd)>) -> Result<()> {
         options,
     )
     .during(|| "mount /dev/pts".into())?;
-    temporary(Path::new("/dev/shm"), 0o1777, WRITABLE_SIZE)?;
+    temporary(Path::new("/dev/shm"), 0o1777, "128m")?;
     for (target, link) in LINKS {
         symlink(target, link).during(|| format!("link {link}"))?;
     }
@@ -204,7 +204,7 @@ impl Files {
         fs::create_dir_all(own).during(|| "create /run/weir".into())?;
         for (path, text) in &self.0 {
             let target = follow(Path::new(path));
-            if WRITABLE.iter().any(|(place, _)| target.starts_with(place)) {
+            if WRITABLE.iter().any(|(place, ..)| target.starts_with(place)) {
                 if let Some(parent) = target.parent() {
                     fs::create_dir_all(parent).during(|| format!("create {}", parent.display()))?;
                 }
@@ -236,7 +236,8 @@ fn set_mode(path: &Path, mode: u32) -> Result<()> {
 }
 
 fn temporary(path: &Path, mode: u32, size: &str) -> Result<()> {
-    let options = std::ffi::CString::new(format!("mode={mode:o},size={size}")).unwrap_or_default();
+    let options = format!("mode={mode:o},size={size},nr_inodes={FILES_MAX}");
+    let options = std::ffi::CString::new(options).unwrap_or_default();
     mount(
         "tmpfs",
         path,
@@ -287,14 +288,16 @@ const LINKS: [(&str, &str); 5] = [
     ("/proc/self/fd/2", "/dev/stderr"),
     ("pts/ptmx", "/dev/ptmx"),
 ];
-/// Empty for a start and writable, in memory. Host sockets live in some of them.
-const WRITABLE: [(&str, u32); 4] = [
-    ("/tmp", 0o1777),
-    ("/var/tmp", 0o1777),
-    ("/run", 0o755),
-    ("/home", 0o755),
+/// Empty for a start and writable, in memory. Host sockets live in some of them. Full, all of them together leave
+/// programs a good part of the memory that a sandbox may use.
+const WRITABLE: [(&str, u32, &str); 4] = [
+    ("/tmp", 0o1777, "256m"),
+    ("/var/tmp", 0o1777, "64m"),
+    ("/run", 0o755, "16m"),
+    ("/home", 0o755, "256m"),
 ];
-const WRITABLE_SIZE: &str = "256m";
+/// Files in each place that is in memory: they cost the kernel memory even if they are empty.
+const FILES_MAX: u32 = 32 * 1024;
 /// Empty and read-only.
 const HIDDEN: [&str; 6] = [
     "/root",

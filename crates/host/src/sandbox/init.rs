@@ -28,6 +28,9 @@ pub(super) const BOOT: u8 = b'B';
 /// Request: end everything; the milliseconds to wait for it follow.
 pub(super) const STOP: u8 = b'S';
 
+/// More than a pipe holds, so that what a program printed before it ended is read.
+const READS_PER_WAKEUP: usize = 16;
+
 /// The whole life of the first process.
 pub(crate) fn init_main() -> ! {
     sys::close_from(3);
@@ -207,7 +210,11 @@ impl Init {
 
     fn copy_output(&mut self) {
         let mut bytes = [0; 16 * 1024];
-        while let Some(output) = &mut self.output {
+        // Whoever prints faster than we write must not keep us from our other duties.
+        for _ in 0..READS_PER_WAKEUP {
+            let Some(output) = &mut self.output else {
+                return;
+            };
             match output.read(&mut bytes) {
                 Ok(0) => self.output = None,
                 // A full disk must not stop the script.

@@ -10,7 +10,8 @@ use crate::sys;
 ///
 /// Refused: pushing characters into a terminal that was inherited from outside (`TIOCSTI`, `TIOCLINUX`); sockets of
 /// families that are not bound to the network namespace (`AF_VSOCK` and other exotic ones); `io_uring`, which would get
-/// around both; kernel key rings, which are shared by user id; BPF and performance counters. Programs of
+/// around both; kernel key rings, which are shared by user id; BPF and performance counters; user namespaces, which would
+/// open to programs all that the kernel has for its administrators (mounts, firewall rules, traffic control). Programs of
 /// another architecture (32-bit ones) get `ENOSYS` for everything.
 pub(crate) fn install() -> io::Result<()> {
     sys::install_filter(&mut filter())
@@ -30,6 +31,14 @@ fn filter() -> Vec<sock_filter> {
         program.push(jump(JUMP_IF_EQUAL, number as u32, 0, 1));
         program.push(refuse(error));
     }
+    program.extend([
+        jump(JUMP_IF_EQUAL, libc::SYS_clone as u32, 1, 0),
+        jump(JUMP_IF_EQUAL, libc::SYS_unshare as u32, 0, 4),
+        load(OFFSET_ARGUMENTS),
+        jump(JUMP_IF_ANY_BIT, libc::CLONE_NEWUSER as u32, 0, 1),
+        refuse(libc::EPERM),
+        allow(),
+    ]);
     program.extend([
         jump(JUMP_IF_EQUAL, libc::SYS_ioctl as u32, 0, 5),
         load(OFFSET_ARGUMENTS + 8),
@@ -56,7 +65,9 @@ fn filter() -> Vec<sock_filter> {
     program
 }
 
-const REFUSED: [(libc::c_long, libc::c_int); 8] = [
+const REFUSED: [(libc::c_long, libc::c_int); 9] = [
+    // Its flags are in memory, where a filter cannot look; C libraries then use clone.
+    (libc::SYS_clone3, libc::ENOSYS),
     (libc::SYS_io_uring_setup, libc::ENOSYS),
     (libc::SYS_io_uring_enter, libc::ENOSYS),
     (libc::SYS_io_uring_register, libc::ENOSYS),
@@ -103,6 +114,7 @@ fn end(value: u32) -> sock_filter {
 }
 
 const JUMP_IF_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+const JUMP_IF_ANY_BIT: u16 = (libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K) as u16;
 const JUMP_IF_GREATER_OR_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K) as u16;
 const TIOCSTI: u32 = 0x5412;
 const TIOCLINUX: u32 = 0x541c;

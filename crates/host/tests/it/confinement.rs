@@ -31,6 +31,14 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
         "confinement::system_calls_that_lead_out_are_refused",
         system_calls_that_lead_out_are_refused,
     ),
+    (
+        "confinement::open_files_of_the_caller_stay_outside",
+        open_files_of_the_caller_stay_outside,
+    ),
+    (
+        "confinement::full_places_leave_memory",
+        full_places_leave_memory,
+    ),
 ];
 
 fn sandbox() -> Sandbox {
@@ -240,7 +248,7 @@ fn memory_limit_holds() {
 
 fn system_calls_that_lead_out_are_refused() {
     let sandbox = sandbox();
-    let script = "import socket, fcntl, os, errno
+    let script = "import socket, fcntl, os, errno, ctypes
 def refused(what, error, call):
     try:
         call()
@@ -252,6 +260,13 @@ refused('vsock', errno.EAFNOSUPPORT, lambda: socket.socket(40, socket.SOCK_STREA
 refused('packet', errno.EPERM, lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW))
 main, side = os.openpty()
 refused('typing', errno.EPERM, lambda: fcntl.ioctl(side, 0x5412, b'x'))
+libc = ctypes.CDLL(None, use_errno=True)
+def unshare(flags):
+    if libc.unshare(flags):
+        raise OSError(ctypes.get_errno(), 'unshare')
+refused('user namespace', errno.EPERM, lambda: unshare(0x10000000))
+refused('user and mount namespace', errno.EPERM, lambda: unshare(0x10020000))
+unshare(0x400)
 socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).close()
 socket.socket(socket.AF_NETLINK, socket.SOCK_RAW).close()
 print('fine')";
@@ -264,4 +279,25 @@ print('fine')";
         );
         assert_ne!(status, 0);
     }
+}
+
+fn open_files_of_the_caller_stay_outside() {
+    let sandbox = sandbox();
+    let directory = std::fs::File::open("/").unwrap();
+    // Unlike those that Rust opens, this one survives exec.
+    let leak = rustix::io::dup(&directory).unwrap();
+    let listed = shell(&sandbox, "ls /proc/self/fd");
+    drop(leak);
+    assert_eq!(listed, "0\n1\n2\n3", "3 is the folder that ls reads");
+}
+
+fn full_places_leave_memory() {
+    let sandbox = sandbox();
+    let fill = "for place in /tmp /var/tmp /dev/shm ~ /run/lock; do
+    dd if=/dev/zero of=$place/big bs=1M 2>/dev/null
+    i=0; while : > $place/$i; do i=$((i+1)); done 2>/dev/null
+done; true";
+    let (status, _, _) = run(&sandbox, &["bash", "-c", fill]);
+    assert_eq!(status, 0);
+    assert_eq!(shell(&sandbox, "echo alive"), "alive");
 }
