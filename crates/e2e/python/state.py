@@ -143,4 +143,4 @@ def up(*arguments):
 
 
 if __name__ == "__main__":
-    main(daemon=False, parallel=1)
+    main(daemon="none", parallel=1)

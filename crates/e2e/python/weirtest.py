@@ -224,38 +224,53 @@ def refused(code, message=None, status=400):
 # The runner
 
 
-def main(daemon=True, parallel=6):
-    """Runs the tests of the calling script, or those that are named on the command line."""
+def main(daemon="shared", parallel=6):
+    """Runs the tests of the calling script, or those that are named on the command line.
+
+    They share a daemon, have one each (`own`), or start what they need themselves (`none`).
+    """
     module = sys.modules["__main__"]
     tests = [value for name, value in vars(module).items() if name.startswith("test_")]
     if sys.argv[1:]:
         tests = [test for test in tests if test.__name__ in sys.argv[1:]]
     lock = threading.Lock()
+    shared = Daemon() if daemon == "shared" else None
 
-    def run(test, running):
+    def run(test):
         began = time.monotonic()
-        failure = None
+        running, failure = shared, None
         try:
+            if daemon == "own":
+                running = Daemon()
             test(Lab(running) if running else None)
         except BaseException:
             failure = traceback.format_exc()
+        if daemon == "own":
+            failure = ended_badly(running, failure) or failure
         with lock:
             seconds = time.monotonic() - began
             print(f"{'FAILED' if failure else 'ok    '} {seconds:6.2f} s  {test.__name__}", flush=True)
             if failure:
                 print(failure, flush=True)
-        return failure is None
+        return failure
 
-    with contextlib.ExitStack() as stack:
-        running = stack.enter_context(Daemon()) if daemon else None
-        with ThreadPoolExecutor(parallel) as pool:
-            passed = list(pool.map(lambda test: run(test, running), tests))
-        if running and not all(passed):
-            print(f"--- the daemon said\n{running.said()}", flush=True)
-        if running:
-            passed.append(running.end() == 0)
-            for line in running.said().splitlines():
-                if "panicked" in line:
-                    print(line)
-                    passed.append(False)
-    sys.exit(0 if all(passed) else 1)
+    with ThreadPoolExecutor(parallel) as pool:
+        failures = [failure for failure in pool.map(run, tests) if failure]
+    if shared and (failure := ended_badly(shared, failures)):
+        print(failure)
+        failures.append(failure)
+    sys.exit(1 if failures else 0)
+
+
+def ended_badly(daemon, failures):
+    """Ends a daemon. What it said, if that did not go well, if something in it panicked, or if tests failed."""
+    if daemon is None:
+        return None
+    try:
+        status = daemon.end()
+    except AssertionError as error:
+        return str(error)
+    said = daemon.said()
+    if failures or status != 0 or "panicked" in said:
+        return f"{failures if isinstance(failures, str) else ''}--- the daemon ended with {status}, it said\n{said}"
+    return None
