@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -37,6 +37,8 @@ pub(crate) struct Instances {
     executable: PathBuf,
     state: PathBuf,
     next_number: AtomicU32,
+    /// Set once the daemon ends: nothing is started any more.
+    closing: AtomicBool,
 }
 
 /// What is known of a place.
@@ -69,6 +71,7 @@ impl Instances {
             executable,
             state,
             next_number: AtomicU32::new(0),
+            closing: AtomicBool::new(false),
         })
     }
 
@@ -87,6 +90,7 @@ impl Instances {
 
     /// Stops everything, as the daemon ends.
     pub(crate) fn shut_down(&self) {
+        self.closing.store(true, Ordering::SeqCst);
         let places = std::mem::take(&mut *self.lock());
         let threads: Vec<_> = places
             .into_values()
@@ -174,6 +178,10 @@ impl Instances {
     fn compare(self: &Arc<Self>) {
         let plan = plan(&self.writer.world());
         let mut places = self.lock();
+        // Looked at under the lock that `shut_down` empties the places under.
+        if self.closing.load(Ordering::SeqCst) {
+            return;
+        }
         let unwanted: Vec<Place> = places
             .keys()
             .filter(|p| !plan.contains_key(p))
@@ -228,6 +236,8 @@ impl Instances {
         places.insert(place, Slot::Busy);
         let this = self.clone();
         tokio::task::spawn_blocking(move || match this.start_sandbox(&place, &plan) {
+            // The daemon ends: the sandbox goes with its value.
+            Ok(_) if this.closing.load(Ordering::SeqCst) => {}
             Ok(sandbox) => {
                 let interfaces = plan.interfaces;
                 this.lock().insert(
