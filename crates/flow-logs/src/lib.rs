@@ -5,6 +5,7 @@
 //! and [`batches`] prints them for each flow log as its format and traffic type ask. It never
 //! reads the time, and it does not know how lines reach a destination (`delivery`).
 
+mod aggregator;
 mod batch;
 mod flow_log;
 mod format;
@@ -13,13 +14,14 @@ pub mod s3_key;
 mod stream_name;
 mod window;
 
+pub use aggregator::Aggregator;
 pub use batch::{BATCH_BYTES_MAX, Batch, Line, batches};
 pub use flow_log::{Aggregation, Coverage, Subscription, coverage};
 pub use format::{LogFormat, MalformedLine, RecordLine};
 pub use model::{FlowLogField as Field, FormatError, UnknownField};
 pub use record::{Flow, FlowRecord, LogStatus, Observed};
 pub use stream_name::stream_name;
-pub use window::{Aggregator, ClosedWindow};
+pub use window::ClosedWindow;
 
 #[cfg(test)]
 mod tests;

@@ -1,41 +1,13 @@
-//! Aggregation: what interfaces saw, gathered into windows (Amazon VPC User Guide, "Flow logs
-//! basics").
-//!
-//! Windows of one length share one grid, which begins at the first packet recorded, so that all
-//! interfaces close together. A window is cut short, and the next begins at the cut, when a flow
-//! log is created or deleted (each gets the traffic of its own life only) and on request.
+//! A window: the flows of one interface between two times, first open and then closed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use dataplane::{Disposition, FlowKey, FlowSample, InterfaceMetadata};
-use model::{AggregationInterval, FlowLogId, NetworkInterfaceId, Scope, Timestamp};
+use model::{FlowLogId, Timestamp};
 
-use crate::{Aggregation, Batch, Coverage, Flow, FlowRecord, Observed, Subscription};
-
-/// After a longer pause than this (a suspended machine) idle windows are not reported one by one.
-const PAUSE_MAX: Duration = Duration::from_secs(3600);
-
-type WindowKey = (Scope, NetworkInterfaceId, AggregationInterval);
-
-/// Gathers samples into windows, and windows into records.
-///
-/// The caller harvests the data plane and passes every sample to [`observe`](Self::observe) before
-/// it calls [`set_coverage`](Self::set_coverage) or closes windows, so that packets are counted
-/// where they belong. A sample that comes late is counted all the same, in the window that is open.
-#[derive(Clone, Debug)]
-pub struct Aggregator {
-    aggregation: Aggregation,
-    flows_max: usize,
-    /// Flows in `windows` and `closed`.
-    flows: usize,
-    coverage: Coverage,
-    anchors: BTreeMap<AggregationInterval, Timestamp>,
-    windows: BTreeMap<WindowKey, Window>,
-    /// Closed by a sample or a new coverage, to be handed out with the next ones.
-    closed: Vec<ClosedWindow>,
-}
+use crate::{Flow, FlowRecord, Observed, Subscription};
 
 /// What an interface saw in a window, or that it saw nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,208 +50,18 @@ impl ClosedWindow {
     }
 }
 
-impl Aggregator {
-    /// Keeps at most `flows_max` flows in memory; what does not fit becomes SKIPDATA.
-    pub fn new(aggregation: Aggregation, flows_max: usize) -> Self {
-        Self {
-            aggregation,
-            flows_max,
-            flows: 0,
-            coverage: Coverage::default(),
-            anchors: BTreeMap::new(),
-            windows: BTreeMap::new(),
-            closed: Vec::new(),
-        }
-    }
-
-    /// Takes up new flow logs, drops deleted ones, and learns which interfaces are attached.
-    pub fn set_coverage(&mut self, coverage: Coverage, now: Timestamp) {
-        if coverage == self.coverage {
-            return;
-        }
-        self.advance_all(now);
-        self.coverage = coverage;
-        for (key, window) in &mut self.windows {
-            // The last samples of a deleted interface are still on their way.
-            if self.coverage.is_attached(&window.interface).is_none() {
-                continue;
-            }
-            let subscriptions =
-                covering(&self.coverage, self.aggregation, &window.interface, key.2);
-            if subscriptions == window.subscriptions {
-                continue;
-            }
-            self.closed.extend(window.cut(now));
-            let ids: BTreeSet<_> = subscriptions.iter().map(|s| s.flow_log_id).collect();
-            window.recorded.retain(|id| ids.contains(id));
-            window.subscriptions = subscriptions;
-        }
-        self.windows.retain(|_, w| !w.subscriptions.is_empty());
-    }
-
-    /// What is recorded for whom.
-    pub const fn coverage(&self) -> &Coverage {
-        &self.coverage
-    }
-
-    /// Counts what an interface saw.
-    pub fn observe(&mut self, sample: &FlowSample) {
-        for &interval in intervals(self.aggregation) {
-            let Some(key) = self.open(&sample.interface, interval, sample.first) else {
-                continue;
-            };
-            let full = self.flows >= self.flows_max;
-            if let Some(window) = self.windows.get_mut(&key) {
-                self.flows += window.count(sample, full);
-            }
-        }
-    }
-
-    /// Notes that samples of an interface have been lost before they came here: its flow logs get
-    /// a SKIPDATA record when the window closes.
-    pub fn mark_skipped(&mut self, interface: &Arc<InterfaceMetadata>, at: Timestamp) {
-        for &interval in intervals(self.aggregation) {
-            let Some(key) = self.open(interface, interval, at) else {
-                continue;
-            };
-            if let Some(window) = self.windows.get_mut(&key) {
-                window.skipped = true;
-            }
-        }
-    }
-
-    /// Notes that a batch has been lost after it left: its flow log gets SKIPDATA records for the
-    /// interfaces in it when their windows close.
-    pub fn mark_lost(&mut self, batch: &Batch) {
-        let interfaces: BTreeSet<_> = batch.lines.iter().map(|l| l.interface_id).collect();
-        for interface_id in interfaces {
-            for &interval in intervals(self.aggregation) {
-                let key = (batch.scope, interface_id, interval);
-                if let Some(window) = self.windows.get_mut(&key) {
-                    window.skipped_for.insert(batch.flow_log_id);
-                }
-            }
-        }
-    }
-
-    /// Closes the windows that end at or before `now`.
-    pub fn close_due(&mut self, now: Timestamp) -> Vec<ClosedWindow> {
-        self.advance_all(now);
-        let coverage = &self.coverage;
-        self.windows.retain(|_, window| {
-            !window.is_idle() || coverage.is_attached(&window.interface).is_some()
-        });
-        self.take_closed()
-    }
-
-    /// Closes, besides the windows that are due, all in which something was seen.
-    pub fn close_all(&mut self, now: Timestamp) -> Vec<ClosedWindow> {
-        let mut closed = self.close_due(now);
-        for window in self.windows.values_mut() {
-            self.closed.extend(window.cut(now));
-        }
-        closed.append(&mut self.take_closed());
-        closed
-    }
-
-    /// When the next window ends.
-    pub fn next_due(&self) -> Option<Timestamp> {
-        self.windows.values().map(|w| w.end).min()
-    }
-
-    /// The flows of open windows, as they stand.
-    pub fn open_records(&self) -> impl Iterator<Item = FlowRecord> {
-        self.windows
-            .values()
-            .flat_map(|w| w.flows.iter().map(|(k, c)| c.record(k, w.start, w.end)))
-    }
-
-    /// How many flows are held in memory.
-    pub const fn flows(&self) -> usize {
-        self.flows
-    }
-
-    /// Makes sure that the interface's window holds `at`, if any flow log covers the interface.
-    fn open(
-        &mut self,
-        interface: &Arc<InterfaceMetadata>,
-        interval: AggregationInterval,
-        at: Timestamp,
-    ) -> Option<WindowKey> {
-        let key = (interface.scope, interface.interface_id, interval);
-        if self.windows.contains_key(&key) {
-            self.advance(key, at);
-            return Some(key);
-        }
-        let subscriptions = covering(&self.coverage, self.aggregation, interface, interval);
-        if subscriptions.is_empty() {
-            return None;
-        }
-        let anchor = self
-            .anchors
-            .entry(interval)
-            .or_insert_with(|| Timestamp::from_secs(at.as_secs()));
-        let start = grid_start(*anchor, interval, at);
-        let window = Window {
-            interface: Arc::clone(interface),
-            subscriptions,
-            start,
-            end: start + length(interval),
-            flows: BTreeMap::new(),
-            skipped: false,
-            skipped_for: BTreeSet::new(),
-            recorded: BTreeSet::new(),
-        };
-        self.windows.insert(key, window);
-        Some(key)
-    }
-
-    fn advance_all(&mut self, to: Timestamp) {
-        let due = self.windows.iter().filter(|(_, w)| w.end <= to);
-        let due: Vec<_> = due.map(|(k, _)| *k).collect();
-        for key in due {
-            self.advance(key, to);
-        }
-    }
-
-    /// Closes the interface's windows up to the one that holds `to`.
-    fn advance(&mut self, key: WindowKey, to: Timestamp) {
-        let Some(window) = self.windows.get_mut(&key) else {
-            return;
-        };
-        let attached = self.coverage.is_attached(&window.interface) == Some(true);
-        while window.end <= to {
-            let end = window.end;
-            self.closed.extend(window.close(end, attached));
-            window.start = end;
-            window.end = end + length(key.2);
-            if to.since(window.end) > PAUSE_MAX {
-                let anchor = self.anchors.get(&key.2).copied().unwrap_or(end);
-                window.start = grid_start(anchor, key.2, to);
-                window.end = window.start + length(key.2);
-            }
-        }
-    }
-
-    fn take_closed(&mut self) -> Vec<ClosedWindow> {
-        let closed = std::mem::take(&mut self.closed);
-        self.flows -= closed.iter().map(|w| w.records.len()).sum::<usize>();
-        closed
-    }
-}
-
 /// An interface's open window.
 #[derive(Clone, Debug)]
-struct Window {
-    interface: Arc<InterfaceMetadata>,
-    subscriptions: Vec<Arc<Subscription>>,
-    start: Timestamp,
-    end: Timestamp,
+pub(crate) struct Window {
+    pub(crate) interface: Arc<InterfaceMetadata>,
+    pub(crate) subscriptions: Vec<Arc<Subscription>>,
+    pub(crate) start: Timestamp,
+    pub(crate) end: Timestamp,
     flows: BTreeMap<FlowKey, Counts>,
-    skipped: bool,
-    skipped_for: BTreeSet<FlowLogId>,
+    pub(crate) skipped: bool,
+    pub(crate) skipped_for: BTreeSet<FlowLogId>,
     /// The flow logs that have had a record of this interface: only they get NODATA.
-    recorded: BTreeSet<FlowLogId>,
+    pub(crate) recorded: BTreeSet<FlowLogId>,
 }
 
 /// A flow so far.
@@ -296,12 +78,36 @@ struct Counts {
 }
 
 impl Window {
-    fn is_idle(&self) -> bool {
+    pub(crate) fn new(
+        interface: &Arc<InterfaceMetadata>,
+        subscriptions: Vec<Arc<Subscription>>,
+        start: Timestamp,
+        length: Duration,
+    ) -> Self {
+        Self {
+            interface: Arc::clone(interface),
+            subscriptions,
+            start,
+            end: start + length,
+            flows: BTreeMap::new(),
+            skipped: false,
+            skipped_for: BTreeSet::new(),
+            recorded: BTreeSet::new(),
+        }
+    }
+
+    /// The flows so far, as records.
+    pub(crate) fn records(&self) -> impl Iterator<Item = FlowRecord> {
+        let (start, end) = (self.start, self.end);
+        self.flows.iter().map(move |(k, c)| c.record(k, start, end))
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
         self.flows.is_empty() && !self.skipped && self.skipped_for.is_empty()
     }
 
     /// Adds a sample; returns by how many the flows have grown.
-    fn count(&mut self, sample: &FlowSample, full: bool) -> usize {
+    pub(crate) fn count(&mut self, sample: &FlowSample, full: bool) -> usize {
         if !Arc::ptr_eq(&self.interface, &sample.interface) {
             self.interface = Arc::clone(&sample.interface);
         }
@@ -328,7 +134,7 @@ impl Window {
     }
 
     /// Closes at `now` if anything was seen; the next window lasts to the end of this one.
-    fn cut(&mut self, now: Timestamp) -> Option<ClosedWindow> {
+    pub(crate) fn cut(&mut self, now: Timestamp) -> Option<ClosedWindow> {
         if self.is_idle() {
             return None;
         }
@@ -338,7 +144,7 @@ impl Window {
         closed
     }
 
-    fn close(&mut self, end: Timestamp, attached: bool) -> Option<ClosedWindow> {
+    pub(crate) fn close(&mut self, end: Timestamp, attached: bool) -> Option<ClosedWindow> {
         let start = self.start;
         let flows = std::mem::take(&mut self.flows);
         let mut records: Vec<_> = flows.iter().map(|(k, c)| c.record(k, start, end)).collect();
@@ -405,38 +211,4 @@ impl Counts {
             }),
         }
     }
-}
-
-/// The flow logs that cover an interface with windows of this length.
-fn covering(
-    coverage: &Coverage,
-    aggregation: Aggregation,
-    interface: &InterfaceMetadata,
-    interval: AggregationInterval,
-) -> Vec<Arc<Subscription>> {
-    let mut subscriptions = coverage.of(interface);
-    if aggregation == Aggregation::AsRequested {
-        subscriptions.retain(|s| s.interval == interval);
-    }
-    subscriptions
-}
-
-const fn intervals(aggregation: Aggregation) -> &'static [AggregationInterval] {
-    match aggregation {
-        Aggregation::Nitro => &[AggregationInterval::OneMinute],
-        Aggregation::AsRequested => &[
-            AggregationInterval::OneMinute,
-            AggregationInterval::TenMinutes,
-        ],
-    }
-}
-
-fn length(interval: AggregationInterval) -> Duration {
-    Duration::from_secs(u64::from(interval.as_secs()))
-}
-
-fn grid_start(anchor: Timestamp, interval: AggregationInterval, at: Timestamp) -> Timestamp {
-    let elapsed = at.since(anchor).as_secs();
-    let length = u64::from(interval.as_secs());
-    anchor + Duration::from_secs(elapsed / length * length)
 }

@@ -1,0 +1,252 @@
+//! Aggregation: what interfaces saw, gathered into windows (Amazon VPC User Guide, "Flow logs
+//! basics").
+//!
+//! Windows of one length share one grid, which begins at the first packet recorded, so that all
+//! interfaces close together. A window is cut short, and the next begins at the cut, when a flow
+//! log is created or deleted (each gets the traffic of its own life only) and on request.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use dataplane::{FlowSample, InterfaceMetadata};
+use model::{AggregationInterval, NetworkInterfaceId, Scope, Timestamp};
+
+use crate::window::Window;
+use crate::{Aggregation, Batch, ClosedWindow, Coverage, FlowRecord, Subscription};
+
+/// After a longer pause than this (a suspended machine) idle windows are not reported one by one.
+const PAUSE_MAX: Duration = Duration::from_secs(3600);
+
+type WindowKey = (Scope, NetworkInterfaceId, AggregationInterval);
+
+/// Gathers samples into windows, and windows into records.
+///
+/// The caller harvests the data plane and passes every sample to [`observe`](Self::observe) before
+/// it calls [`set_coverage`](Self::set_coverage) or closes windows, so that packets are counted
+/// where they belong. A sample that comes late is counted all the same, in the window that is open.
+#[derive(Clone, Debug)]
+pub struct Aggregator {
+    aggregation: Aggregation,
+    flows_max: usize,
+    /// Flows in `windows` and `closed`.
+    flows: usize,
+    coverage: Coverage,
+    anchors: BTreeMap<AggregationInterval, Timestamp>,
+    windows: BTreeMap<WindowKey, Window>,
+    /// Closed by a sample or a new coverage, to be handed out with the next ones.
+    closed: Vec<ClosedWindow>,
+}
+
+impl Aggregator {
+    /// Keeps at most `flows_max` flows in memory; what does not fit becomes SKIPDATA.
+    pub fn new(aggregation: Aggregation, flows_max: usize) -> Self {
+        Self {
+            aggregation,
+            flows_max,
+            flows: 0,
+            coverage: Coverage::default(),
+            anchors: BTreeMap::new(),
+            windows: BTreeMap::new(),
+            closed: Vec::new(),
+        }
+    }
+
+    /// Takes up new flow logs, drops deleted ones, and learns which interfaces are attached.
+    pub fn set_coverage(&mut self, coverage: Coverage, now: Timestamp) {
+        if coverage == self.coverage {
+            return;
+        }
+        self.advance_all(now);
+        self.coverage = coverage;
+        for (key, window) in &mut self.windows {
+            // The last samples of a deleted interface are still on their way.
+            if self.coverage.is_attached(&window.interface).is_none() {
+                continue;
+            }
+            let subscriptions =
+                covering(&self.coverage, self.aggregation, &window.interface, key.2);
+            if subscriptions == window.subscriptions {
+                continue;
+            }
+            self.closed.extend(window.cut(now));
+            let ids: BTreeSet<_> = subscriptions.iter().map(|s| s.flow_log_id).collect();
+            window.recorded.retain(|id| ids.contains(id));
+            window.subscriptions = subscriptions;
+        }
+        self.windows.retain(|_, w| !w.subscriptions.is_empty());
+    }
+
+    /// What is recorded for whom.
+    pub const fn coverage(&self) -> &Coverage {
+        &self.coverage
+    }
+
+    /// Counts what an interface saw.
+    pub fn observe(&mut self, sample: &FlowSample) {
+        for &interval in intervals(self.aggregation) {
+            let Some(key) = self.open(&sample.interface, interval, sample.first) else {
+                continue;
+            };
+            let full = self.flows >= self.flows_max;
+            if let Some(window) = self.windows.get_mut(&key) {
+                self.flows += window.count(sample, full);
+            }
+        }
+    }
+
+    /// Notes that samples of an interface have been lost before they came here: its flow logs get
+    /// a SKIPDATA record when the window closes.
+    pub fn mark_skipped(&mut self, interface: &Arc<InterfaceMetadata>, at: Timestamp) {
+        for &interval in intervals(self.aggregation) {
+            let Some(key) = self.open(interface, interval, at) else {
+                continue;
+            };
+            if let Some(window) = self.windows.get_mut(&key) {
+                window.skipped = true;
+            }
+        }
+    }
+
+    /// Notes that a batch has been lost after it left: its flow log gets SKIPDATA records for the
+    /// interfaces in it when their windows close.
+    pub fn mark_lost(&mut self, batch: &Batch) {
+        let interfaces: BTreeSet<_> = batch.lines.iter().map(|l| l.interface_id).collect();
+        for interface_id in interfaces {
+            for &interval in intervals(self.aggregation) {
+                let key = (batch.scope, interface_id, interval);
+                if let Some(window) = self.windows.get_mut(&key) {
+                    window.skipped_for.insert(batch.flow_log_id);
+                }
+            }
+        }
+    }
+
+    /// Closes the windows that end at or before `now`.
+    pub fn close_due(&mut self, now: Timestamp) -> Vec<ClosedWindow> {
+        self.advance_all(now);
+        let coverage = &self.coverage;
+        self.windows.retain(|_, window| {
+            !window.is_idle() || coverage.is_attached(&window.interface).is_some()
+        });
+        self.take_closed()
+    }
+
+    /// Closes, besides the windows that are due, all in which something was seen.
+    pub fn close_all(&mut self, now: Timestamp) -> Vec<ClosedWindow> {
+        let mut closed = self.close_due(now);
+        for window in self.windows.values_mut() {
+            self.closed.extend(window.cut(now));
+        }
+        closed.append(&mut self.take_closed());
+        closed
+    }
+
+    /// When the next window ends.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.windows.values().map(|w| w.end).min()
+    }
+
+    /// The flows of open windows, as they stand.
+    pub fn open_records(&self) -> impl Iterator<Item = FlowRecord> {
+        self.windows.values().flat_map(Window::records)
+    }
+
+    /// How many flows are held in memory.
+    pub const fn flows(&self) -> usize {
+        self.flows
+    }
+
+    /// Makes sure that the interface's window holds `at`, if any flow log covers the interface.
+    fn open(
+        &mut self,
+        interface: &Arc<InterfaceMetadata>,
+        interval: AggregationInterval,
+        at: Timestamp,
+    ) -> Option<WindowKey> {
+        let key = (interface.scope, interface.interface_id, interval);
+        if self.windows.contains_key(&key) {
+            self.advance(key, at);
+            return Some(key);
+        }
+        let subscriptions = covering(&self.coverage, self.aggregation, interface, interval);
+        if subscriptions.is_empty() {
+            return None;
+        }
+        let anchor = self
+            .anchors
+            .entry(interval)
+            .or_insert_with(|| Timestamp::from_secs(at.as_secs()));
+        let start = grid_start(*anchor, interval, at);
+        let window = Window::new(interface, subscriptions, start, length(interval));
+        self.windows.insert(key, window);
+        Some(key)
+    }
+
+    fn advance_all(&mut self, to: Timestamp) {
+        let due = self.windows.iter().filter(|(_, w)| w.end <= to);
+        let due: Vec<_> = due.map(|(k, _)| *k).collect();
+        for key in due {
+            self.advance(key, to);
+        }
+    }
+
+    /// Closes the interface's windows up to the one that holds `to`.
+    fn advance(&mut self, key: WindowKey, to: Timestamp) {
+        let Some(window) = self.windows.get_mut(&key) else {
+            return;
+        };
+        let attached = self.coverage.is_attached(&window.interface) == Some(true);
+        while window.end <= to {
+            let end = window.end;
+            self.closed.extend(window.close(end, attached));
+            window.start = end;
+            window.end = end + length(key.2);
+            if to.since(window.end) > PAUSE_MAX {
+                let anchor = self.anchors.get(&key.2).copied().unwrap_or(end);
+                window.start = grid_start(anchor, key.2, to);
+                window.end = window.start + length(key.2);
+            }
+        }
+    }
+
+    fn take_closed(&mut self) -> Vec<ClosedWindow> {
+        let closed = std::mem::take(&mut self.closed);
+        self.flows -= closed.iter().map(|w| w.records.len()).sum::<usize>();
+        closed
+    }
+}
+
+/// The flow logs that cover an interface with windows of this length.
+fn covering(
+    coverage: &Coverage,
+    aggregation: Aggregation,
+    interface: &InterfaceMetadata,
+    interval: AggregationInterval,
+) -> Vec<Arc<Subscription>> {
+    let mut subscriptions = coverage.of(interface);
+    if aggregation == Aggregation::AsRequested {
+        subscriptions.retain(|s| s.interval == interval);
+    }
+    subscriptions
+}
+
+const fn intervals(aggregation: Aggregation) -> &'static [AggregationInterval] {
+    match aggregation {
+        Aggregation::Nitro => &[AggregationInterval::OneMinute],
+        Aggregation::AsRequested => &[
+            AggregationInterval::OneMinute,
+            AggregationInterval::TenMinutes,
+        ],
+    }
+}
+
+fn length(interval: AggregationInterval) -> Duration {
+    Duration::from_secs(u64::from(interval.as_secs()))
+}
+
+fn grid_start(anchor: Timestamp, interval: AggregationInterval, at: Timestamp) -> Timestamp {
+    let elapsed = at.since(anchor).as_secs();
+    let length = u64::from(interval.as_secs());
+    anchor + Duration::from_secs(elapsed / length * length)
+}
