@@ -5,94 +5,97 @@ use ec2_api::{Request, Response};
 use crate::*;
 
 macro_rules! actions {
-    ($tx:ident, $request:ident; $($action:ident => $function:path;)*) => {
-        match $request {
-            $(Request::$action(request) => Response::from($function($tx, request)?),)*
+    ($($action:ident => $function:path;)*) => {
+        /// Carries out a request inside a transaction.
+        pub(crate) fn dispatch(
+            tx: &mut Transaction<'_>,
+            request: &Request,
+        ) -> Result<Response, Error> {
+            Ok(match request {
+                $(Request::$action(request) => Response::from($function(tx, request)?),)*
+            })
         }
     };
 }
 
-/// Carries out a request inside a transaction.
-pub(crate) fn dispatch(tx: &mut Transaction<'_>, request: &Request) -> Result<Response, Error> {
-    Ok(actions! { tx, request;
-        CreateVpc => vpc::create_vpc;
-        DescribeVpcs => vpc::describe_vpcs;
-        DeleteVpc => vpc::delete_vpc;
-        ModifyVpcAttribute => vpc::modify_vpc_attribute;
-        DescribeVpcAttribute => vpc::describe_vpc_attribute;
-        AssociateVpcCidrBlock => vpc::associate_vpc_cidr_block;
-        DisassociateVpcCidrBlock => vpc::disassociate_vpc_cidr_block;
-        CreateSubnet => subnet::create_subnet;
-        DescribeSubnets => subnet::describe_subnets;
-        DeleteSubnet => subnet::delete_subnet;
-        ModifySubnetAttribute => subnet::modify_subnet_attribute;
-        AssociateSubnetCidrBlock => subnet::associate_subnet_cidr_block;
-        DisassociateSubnetCidrBlock => subnet::disassociate_subnet_cidr_block;
-        CreateRouteTable => route_table::create_route_table;
-        DescribeRouteTables => route_table::describe_route_tables;
-        DeleteRouteTable => route_table::delete_route_table;
-        AssociateRouteTable => route_table::associate_route_table;
-        DisassociateRouteTable => route_table::disassociate_route_table;
-        ReplaceRouteTableAssociation => route_table::replace_route_table_association;
-        CreateRoute => route_table::create_route;
-        ReplaceRoute => route_table::replace_route;
-        DeleteRoute => route_table::delete_route;
-        CreateInternetGateway => internet_gateway::create_internet_gateway;
-        AttachInternetGateway => internet_gateway::attach_internet_gateway;
-        DetachInternetGateway => internet_gateway::detach_internet_gateway;
-        DescribeInternetGateways => internet_gateway::describe_internet_gateways;
-        DeleteInternetGateway => internet_gateway::delete_internet_gateway;
-        CreateSecurityGroup => security_group::create_security_group;
-        DescribeSecurityGroups => security_group::describe_security_groups;
-        DeleteSecurityGroup => security_group::delete_security_group;
-        AuthorizeSecurityGroupIngress => security_group::authorize_security_group_ingress;
-        AuthorizeSecurityGroupEgress => security_group::authorize_security_group_egress;
-        RevokeSecurityGroupIngress => security_group::revoke_security_group_ingress;
-        RevokeSecurityGroupEgress => security_group::revoke_security_group_egress;
-        DescribeSecurityGroupRules => security_group::describe_security_group_rules;
-        CreateNetworkAcl => network_acl::create_network_acl;
-        DescribeNetworkAcls => network_acl::describe_network_acls;
-        DeleteNetworkAcl => network_acl::delete_network_acl;
-        CreateNetworkAclEntry => network_acl::create_network_acl_entry;
-        ReplaceNetworkAclEntry => network_acl::replace_network_acl_entry;
-        DeleteNetworkAclEntry => network_acl::delete_network_acl_entry;
-        ReplaceNetworkAclAssociation => network_acl::replace_network_acl_association;
-        CreateNetworkInterface => network_interface::create_network_interface;
-        DescribeNetworkInterfaces => network_interface::describe_network_interfaces;
-        DeleteNetworkInterface => network_interface::delete_network_interface;
-        AttachNetworkInterface => network_interface::attach_network_interface;
-        DetachNetworkInterface => network_interface::detach_network_interface;
-        ModifyNetworkInterfaceAttribute => network_interface::modify_network_interface_attribute;
-        DescribeNetworkInterfaceAttribute => network_interface::describe_network_interface_attribute;
-        AssignPrivateIpAddresses => network_interface::assign_private_ip_addresses;
-        UnassignPrivateIpAddresses => network_interface::unassign_private_ip_addresses;
-        AssignIpv6Addresses => network_interface::assign_ipv6_addresses;
-        UnassignIpv6Addresses => network_interface::unassign_ipv6_addresses;
-        AllocateAddress => address::allocate_address;
-        AssociateAddress => address::associate_address;
-        DisassociateAddress => address::disassociate_address;
-        ReleaseAddress => address::release_address;
-        DescribeAddresses => address::describe_addresses;
-        RunInstances => instance::run_instances;
-        DescribeInstances => instance::describe_instances;
-        StartInstances => instance::start_instances;
-        StopInstances => instance::stop_instances;
-        TerminateInstances => instance::terminate_instances;
-        DescribeInstanceStatus => instance::describe_instance_status;
-        DescribeInstanceAttribute => instance::describe_instance_attribute;
-        ModifyInstanceAttribute => instance::modify_instance_attribute;
-        GetConsoleOutput => instance::get_console_output;
-        DescribeImages => instance::describe_images;
-        DescribeInstanceTypes => instance::describe_instance_types;
-        CreateTags => tag::create_tags;
-        DeleteTags => tag::delete_tags;
-        DescribeTags => tag::describe_tags;
-        DescribeRegions => region::describe_regions;
-        DescribeAvailabilityZones => region::describe_availability_zones;
-        DescribeAccountAttributes => region::describe_account_attributes;
-        DescribeDhcpOptions => dhcp_options::describe_dhcp_options;
-        CreateFlowLogs => flow_log::create_flow_logs;
-        DescribeFlowLogs => flow_log::describe_flow_logs;
-        DeleteFlowLogs => flow_log::delete_flow_logs;
-    })
+actions! {
+    CreateVpc => vpc::create_vpc;
+    DescribeVpcs => vpc::describe_vpcs;
+    DeleteVpc => vpc::delete_vpc;
+    ModifyVpcAttribute => vpc::modify_vpc_attribute;
+    DescribeVpcAttribute => vpc::describe_vpc_attribute;
+    AssociateVpcCidrBlock => vpc::associate_vpc_cidr_block;
+    DisassociateVpcCidrBlock => vpc::disassociate_vpc_cidr_block;
+    CreateSubnet => subnet::create_subnet;
+    DescribeSubnets => subnet::describe_subnets;
+    DeleteSubnet => subnet::delete_subnet;
+    ModifySubnetAttribute => subnet::modify_subnet_attribute;
+    AssociateSubnetCidrBlock => subnet::associate_subnet_cidr_block;
+    DisassociateSubnetCidrBlock => subnet::disassociate_subnet_cidr_block;
+    CreateRouteTable => route_table::create_route_table;
+    DescribeRouteTables => route_table::describe_route_tables;
+    DeleteRouteTable => route_table::delete_route_table;
+    AssociateRouteTable => route_table::associate_route_table;
+    DisassociateRouteTable => route_table::disassociate_route_table;
+    ReplaceRouteTableAssociation => route_table::replace_route_table_association;
+    CreateRoute => route_table::create_route;
+    ReplaceRoute => route_table::replace_route;
+    DeleteRoute => route_table::delete_route;
+    CreateInternetGateway => internet_gateway::create_internet_gateway;
+    AttachInternetGateway => internet_gateway::attach_internet_gateway;
+    DetachInternetGateway => internet_gateway::detach_internet_gateway;
+    DescribeInternetGateways => internet_gateway::describe_internet_gateways;
+    DeleteInternetGateway => internet_gateway::delete_internet_gateway;
+    CreateSecurityGroup => security_group::create_security_group;
+    DescribeSecurityGroups => security_group::describe_security_groups;
+    DeleteSecurityGroup => security_group::delete_security_group;
+    AuthorizeSecurityGroupIngress => security_group::authorize_security_group_ingress;
+    AuthorizeSecurityGroupEgress => security_group::authorize_security_group_egress;
+    RevokeSecurityGroupIngress => security_group::revoke_security_group_ingress;
+    RevokeSecurityGroupEgress => security_group::revoke_security_group_egress;
+    DescribeSecurityGroupRules => security_group::describe_security_group_rules;
+    CreateNetworkAcl => network_acl::create_network_acl;
+    DescribeNetworkAcls => network_acl::describe_network_acls;
+    DeleteNetworkAcl => network_acl::delete_network_acl;
+    CreateNetworkAclEntry => network_acl::create_network_acl_entry;
+    ReplaceNetworkAclEntry => network_acl::replace_network_acl_entry;
+    DeleteNetworkAclEntry => network_acl::delete_network_acl_entry;
+    ReplaceNetworkAclAssociation => network_acl::replace_network_acl_association;
+    CreateNetworkInterface => network_interface::create_network_interface;
+    DescribeNetworkInterfaces => network_interface::describe_network_interfaces;
+    DeleteNetworkInterface => network_interface::delete_network_interface;
+    AttachNetworkInterface => network_interface::attach_network_interface;
+    DetachNetworkInterface => network_interface::detach_network_interface;
+    ModifyNetworkInterfaceAttribute => network_interface::modify_network_interface_attribute;
+    DescribeNetworkInterfaceAttribute => network_interface::describe_network_interface_attribute;
+    AssignPrivateIpAddresses => network_interface::assign_private_ip_addresses;
+    UnassignPrivateIpAddresses => network_interface::unassign_private_ip_addresses;
+    AssignIpv6Addresses => network_interface::assign_ipv6_addresses;
+    UnassignIpv6Addresses => network_interface::unassign_ipv6_addresses;
+    AllocateAddress => address::allocate_address;
+    AssociateAddress => address::associate_address;
+    DisassociateAddress => address::disassociate_address;
+    ReleaseAddress => address::release_address;
+    DescribeAddresses => address::describe_addresses;
+    RunInstances => instance::run_instances;
+    DescribeInstances => instance::describe_instances;
+    StartInstances => instance::start_instances;
+    StopInstances => instance::stop_instances;
+    TerminateInstances => instance::terminate_instances;
+    DescribeInstanceStatus => instance::describe_instance_status;
+    DescribeInstanceAttribute => instance::describe_instance_attribute;
+    ModifyInstanceAttribute => instance::modify_instance_attribute;
+    GetConsoleOutput => instance::get_console_output;
+    DescribeImages => instance::describe_images;
+    DescribeInstanceTypes => instance::describe_instance_types;
+    CreateTags => tag::create_tags;
+    DeleteTags => tag::delete_tags;
+    DescribeTags => tag::describe_tags;
+    DescribeRegions => region::describe_regions;
+    DescribeAvailabilityZones => region::describe_availability_zones;
+    DescribeAccountAttributes => region::describe_account_attributes;
+    DescribeDhcpOptions => dhcp_options::describe_dhcp_options;
+    CreateFlowLogs => flow_log::create_flow_logs;
+    DescribeFlowLogs => flow_log::describe_flow_logs;
+    DeleteFlowLogs => flow_log::delete_flow_logs;
 }

@@ -9,8 +9,8 @@ use ec2_api::{
     ReplaceNetworkAclAssociationRequest, ReplaceNetworkAclAssociationResponse,
 };
 use model::{
-    NetworkAcl, NetworkAclAssociation, NetworkAclAssociationId, NetworkAclId, ResourceId, Subnet,
-    SubnetId, Tags, Vpc, VpcId,
+    NetworkAcl, NetworkAclAssociation, NetworkAclAssociationId, NetworkAclId, Subnet, SubnetId,
+    Tags, Vpc, VpcId,
 };
 
 pub(crate) use entry::{
@@ -20,7 +20,6 @@ pub(crate) use entry::{
 use crate::filter::{Filters, boolean};
 use crate::page::Page;
 use crate::tag::{from_specifications, tag_set};
-use crate::token::Use;
 use crate::{Error, Transaction, parameter, token};
 
 const TYPE: &str = "network-acl";
@@ -103,19 +102,9 @@ pub(crate) fn create_network_acl(
         dry_run: None,
         ..request.clone()
     };
-    let used = token::check(tx, ACTION, &request.client_token, &plain)?;
-    let id = match used {
-        Use::Again(before) => match before.created_ids().next() {
-            Some(ResourceId::NetworkAcl(id)) => id,
-            _ => return Err(Error::IdempotentParameterMismatch),
-        },
-        Use::First => {
-            let id = create(tx, request)?;
-            let created = vec![id.to_string()];
-            token::remember(tx, ACTION, &request.client_token, &plain, created);
-            id
-        }
-    };
+    let id = token::once(tx, ACTION, &request.client_token, &plain, |tx| {
+        create(tx, request)
+    })?;
     let owner = tx.scope().account.to_string();
     Ok(CreateNetworkAclResponse {
         network_acl: Some(shape(&owner, tx.find(id)?)),

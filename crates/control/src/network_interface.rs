@@ -54,33 +54,26 @@ pub(crate) fn create_network_interface(
         dry_run: None,
         ..request.clone()
     };
-    let answer = |tx: &Transaction<'_>, eni: &NetworkInterface| CreateNetworkInterfaceResponse {
-        network_interface: Some(shape::network_interface(tx, eni)),
+    let id = token::once(tx, ACTION, &request.client_token, &without_token, |tx| {
+        let wanted = Wanted {
+            subnet_id: parameter::id(&request.subnet_id, "SubnetId")?,
+            description: description(&request.description)?,
+            groups: parameter::optional_ids(&request.groups)?,
+            addresses: AddressRequest::of_interface(request)?,
+            tags: tag::from_specifications(
+                tx,
+                &request.tag_specifications,
+                "network-interface",
+                &["network-interface"],
+            )?,
+        };
+        refuse_unsupported(request)?;
+        Ok(create(tx, wanted)?.id)
+    })?;
+    Ok(CreateNetworkInterfaceResponse {
+        network_interface: Some(shape::network_interface(tx, tx.find(id)?)),
         client_token: request.client_token.clone(),
-    };
-    if let token::Use::Again(used) =
-        token::check(tx, ACTION, &request.client_token, &without_token)?
-    {
-        let id = parameter::id(&used.created.first().cloned(), "ClientToken")?;
-        return Ok(answer(tx, tx.find::<NetworkInterface>(id)?));
-    }
-    let wanted = Wanted {
-        subnet_id: parameter::id(&request.subnet_id, "SubnetId")?,
-        description: description(&request.description)?,
-        groups: parameter::optional_ids(&request.groups)?,
-        addresses: AddressRequest::of_interface(request)?,
-        tags: tag::from_specifications(
-            tx,
-            &request.tag_specifications,
-            "network-interface",
-            &["network-interface"],
-        )?,
-    };
-    refuse_unsupported(request)?;
-    let eni = create(tx, wanted)?;
-    let created = vec![eni.id.to_string()];
-    token::remember(tx, ACTION, &request.client_token, &without_token, created);
-    Ok(answer(tx, &eni))
+    })
 }
 
 pub(crate) fn delete_network_interface(

@@ -10,8 +10,8 @@ use ec2_api::{
 };
 use ipnet::Ipv4Net;
 use model::{
-    Destination, ResourceId, Route, RouteOrigin, RouteTable, RouteTableAssociation, RouteTableId,
-    RouteTarget, SubnetId, Tags, Vpc, VpcId,
+    Destination, Route, RouteOrigin, RouteTable, RouteTableAssociation, RouteTableId, RouteTarget,
+    SubnetId, Tags, Vpc, VpcId,
 };
 
 pub(crate) use association::{
@@ -22,7 +22,6 @@ pub(crate) use route::{create_route, delete_route, replace_route};
 use crate::filter::{Filters, boolean, optional};
 use crate::page::Page;
 use crate::tag::{from_specifications, tag_set};
-use crate::token::Use;
 use crate::{Error, Transaction, parameter, token};
 
 const TYPE: &str = "route-table";
@@ -128,19 +127,9 @@ pub(crate) fn create_route_table(
         dry_run: None,
         ..request.clone()
     };
-    let used = token::check(tx, ACTION, &request.client_token, &plain)?;
-    let id = match used {
-        Use::Again(before) => match before.created_ids().next() {
-            Some(ResourceId::RouteTable(id)) => id,
-            _ => return Err(Error::IdempotentParameterMismatch),
-        },
-        Use::First => {
-            let id = create(tx, request)?;
-            let created = vec![id.to_string()];
-            token::remember(tx, ACTION, &request.client_token, &plain, created);
-            id
-        }
-    };
+    let id = token::once(tx, ACTION, &request.client_token, &plain, |tx| {
+        create(tx, request)
+    })?;
     Ok(CreateRouteTableResponse {
         route_table: Some(shape(tx, tx.find(id)?)),
         client_token: request.client_token.clone(),

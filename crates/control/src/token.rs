@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use model::ClientToken;
+use model::{ClientToken, Id};
 
 use crate::{Error, Transaction};
 
@@ -14,6 +14,24 @@ pub(crate) enum Use {
     First,
     /// The same request again: answer with what it created then.
     Again(ClientToken),
+}
+
+/// The id of what a request creates: `create` makes it, unless the same request did so before.
+/// `request` is the request without its token.
+pub(crate) fn once<T: Id>(
+    tx: &mut Transaction<'_>,
+    action: &str,
+    token: &Option<String>,
+    request: &impl Debug,
+    create: impl FnOnce(&mut Transaction<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    if let Use::Again(used) = check(tx, action, token, request)? {
+        let created = used.created.first().and_then(|text| text.parse().ok());
+        return created.ok_or(Error::IdempotentParameterMismatch);
+    }
+    let id = create(tx)?;
+    remember(tx, action, token, request, vec![id.to_string()]);
+    Ok(id)
 }
 
 /// Looks up the token of a request; `request` is the request without its token.

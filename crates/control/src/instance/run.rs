@@ -24,23 +24,18 @@ pub(crate) fn run_instances(
         dry_run: None,
         ..request.clone()
     };
-    if let token::Use::Again(used) =
-        token::check(tx, ACTION, &request.client_token, &without_token)?
-    {
-        let reservation = parameter::id(&used.created.first().cloned(), "ClientToken")?;
-        return Ok(answer(tx, reservation));
-    }
-    refuse_unsupported(request)?;
-    let launch = Launch::parse(tx, request)?;
-    let interfaces = interface::plan(tx, request, &launch.instance_type)?;
-    let count = how_many(tx, request, &interfaces)?;
-    let reservation_id = tx.id();
-    for index in 0..count {
-        launch.one(tx, reservation_id, index, &interfaces)?;
-    }
-    let created = vec![reservation_id.to_string()];
-    token::remember(tx, ACTION, &request.client_token, &without_token, created);
-    Ok(answer(tx, reservation_id))
+    let id = token::once(tx, ACTION, &request.client_token, &without_token, |tx| {
+        refuse_unsupported(request)?;
+        let launch = Launch::parse(tx, request)?;
+        let interfaces = interface::plan(tx, request, &launch.instance_type)?;
+        let count = how_many(tx, request, &interfaces)?;
+        let reservation_id = tx.id();
+        for index in 0..count {
+            launch.one(tx, reservation_id, index, &interfaces)?;
+        }
+        Ok(reservation_id)
+    })?;
+    Ok(answer(tx, id))
 }
 
 /// What all instances of a launch have in common.
