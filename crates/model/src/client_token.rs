@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ResourceId, Timestamp};
+use crate::Timestamp;
 
 /// A remembered use of a client token (Amazon EC2 Developer Guide, "Ensuring idempotency").
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,10 +19,5 @@ impl ClientToken {
     /// The key under which `State::client_tokens` holds the token of an action.
     pub fn key(action: &str, token: &str) -> String {
         format!("{action}/{token}")
-    }
-
-    /// The ids that the first use created, as far as they parse.
-    pub fn created_ids(&self) -> impl Iterator<Item = ResourceId> + '_ {
-        self.created.iter().filter_map(|text| text.parse().ok())
     }
 }
