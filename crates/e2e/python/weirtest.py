@@ -213,7 +213,7 @@ def refused(code, message=None, status=400):
         yield
     except ClientError as error:
         answer = error.response["Error"]
-        same(answer["Code"], code, answer["Message"])
+        same(answer["Code"], code, answer.get("Message"))
         if message is not None and not re.fullmatch(message, answer["Message"]):
             raise AssertionError(f"{code}\n  found    {answer['Message']}\n  expected {message}") from None
         same(error.response["ResponseMetadata"]["HTTPStatusCode"], status, code)
