@@ -69,6 +69,12 @@ pub(crate) fn signed_service(headers: &HeaderMap, query: &str) -> Option<Service
     Service::signed_for(service)
 }
 
+/// Whether the request has a signature, of whatever worth.
+#[must_use]
+pub(crate) fn is_signed(headers: &HeaderMap, query: &str) -> bool {
+    headers.contains_key(http::header::AUTHORIZATION) || query.contains("X-Amz-")
+}
+
 /// Tells who is calling.
 ///
 /// # Errors
@@ -170,7 +176,16 @@ pub(crate) fn refuse(
     message: &str,
 ) -> Answer {
     match service {
-        Service::Ec2 | Service::S3 => respond::xml(
+        // None of the words needs escaping.
+        Service::S3 => respond::xml(
+            status,
+            request_id,
+            format!(
+                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code>\
+                 <Message>{message}</Message><RequestId>{request_id}</RequestId></Error>"
+            ),
+        ),
+        Service::Ec2 => respond::xml(
             status,
             request_id,
             ec2_query::render_error(code, message, request_id),

@@ -16,6 +16,7 @@ use store::Journal;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::body::BodyBudget;
 use crate::config::{self, Config};
 use crate::datapath::Datapath;
 use crate::instances::Instances;
@@ -38,6 +39,8 @@ pub(crate) struct Daemon {
     pub(crate) instances: Arc<Instances>,
     /// What becomes of the flows that were seen.
     pub(crate) flow_logs: Arc<Recorder>,
+    /// What bodies of calls may still take.
+    pub(crate) bodies: BodyBudget,
     logs: Arc<Logs>,
     s3: S3,
     s3_endpoint: S3Endpoint,
@@ -116,6 +119,7 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
         datapath,
         instances: instances.clone(),
         flow_logs: flow_logs.clone(),
+        bodies: BodyBudget::default(),
         logs,
         s3,
         listen,

@@ -6,28 +6,33 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
-use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
 use crate::auth::{self, Identity};
 use crate::daemon::Daemon;
 use crate::respond::{self, Answer};
 use crate::service::Service;
-use crate::{clock, ec2, weir};
+use crate::{browser, clock, ec2, weir};
 
-/// Larger bodies of calls other than S3's are refused; the largest AWS takes are those of PutLogEvents.
-const BODY_MAX: usize = 8 << 20;
 /// A client has so long to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// A client has so long to send the body of a call.
-const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+/// Connections at a time; further ones wait. Leaves descriptors for everything else.
+const CONNECTIONS_MAX: usize = 512;
 
 /// Serves connections until the daemon ends.
 pub(crate) async fn serve(listener: TcpListener, daemon: Arc<Daemon>) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
+        if places.available_permits() == 0 {
+            tracing::warn!("{CONNECTIONS_MAX} connections are open; more have to wait");
+        }
+        let Ok(place) = places.clone().acquire_owned().await else {
+            return;
+        };
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
@@ -40,6 +45,7 @@ pub(crate) async fn serve(listener: TcpListener, daemon: Arc<Daemon>) {
         let _ = stream.set_nodelay(true);
         let daemon = daemon.clone();
         tokio::spawn(async move {
+            let _place = place;
             let service = service_fn(move |request| {
                 let daemon = daemon.clone();
                 async move { Ok::<_, Infallible>(answer(&daemon, request).await) }
@@ -69,6 +75,11 @@ async fn answer(daemon: &Arc<Daemon>, request: Request<Incoming>) -> Response<Bo
     let query = request.uri().query().unwrap_or_default();
     let service = auth::signed_service(request.headers(), query)
         .unwrap_or_else(|| Service::guess(request.method(), request.headers(), query));
+    let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+    if let Err(refused) = browser::keep_out(method, uri, headers, service) {
+        let (id, message) = (clock::request_id(), refused.to_string());
+        return whole(auth::refuse(service, &id, 403, "AccessDenied", &message));
+    }
     match service {
         Service::S3 => daemon.s3(request).await,
         service => whole(call(daemon, service, request).await),
@@ -79,16 +90,14 @@ async fn answer(daemon: &Arc<Daemon>, request: Request<Incoming>) -> Response<Bo
 async fn call(daemon: &Arc<Daemon>, service: Service, request: Request<Incoming>) -> Answer {
     let request_id = clock::request_id();
     let (parts, body) = request.into_parts();
-    let body = Limited::new(body, BODY_MAX).collect();
-    let body = match tokio::time::timeout(BODY_TIMEOUT, body).await {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(error)) => {
-            let message = format!("The request body could not be read: {error}");
-            return auth::refuse(service, &request_id, 413, "RequestEntityTooLarge", &message);
-        }
-        Err(_) => {
-            let message = "The request body was not received in time";
-            return auth::refuse(service, &request_id, 408, "RequestTimeout", message);
+    if !auth::is_signed(&parts.headers, parts.uri.query().unwrap_or_default()) {
+        return auth::Error::from(sigv4::Error::Missing).answer(service, &request_id);
+    }
+    let body = match daemon.bodies.read(body).await {
+        Ok(body) => body,
+        Err(error) => {
+            let (status, code) = error.code();
+            return auth::refuse(service, &request_id, status, code, &error.to_string());
         }
     };
     let identity = match auth::authenticate(&parts, &body, service, &daemon.config, clock::now()) {

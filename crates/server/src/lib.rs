@@ -4,6 +4,8 @@
 //! a daemon. It decides nothing about AWS itself.
 
 mod auth;
+mod body;
+mod browser;
 mod clock;
 mod config;
 mod daemon;
