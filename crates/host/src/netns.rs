@@ -62,7 +62,8 @@ impl NetworkNamespace {
 
     /// Prepares a fresh namespace for the programs of an instance: loopback up; ports below 1024 and ping for
     /// everybody (at least the group `gid`, where the user namespace knows few); IPv6 addresses usable at once and
-    /// only those that we give.
+    /// only those that we give. Programs inside cannot ask for forwarding, so it is on: whether an instance may be a
+    /// middlebox is for the source/destination checks of its interfaces to say.
     pub fn prepare(&self, gid: u32) -> Result<()> {
         self.run(|| {
             let range = "/proc/sys/net/ipv4/ping_group_range";
@@ -90,8 +91,13 @@ impl AsFd for NetworkNamespace {
     }
 }
 
-const SYSCTLS: [(&str, &str); 7] = [
+const SYSCTLS: [(&str, &str); 11] = [
     ("ipv4/ip_unprivileged_port_start", "0"),
+    ("ipv4/ip_forward", "1"),
+    // A middlebox sends on by the interface that a packet came in by.
+    ("ipv4/conf/all/send_redirects", "0"),
+    ("ipv4/conf/default/send_redirects", "0"),
+    ("ipv6/conf/all/forwarding", "1"),
     ("ipv6/conf/all/accept_ra", "0"),
     ("ipv6/conf/default/accept_ra", "0"),
     ("ipv6/conf/all/accept_dad", "0"),
