@@ -83,7 +83,7 @@ def network(outside, beside):
     for child, commands in (
         (outside, f"ip addr add 198.51.100.1/24 dev eth0; ip addr add {SERVER}/32 dev lo; "
                   f"ip -6 addr add 2600:1f01::1/64 dev eth0 nodad; ip -6 addr add {SERVER_V6}/128 dev lo nodad; "
-                  "ip link set eth0 up"),
+                  f"ip link set eth0 up; ip route add 192.168.77.0/24 via {HOST}"),
         (beside, f"ip addr add {PRIVATE}/24 dev eth0; ip addr add {BESIDE}/24 dev eth0; ip link set eth0 up; "
                  "ip route add default via 192.168.77.1"),
     ):
@@ -115,7 +115,13 @@ def public_instance(lab):
     return instance, address["PublicIp"]
 
 
-def test_instances_reach_the_internet_and_nothing_else(outside):
+def echoes_seen(child):
+    """How many echo requests have reached a namespace."""
+    names, values = sh(f"nsenter --net --target {child.pid} grep ^Icmp: /proc/net/snmp").splitlines()
+    return int(dict(zip(names.split(), values.split()))["InEchos"])
+
+
+def test_instances_reach_the_internet_and_nothing_else(outside, beside):
     before = state_of_the_host()
     with Daemon(None, "--uplink") as daemon:
         lab = Lab(daemon)
@@ -134,11 +140,11 @@ def test_instances_reach_the_internet_and_nothing_else(outside):
         same(lab.get(instance, f"http://[{SERVER_V6}]/"), None, "this host does not forward IPv6")
         # Nobody out there can begin, not even if the address is known; and the host has become no router.
         sh(f"nsenter --net --target {outside.pid} ip route add {public} via {HOST}")
-        sh(f"nsenter --net --target {outside.pid} ip route add 192.168.77.0/24 via {HOST}")
+        seen = echoes_seen(beside)
         for address in (public, PRIVATE):
             ping = inside(outside, "ping", "-c1", "-W1", "-I", SERVER, address, stdout=subprocess.DEVNULL)
             assert ping.wait() != 0, f"{address} answers the internet"
-        sh(f"nsenter --net --target {outside.pid} ip route del {public}")
+        same(echoes_seen(beside), seen, "no packet of the internet's passes the host")
         # The host itself loses nothing.
         same(sh(f"curl -s --max-time 2 http://{SERVER}/"), f"::ffff:{HOST}\n")
         assert "out" in sh(f"ip route get {public}"), "the address belongs to somebody else for the host"
@@ -150,7 +156,24 @@ def test_instances_reach_the_internet_and_nothing_else(outside):
     same(state_of_the_host(), before)
 
 
-def test_a_narrow_way_out(outside):
+def test_a_host_that_is_a_router_stays_one(outside, beside):
+    sh("echo 1 > /proc/sys/net/ipv4/ip_forward")
+    before = state_of_the_host()
+    try:
+        with Daemon(None, "--uplink") as daemon:
+            lab = Lab(daemon)
+            instance, _ = public_instance(lab)
+            same(lab.get(instance, f"http://{SERVER}/"), f"::ffff:{HOST}\n")
+            for address in (HOST, "198.18.0.1", BESIDE, PRIVATE):
+                same(lab.get(instance, f"http://{address}/"), None, address)
+            ping = inside(outside, "ping", "-c1", "-W1", "-I", SERVER, PRIVATE, stdout=subprocess.DEVNULL)
+            same(ping.wait(), 0, "what the host forwarded before, it still does")
+        same(state_of_the_host(), before)
+    finally:
+        sh("echo 0 > /proc/sys/net/ipv4/ip_forward")
+
+
+def test_a_narrow_way_out(outside, beside):
     sh("ip link set out mtu 1300")
     try:
         with Daemon(None, "--uplink") as daemon:
@@ -162,7 +185,7 @@ def test_a_narrow_way_out(outside):
         sh("ip link set out mtu 1500")
 
 
-def test_ipv6_where_the_host_forwards_it(outside):
+def test_ipv6_where_the_host_forwards_it(outside, beside):
     sh("echo 1 > /proc/sys/net/ipv6/conf/all/forwarding")
     try:
         with Daemon(None, "--uplink") as daemon:
@@ -176,7 +199,7 @@ def test_ipv6_where_the_host_forwards_it(outside):
         sh("echo 0 > /proc/sys/net/ipv6/conf/all/forwarding")
 
 
-def test_a_killed_daemon_leaves_nothing(outside):
+def test_a_killed_daemon_leaves_nothing(outside, beside):
     before = state_of_the_host()
     daemon = Daemon(None, "--uplink")
     assert state_of_the_host() != before
@@ -192,7 +215,7 @@ def test_a_killed_daemon_leaves_nothing(outside):
     eventually("the next has cleaned up", lambda: state_of_the_host() == before)
 
 
-def test_what_is_missing_is_said(outside):
+def test_what_is_missing_is_said(outside, beside):
     before = state_of_the_host()
 
     def refusal(words):
@@ -232,7 +255,7 @@ def run():
         # One after another: there is one host.
         for test in tests:
             if not sys.argv[1:] or test.__name__ in sys.argv[1:]:
-                test(children[0])
+                test(*children[:2])
                 print(f"ok      {test.__name__}", flush=True)
     finally:
         for child in children:

@@ -37,6 +37,11 @@ fn state_outlives_the_daemon() {
     script("state.py");
 }
 
+#[test]
+fn the_uplink_reaches_the_internet_and_nothing_else() {
+    script("uplink.py");
+}
+
 /// Runs a script to its end. Fails if the script does, or if the machine cannot run it and should.
 fn script(name: &str) {
     if let Some(missing) = missing() {

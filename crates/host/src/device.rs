@@ -79,7 +79,7 @@ impl Tap {
     pub fn create(namespace: &NetworkNamespace, interface: &Interface) -> Result<Self> {
         namespace.run(|| {
             let fd = open_tap(&interface.name)?;
-            configure(interface)?;
+            configure(&mut Netlink::open()?, interface)?;
             Ok(Self {
                 name: interface.name.clone(),
                 fd,
@@ -145,8 +145,8 @@ fn open_tap(name: &str) -> Result<OwnedFd> {
     Ok(fd)
 }
 
-fn configure(interface: &Interface) -> Result<()> {
-    let mut netlink = Netlink::open()?;
+/// Configures an interface of this thread's namespace and sets it up.
+pub(crate) fn configure(netlink: &mut Netlink, interface: &Interface) -> Result<()> {
     let index = netlink.index_of(&interface.name)?;
     netlink.change_link(
         index,

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::netns::NetworkNamespace;
 use crate::sandbox::identity::Identity;
 use crate::sandbox::limits::Hierarchy;
+use crate::uplink;
 use crate::userns::{Privilege, privilege};
 
 /// How well something is provided for.
@@ -38,7 +39,13 @@ pub struct Check {
 #[must_use]
 pub fn doctor() -> Vec<Check> {
     let mut checks = enforcement_checks();
-    checks.extend([check_identity(), check_limits(), check_ping(), check_ipv6()]);
+    checks.extend([
+        check_identity(),
+        check_limits(),
+        check_ping(),
+        check_ipv6(),
+        check_uplink(),
+    ]);
     checks
 }
 
@@ -255,6 +262,40 @@ fn check_ipv6() -> Check {
         status: Status::Degraded,
         detail: "switched off in this kernel: instances have IPv4 only".into(),
         remedy: "boot without ipv6.disable=1",
+    }
+}
+
+/// What `weir up --uplink` would find. Nothing else needs it.
+fn check_uplink() -> Check {
+    let degraded = |detail: &str, remedy| Check {
+        name: "uplink",
+        status: Status::Degraded,
+        detail: detail.into(),
+        remedy,
+    };
+    if uplink::nft_program().is_none() {
+        return degraded(
+            "not possible: the program nft is not installed",
+            "install nftables (`apt-get install nftables`), if you want `weir up --uplink`",
+        );
+    }
+    match uplink::Outside::find() {
+        Ok(outside) => {
+            let by = outside.interfaces.join(", ");
+            let forwarding = match outside.to_switch_on.is_empty() {
+                true => "which forwards already",
+                false => "whose forwarding (ip_forward) would be switched on meanwhile",
+            };
+            let ipv6 = match outside.ipv6 {
+                true => "with IPv6",
+                false => "without IPv6, which this machine does not forward",
+            };
+            ok("uplink", &format!("as root, by {by}, {forwarding}; {ipv6}"))
+        }
+        Err(error) => degraded(
+            &error.to_string(),
+            "only `weir up --uplink` needs it; everything else works without",
+        ),
     }
 }
 

@@ -28,6 +28,9 @@ pub enum Error {
     /// Enforcement cannot be set up on this machine.
     #[error("this machine cannot enforce network isolation: {0}")]
     Enforcement(String),
+    /// The uplink cannot be set up on this machine.
+    #[error("the uplink cannot be set up: {0}")]
+    Uplink(String),
     /// The forwarding loop has ended.
     #[error("the forwarding loop has stopped")]
     LoopStopped,

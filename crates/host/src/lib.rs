@@ -18,6 +18,7 @@ mod netns;
 pub mod probe;
 mod sandbox;
 mod sys;
+mod uplink;
 mod userns;
 mod vnet_header;
 
@@ -31,16 +32,23 @@ pub use sandbox::exec::{ExecTarget, exec_in};
 pub use sandbox::identity::Identity;
 pub use sandbox::limits::{Limits, remove_stale_cgroups};
 pub use sandbox::{Sandbox, SandboxConfig};
+pub use uplink::{UPLINK_MAC, Uplink};
 pub use userns::{Privilege, enter_user_namespace, privilege};
 pub use vnet_header::VnetHeader;
+
+/// Where a sandbox sees the program that started it, wherever that lies outside.
+pub const PROGRAM: &str = sandbox::PROGRAM;
 
 /// The first argument with which a sandbox's first process is started.
 pub const INIT_ARGUMENT: &str = "__weir-init";
 /// The first argument with which [`exec_in`] starts the program again.
 pub const EXEC_ARGUMENT: &str = "__weir-exec";
+/// The first argument with which [`Uplink::open`] starts the program again.
+pub const UPLINK_ARGUMENT: &str = "__weir-uplink";
 
-/// Becomes a sandbox's first process or a process that joins a sandbox, if that is what this process was started as;
-/// otherwise returns at once. To be called before anything else in `main`, while there is one thread.
+/// Becomes a sandbox's first process, a process that joins a sandbox or the keeper of an uplink, if that is what this
+/// process was started as; otherwise returns at once. To be called before anything else in `main`, while there is one
+/// thread.
 pub fn dispatch() {
     let mut arguments = std::env::args_os().skip(1);
     let Some(first) = arguments.next() else {
@@ -51,5 +59,8 @@ pub fn dispatch() {
     }
     if first == EXEC_ARGUMENT {
         sandbox::exec::exec_main(arguments);
+    }
+    if first == UPLINK_ARGUMENT {
+        uplink::keeper::keeper_main(arguments.next().and_then(|plan| plan.into_string().ok()));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 
@@ -24,6 +24,24 @@ pub(crate) struct LinkChange {
     pub(crate) mtu: Option<u32>,
     pub(crate) tx_queue_len: Option<u32>,
     pub(crate) up: bool,
+}
+
+/// IPv4 or IPv6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Family {
+    V4 = libc::AF_INET as u8,
+    V6 = libc::AF_INET6 as u8,
+}
+
+/// Two interfaces that are each other's far end (veth).
+#[derive(Debug)]
+pub(crate) struct Pair<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) mac: [u8; 6],
+    pub(crate) far_name: &'a str,
+    pub(crate) far_mac: [u8; 6],
+    pub(crate) far_namespace: BorrowedFd<'a>,
 }
 
 impl Netlink {
@@ -95,6 +113,16 @@ impl Netlink {
     }
 
     pub(crate) fn add_route(&mut self, index: u32, route: &InterfaceRoute) -> Result<()> {
+        self.add_route_to(libc::RT_TABLE_MAIN, index, route)
+    }
+
+    /// Adds a route to one of the first 255 tables.
+    pub(crate) fn add_route_to(
+        &mut self,
+        table: u8,
+        index: u32,
+        route: &InterfaceRoute,
+    ) -> Result<()> {
         if let Some(via) = route.via
             && via.is_ipv4() != route.destination.is_ipv4()
         {
@@ -112,12 +140,7 @@ impl Netlink {
         let mut message = Message::new(libc::RTM_NEWROUTE, flags);
         message
             .bytes(&[family(route.destination), route.prefix, 0, 0])
-            .bytes(&[
-                libc::RT_TABLE_MAIN,
-                libc::RTPROT_STATIC,
-                scope,
-                libc::RTN_UNICAST,
-            ])
+            .bytes(&[table, libc::RTPROT_STATIC, scope, libc::RTN_UNICAST])
             .u32(if route.onlink { RTNH_F_ONLINK } else { 0 });
         if route.prefix > 0 {
             message.address(libc::RTA_DST, route.destination);
@@ -148,6 +171,52 @@ impl Netlink {
         message.attribute(libc::NDA_LLADDR, &neighbour.mac);
         self.request(message)
             .during(|| format!("add the neighbour {}", neighbour.address))
+    }
+
+    /// Routes what comes in by `interface` with the table's routes only.
+    pub(crate) fn add_rule(&mut self, family: Family, interface: &str, table: u8) -> Result<()> {
+        let flags = (libc::NLM_F_CREATE | libc::NLM_F_EXCL) as u16;
+        let mut message = Message::new(libc::RTM_NEWRULE, flags);
+        message
+            .bytes(&[family as u8, 0, 0, 0, table, 0, 0, FR_ACT_TO_TBL])
+            .u32(0);
+        message.attribute(FRA_IIFNAME, &null_terminated(interface));
+        self.request(message)
+            .during(|| format!("add a routing rule for {interface}"))
+    }
+
+    /// Makes two interfaces that are each other's far end, the second in another namespace.
+    pub(crate) fn add_pair(&mut self, pair: &Pair<'_>) -> Result<()> {
+        let mut far = Message(Vec::new());
+        far.bytes(&[0; 16]);
+        far.attribute(libc::IFLA_IFNAME, &null_terminated(pair.far_name));
+        far.attribute(libc::IFLA_ADDRESS, &pair.far_mac);
+        let namespace = pair.far_namespace.as_raw_fd().to_ne_bytes();
+        far.attribute(libc::IFLA_NET_NS_FD, &namespace);
+        let mut data = Message(Vec::new());
+        data.attribute(VETH_INFO_PEER, &far.0);
+        let mut info = Message(Vec::new());
+        info.attribute(libc::IFLA_INFO_KIND, b"veth");
+        info.attribute(libc::IFLA_INFO_DATA, &data.0);
+        let flags = (libc::NLM_F_CREATE | libc::NLM_F_EXCL) as u16;
+        let mut message = Message::new(libc::RTM_NEWLINK, flags);
+        message.bytes(&[0; 16]);
+        message.attribute(libc::IFLA_IFNAME, &null_terminated(pair.name));
+        message.attribute(libc::IFLA_ADDRESS, &pair.mac);
+        message.attribute(libc::IFLA_LINKINFO, &info.0);
+        self.request(message)
+            .during(|| format!("create the interface {}", pair.name))
+    }
+
+    /// Deletes an interface; one that is not there is no error.
+    pub(crate) fn delete_link(&mut self, name: &str) -> Result<()> {
+        let mut message = Message::new(libc::RTM_DELLINK, 0);
+        message.bytes(&[0; 16]);
+        message.attribute(libc::IFLA_IFNAME, &null_terminated(name));
+        match self.request(message) {
+            Err(error) if error.raw_os_error() == Some(libc::ENODEV) => Ok(()),
+            other => other.during(|| format!("delete the interface {name}")),
+        }
     }
 
     /// Sends one request and waits for its acknowledgement.
@@ -193,6 +262,12 @@ fn address_message(kind: u16, flags: u16, index: u32, address: &InterfaceAddress
         message.attribute(libc::IFA_FLAGS, &libc::IFA_F_NODAD.to_ne_bytes());
     }
     message
+}
+
+fn null_terminated(name: &str) -> Vec<u8> {
+    let mut bytes = name.as_bytes().to_vec();
+    bytes.push(0);
+    bytes
 }
 
 fn family(address: IpAddr) -> u8 {
@@ -249,3 +324,9 @@ impl Message {
 
 /// The gateway is reachable on the link even if no address says so.
 const RTNH_F_ONLINK: u32 = 4;
+/// The attribute with the far end of a pair, from `linux/veth.h`.
+const VETH_INFO_PEER: u16 = 1;
+/// Go on in the table of the rule, from `linux/fib_rules.h`.
+const FR_ACT_TO_TBL: u8 = 1;
+/// The interface that a rule is for, from `linux/fib_rules.h`.
+const FRA_IIFNAME: u16 = 3;

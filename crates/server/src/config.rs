@@ -19,6 +19,8 @@ pub struct Config {
     pub account: AccountId,
     /// How long windows of flow logs are.
     pub aggregation: Aggregation,
+    /// Whether the simulated internet is connected to the real one, through the host.
+    pub uplink: bool,
     /// The program that sandboxes are started with: this one.
     pub executable: PathBuf,
 }
@@ -43,6 +45,7 @@ impl Config {
             region: DEFAULT_REGION.parse()?,
             account: DEFAULT_ACCOUNT.parse()?,
             aggregation: Aggregation::Nitro,
+            uplink: false,
             executable: std::env::current_exe()?,
         })
     }

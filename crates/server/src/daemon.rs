@@ -81,7 +81,8 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
     let listen = listener.local_addr()?;
     host::remove_stale_cgroups("weir-");
 
-    let datapath = Arc::new(Datapath::start()?);
+    let datapath = Arc::new(Datapath::start(config.uplink)?);
+    let uplink = connect_uplink(&config, &datapath)?;
     let (failed, failure) = tokio::sync::oneshot::channel();
     let writer = Writer::start(
         journal,
@@ -141,7 +142,21 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
     };
     flow_logs.shut_down().await;
     tokio::task::spawn_blocking(move || instances.shut_down()).await?;
+    drop(uplink);
     ended
+}
+
+/// Connects the real internet, if it is wanted, as long as the answer lives.
+fn connect_uplink(config: &Config, datapath: &Datapath) -> anyhow::Result<Option<host::Uplink>> {
+    if !config.uplink {
+        return Ok(None);
+    }
+    let uplink = datapath
+        .connect_uplink(&config.executable)
+        .context("refusing to start with --uplink")?;
+    let (interfaces, ipv6) = (uplink.interfaces().join(", "), uplink.ipv6());
+    tracing::info!(%interfaces, ipv6, "instances reach the real internet");
+    Ok(Some(uplink))
 }
 
 /// Rows that AWS shows only for a while go away.

@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dataplane::{
-    Dataplane, Device, FlowSample, InterfaceMetadata, Limits, Offload, Options, Ports, Snapshot,
-    Verdict, compile,
+    Dataplane, Device, FlowSample, INTERNET_ROUTER_MAC, InterfaceMetadata, Limits, Offload,
+    Options, Ports, Snapshot, Verdict, compile,
 };
-use host::{EventLoop, EventLoopOptions, Output, PortId, Switch, Tap, VnetHeader};
-use model::{Entropy, Timestamp, World};
+use host::{
+    EventLoop, EventLoopOptions, Output, PortId, Switch, Tap, UPLINK_MAC, Uplink, VnetHeader,
+};
+use model::{Entropy, MacAddress, Timestamp, World};
 
 use crate::clock::SystemEntropy;
 use crate::writer::Enforce;
@@ -17,6 +20,7 @@ use crate::writer::Enforce;
 /// The data plane of a daemon.
 pub(crate) struct Datapath {
     event_loop: EventLoop<PacketSwitch>,
+    options: Options,
     numbers: Arc<Mutex<Numbers>>,
 }
 
@@ -37,18 +41,17 @@ pub(crate) struct Harvest {
 }
 
 impl Datapath {
-    /// Starts the loop with an empty world.
+    /// Starts the loop with an empty world, and with room for an uplink if there is to be one.
     ///
     /// # Errors
     ///
     /// If the kernel refuses.
-    pub(crate) fn start() -> host::Result<Self> {
+    pub(crate) fn start(uplink: bool) -> host::Result<Self> {
+        let options = Options {
+            uplink: uplink.then_some(MacAddress(UPLINK_MAC)),
+        };
         let mut numbers = Numbers::default();
-        let nothing = Arc::new(compile(
-            &World::default(),
-            &mut numbers.ports,
-            Options::default(),
-        ));
+        let nothing = Arc::new(compile(&World::default(), &mut numbers.ports, options));
         let hash_seed = SystemEntropy.next_u128() as u64;
         let limits = Limits {
             hash_seed,
@@ -61,6 +64,7 @@ impl Datapath {
         let event_loop = EventLoop::spawn(switch, EventLoopOptions::default())?;
         Ok(Self {
             event_loop,
+            options,
             numbers: Arc::new(Mutex::new(numbers)),
         })
     }
@@ -91,6 +95,17 @@ impl Datapath {
         self.event_loop
             .call(move |switch, _| switch.identify(port, id))?;
         self.event_loop.add_port(port, fd)
+    }
+
+    /// Connects the real internet, as long as the answer lives.
+    ///
+    /// # Errors
+    ///
+    /// If the host cannot be its way there; the words say what is missing.
+    pub(crate) fn connect_uplink(&self, executable: &Path) -> host::Result<Uplink> {
+        let (uplink, tap) = Uplink::open(executable, INTERNET_ROUTER_MAC.0)?;
+        self.connect(Device::Uplink, tap)?;
+        Ok(uplink)
     }
 
     /// Disconnects a device; it is gone from its sandbox when this returns.
@@ -146,7 +161,7 @@ impl Datapath {
             lines.extend(
                 counters
                     .drops()
-                    .map(|(reason, count)| (format!("dropped: {reason:?}"), count)),
+                    .map(|(reason, count)| (format!("dropped: {}", reason.name()), count)),
             );
             lines.push(("flows cached".to_owned(), dataplane.flows() as u64));
             lines.push((
@@ -168,11 +183,8 @@ pub(crate) struct Enforcer(Arc<Datapath>);
 
 impl Enforce for Enforcer {
     fn enforce(&mut self, world: &World) -> anyhow::Result<()> {
-        let snapshot: Arc<Snapshot> = Arc::new(compile(
-            world,
-            &mut self.0.numbers().ports,
-            Options::default(),
-        ));
+        let snapshot: Arc<Snapshot> =
+            Arc::new(compile(world, &mut self.0.numbers().ports, self.0.options));
         self.0
             .event_loop
             .call(move |switch, _| switch.dataplane.install(snapshot))?;

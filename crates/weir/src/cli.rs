@@ -108,6 +108,9 @@ pub(crate) struct Up {
     /// How long the windows of flow logs are
     #[arg(long, value_enum, default_value_t = Aggregation::Nitro)]
     pub(crate) aggregation: Aggregation,
+    /// Connect the simulated internet to the real one, through this machine; needs root and nft
+    #[arg(long)]
+    pub(crate) uplink: bool,
     /// What to log to stderr: error, warn, info, debug, trace, or module=level,…
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub(crate) log: String,

@@ -19,6 +19,7 @@ fn names_everything_and_what_to_do() {
         "limits",
         "programs",
         "ipv6",
+        "uplink",
     ];
     assert_eq!(names, expected);
     for check in checks {

@@ -56,6 +56,7 @@ fn config(arguments: &Up) -> anyhow::Result<server::Config> {
         Aggregation::Nitro => server::Aggregation::Nitro,
         Aggregation::AsRequested => server::Aggregation::AsRequested,
     };
+    config.uplink = arguments.uplink;
     Ok(config)
 }
 
