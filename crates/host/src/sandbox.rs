@@ -27,6 +27,7 @@ pub(crate) mod limits;
 mod seccomp;
 
 use exec::ExecTarget;
+pub(crate) use filesystem::PROGRAM;
 use identity::Identity;
 use limits::{ControlGroups, Limits};
 

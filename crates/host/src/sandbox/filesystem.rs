@@ -276,7 +276,7 @@ fn follow(path: &Path) -> PathBuf {
 /// Where the script to run at boot is.
 pub(super) const USER_DATA: &str = "/run/weir/user-data";
 /// Where this program is inside, wherever it is outside.
-const PROGRAM: &str = "/run/weir/weir";
+pub(crate) const PROGRAM: &str = "/run/weir/weir";
 const SAFE: MountFlags = MountFlags::NOSUID
     .union(MountFlags::NODEV)
     .union(MountFlags::NOEXEC);
