@@ -91,14 +91,20 @@ def test_regions_zones_and_account_attributes(lab):
 # Authentication and the wire
 
 
-def raw(lab, form, *, secret=None, key=None, service="ec2", region=REGION, headers=None, sign=True):
+def raw(lab, form, *, secret=None, key=None, service="ec2", region=REGION, headers=None, sign=True, at=None):
     """Sends a form as it is; answers status, code or None, body."""
     body = urllib.parse.urlencode(form)
     request = AWSRequest("POST", lab.daemon.endpoint + "/", data=body, headers={
         "Content-Type": "application/x-www-form-urlencoded; charset=utf-8",
     })
-    if sign:
-        SigV4Auth(Credentials(key or lab.account, secret or "any"), service, region).add_auth(request)
+    signer = SigV4Auth(Credentials(key or lab.account, secret or "any"), service, region)
+    if at:
+        request.context["timestamp"] = at
+        request.headers["X-Amz-Date"] = at
+        text = signer.string_to_sign(request, signer.canonical_request(request))
+        signer._inject_signature_to_request(request, signer.signature(text, request))
+    elif sign:
+        signer.add_auth(request)
     sent = dict(request.headers) | (headers or {})
     try:
         with urllib.request.urlopen(urllib.request.Request(lab.daemon.endpoint + "/", body.encode(), sent)) as answer:
@@ -124,6 +130,7 @@ def test_who_is_not_believed(lab):
     same(raw(lab, form, region="moon-west-1")[:2], (403, "SignatureDoesNotMatch"))
     # The date must be the one in the credential's scope.
     same(raw(lab, form, key=key, secret=secret, headers={"X-Amz-Date": "20200101T000000Z"})[1], "IncompleteSignature")
+    same(raw(lab, form, key=key, secret=secret, at="20200101T000000Z")[:2], (400, "RequestExpired"))
     with refused("SignatureDoesNotMatch", status=403):
         lab.client("ec2", key=key, secret="wrong").describe_vpcs()
     with refused("SignatureDoesNotMatch", status=403):
@@ -150,6 +157,46 @@ def test_forms_that_are_not_requests(lab):
         assert "<RequestID>" in body, body
     _, _, body = raw(lab, {"Action": "NoSuchThing"} | v)
     assert "The action NoSuchThing is not valid for this web service." in body, body
+
+
+def test_bad_input_is_the_callers_fault(lab):
+    long = "x" * 100_000
+    v = {"Version": "2016-11-15"}
+    forms = [
+        {"Action": "CreateVpc", "CidrBlock": value} | v
+        for value in ("", long, "10.0.0.0", "10.0.0.0/-1", "\0", "١٠.0.0.0/16", "::/0", "10.0.0.0/16/16", "%", "+")
+    ] + [
+        {"Action": "DescribeVpcs", name: value} | v
+        for name, value in (
+            ("VpcId.0", "vpc-1"), ("VpcId.99999999999999999999", "vpc-1"), ("VpcId.-1", "vpc-1"), ("VpcId", "vpc-1"),
+            ("VpcId.1.2.3", "vpc-1"), ("Filter.1.Value.1", "x"), ("Filter.1.Name", long), ("Filter." * 5000, "x"),
+            ("NextToken", long), ("MaxResults", "9" * 40), ("DryRun", "perhaps"), ("", ""), (".", "."),
+        )
+    ] + [
+        {"Action": "AuthorizeSecurityGroupIngress", "GroupId": "sg-00000000000000000"} | v | rule
+        for rule in (
+            {}, {"IpPermissions.1.IpProtocol": "tcp", "IpPermissions.1.FromPort": "99999"},
+            {"IpPermissions.1.IpProtocol": "300"}, {"IpProtocol": "tcp", "FromPort": "a", "CidrIp": "b"},
+        )
+    ] + [
+        {"Action": "RunInstances", "ImageId": "ami-1", "MinCount": "2", "MaxCount": "1"} | v,
+        {"Action": "RunInstances", "ImageId": "ami-1", "MinCount": "0", "MaxCount": "99999999", "UserData": "not base64"} | v,
+        {"Action": "CreateTags", "ResourceId.1": long, "Tag.1.Key": long} | v,
+        {f"P{n}": "x" for n in range(25_000)} | {"Action": "DescribeVpcs"} | v,
+    ]
+    for form in forms:
+        status, code, body = raw(lab, form)
+        assert status in (200, 400, 413), (status, code, str(form)[:200], body[:500])
+    for body in (b"", b"\xff\xfe", b"%zz", b"Action", b"Action=DescribeVpcs&Action=DescribeVpcs", b"&" * 10_000):
+        for service in ("ec2", "sts", "s3", "logs"):
+            request = AWSRequest("POST", lab.daemon.endpoint + "/", data=body)
+            SigV4Auth(Credentials(lab.account, "any"), service, REGION).add_auth(request)
+            try:
+                urllib.request.urlopen(
+                    urllib.request.Request(lab.daemon.endpoint + "/", body, dict(request.headers)), timeout=5)
+            except urllib.error.HTTPError as error:
+                assert error.code in (400, 403, 404, 405, 411, 501), (service, body[:20], error.code, error.read())
+    lab.ec2.describe_vpcs()
 
 
 # VPCs and subnets

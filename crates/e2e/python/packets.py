@@ -2,11 +2,13 @@
 
 import json
 import os
+import shutil
 import subprocess
+import tempfile
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
-from weirtest import eventually, main, permission, same
+from weirtest import Daemon, Lab, eventually, main, permission, same
 
 WEB = "#!/bin/sh\nmkdir -p /tmp/www && cd /tmp/www && echo hello from $(hostname) > index.html\nexec python3 -m http.server 80\n"
 WEB6 = WEB.replace("http.server 80", "http.server --bind :: 80")
@@ -246,9 +248,25 @@ def test_a_middlebox_needs_its_check_off(lab):
     assert "source/destination check" in traced.stdout, traced.stdout
     ec2.modify_network_interface_attribute(NetworkInterfaceId=interface, SourceDestCheck={"Value": False})
     same(lab.weir("trace", x, "icmp", "10.0.2.10", check=False).returncode, 0)
-    # An instance forwards when it says so; where its user may not, the trace's word stands.
-    if lab.inside(box, "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward").returncode == 0:
-        same(lab.ping(x, "10.0.2.10"), True)
+    same(lab.ping(x, "10.0.2.10"), True)
+
+
+def test_names_resolve_inside(lab):
+    vpc = lab.vpc()
+    subnet = lab.subnet(vpc)
+    x = lab.run(subnet, lab.group(vpc), "10.0.1.10")
+    name = "ip-10-0-1-10.ec2.internal"
+    same(lab.inside(x, "hostname").stdout.strip(), name)
+    same("nameserver 10.0.0.2" in lab.inside(x, "cat", "/etc/resolv.conf").stdout, True)
+    hurry = "RES_OPTIONS=timeout:1 attempts:1"
+    lookup = lambda: lab.inside(x, "env", hurry, "getent", "ahostsv4", name).stdout.split()[:1]
+    same(lookup(), [], "DNS hostnames are off in a new VPC")
+    lab.ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
+    eventually("the name resolves", lambda: lookup() == ["10.0.1.10"])
+    same(lab.instance(x)["PrivateDnsName"], name)
+    lab.ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": False})
+    lab.ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsSupport={"Value": False})
+    same(lookup(), [], "no resolver")
 
 
 def test_trace_and_probe_agree(lab):
@@ -342,6 +360,30 @@ def test_nothing_inside_reaches_the_host(lab):
 def host_addresses():
     shown = subprocess.run(["ip", "-o", "-4", "addr", "show", "scope", "global"], capture_output=True, text=True).stdout
     return [line.split()[3].split("/")[0] for line in shown.splitlines()]
+
+
+def test_without_root(lab):
+    """The whole, with a daemon that nobody has given any privilege."""
+    if os.geteuid() != 0:
+        return  # The other tests have shown it.
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        program = shutil.copy(os.environ["WEIR"], folder)
+        os.chmod(program, 0o755)
+        # On most machines everybody may open /dev/net/tun; here the daemon sees one that is like that.
+        device = "mount -t tmpfs none /dev/net && mknod -m 666 /dev/net/tun c 10 200"
+        become = 'exec setpriv --reuid=65534 --regid=65534 --clear-groups --bounding-set=-all "$@"'
+        unprivileged = ["unshare", "--mount", "sh", "-c", f"{device} && {become}", "sh"]
+        with Daemon(None, program=[*unprivileged, program]) as daemon:
+            lab = Lab(daemon)
+            vpc = lab.vpc()
+            group = lab.group(vpc, "tcp 80 10.0.0.0/16")
+            x = lab.run(lab.subnet(vpc), group, "10.0.1.10", wait=False)
+            y = lab.run(lab.subnet(vpc, "10.0.2.0/24"), group, "10.0.2.10", WEB, wait=False)
+            lab.running(x, y)
+            serves(lab, y)
+            assert lab.get(x, "http://10.0.2.10/").startswith("hello")
+            same(lab.get(x, "http://10.0.2.10:81/"), None)
 
 
 def test_bulk_traffic_passes_whole(lab):
