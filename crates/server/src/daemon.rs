@@ -58,6 +58,8 @@ pub(crate) struct Daemon {
 pub fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> anyhow::Result<()> {
     config.check()?;
     host::doctor::enforcement().context("refusing to start: rules could not be enforced here")?;
+    // What is kept is its owner's alone, also in a folder that was there before.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let folder = StateFolder::open(config.state.as_deref())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -125,10 +127,11 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
         s3,
         listen,
     });
-    tokio::spawn(instances.clone().run());
-    tokio::spawn(flow_logs.clone().run());
-    tokio::spawn(tick(daemon.clone()));
-    tokio::spawn(port::serve(listener, daemon));
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(instances.clone().run());
+    tasks.spawn(flow_logs.clone().run());
+    tasks.spawn(tick(daemon.clone()));
+    tasks.spawn(port::serve(listener, daemon));
     tracing::info!(%listen, state = %state.display(), "ready");
     ready(listen);
 
@@ -139,6 +142,7 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
             |_| anyhow::anyhow!("the writer ended"),
             |error| error.context("ending: rules can no longer be enforced"),
         )),
+        ended = tasks.join_next() => Err(anyhow::anyhow!("ending: a part of the daemon has failed: {ended:?}")),
     };
     flow_logs.shut_down().await;
     tokio::task::spawn_blocking(move || instances.shut_down()).await?;
@@ -168,6 +172,11 @@ async fn tick(daemon: Arc<Daemon>) {
             if let Err(error) = daemon.writer.observe(scope, Event::Tick).await {
                 tracing::warn!(%error, "the passing of time could not be noted");
             }
+        }
+        let instances = daemon.instances.clone();
+        let cleaned = tokio::task::spawn_blocking(move || instances.forget_consoles());
+        if let Err(error) = cleaned.await {
+            tracing::warn!(%error, "the console output of former instances was not removed");
         }
     }
 }

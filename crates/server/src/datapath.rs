@@ -28,8 +28,14 @@ pub(crate) struct Datapath {
 #[derive(Default)]
 struct Numbers {
     ports: Ports,
-    connected: BTreeMap<Device, PortId>,
+    connected: BTreeMap<Device, (PortId, Connection)>,
+    connections: u64,
 }
+
+/// One of the connections that a device has had, one after the other: who has been detached from it must not
+/// disconnect whoever came next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Connection(u64);
 
 /// What interfaces have seen since the last harvest.
 #[derive(Debug, Default)]
@@ -80,7 +86,7 @@ impl Datapath {
     /// # Errors
     ///
     /// If the device has been deleted meanwhile.
-    pub(crate) fn connect(&self, device: Device, tap: Tap) -> host::Result<()> {
+    pub(crate) fn connect(&self, device: Device, tap: Tap) -> host::Result<Connection> {
         let mut numbers = self.numbers();
         let Some(id) = numbers.ports.get(&device) else {
             return Err(host::Error::Invalid(format!(
@@ -88,13 +94,20 @@ impl Datapath {
             )));
         };
         let port = PortId(u32::try_from(id.index()).unwrap_or(u32::MAX));
-        // A number whose device is gone may still be connected to what is left of it.
-        numbers.connected.retain(|_, connected| *connected != port);
-        numbers.connected.insert(device, port);
+        // A number whose device is gone may still be connected to what is left of it, which must not send in the
+        // name of the new device.
+        numbers
+            .connected
+            .retain(|_, (connected, _)| *connected != port);
+        self.event_loop.remove_port(port)?;
+        numbers.connections += 1;
+        let connection = Connection(numbers.connections);
+        numbers.connected.insert(device, (port, connection));
         let fd: OwnedFd = tap.into_fd();
         self.event_loop
             .call(move |switch, _| switch.identify(port, id))?;
-        self.event_loop.add_port(port, fd)
+        self.event_loop.add_port(port, fd)?;
+        Ok(connection)
     }
 
     /// Connects the real internet, as long as the answer lives.
@@ -108,15 +121,20 @@ impl Datapath {
         Ok(uplink)
     }
 
-    /// Disconnects a device; it is gone from its sandbox when this returns.
+    /// Ends a connection, unless another has taken its place; the device is gone from its sandbox when this
+    /// returns.
     ///
     /// # Errors
     ///
     /// If the loop has ended.
-    pub(crate) fn disconnect(&self, device: Device) -> host::Result<()> {
-        match self.numbers().connected.remove(&device) {
-            Some(port) => self.event_loop.remove_port(port),
-            None => Ok(()),
+    pub(crate) fn disconnect(&self, device: Device, connection: Connection) -> host::Result<()> {
+        let mut numbers = self.numbers();
+        match numbers.connected.get(&device) {
+            Some(&(port, latest)) if latest == connection => {
+                numbers.connected.remove(&device);
+                self.event_loop.remove_port(port)
+            }
+            Some(_) | None => Ok(()),
         }
     }
 

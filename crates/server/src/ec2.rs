@@ -53,7 +53,7 @@ async fn execute(
     request: Request,
 ) -> Result<Response, Failure> {
     if let Request::CreateFlowLogs(create) = &request
-        && let Some(refusal) = missing_bucket(daemon, create)
+        && let Some(refusal) = missing_bucket(daemon, create).await
     {
         return Ok(Response::from(refusal));
     }
@@ -64,7 +64,7 @@ async fn execute(
             daemon.flow_logs.catch_up().await;
             response
         }
-        Response::GetConsoleOutput(output) => Response::from(with_console(daemon, *output)),
+        Response::GetConsoleOutput(output) => Response::from(with_console(daemon, *output).await),
         other => other,
     })
 }
@@ -86,13 +86,13 @@ fn refused(status: u16, code: &str, message: &str, request_id: &str) -> Answer {
 
 /// A bucket that does not exist makes every item of the call unsuccessful ("Troubleshoot VPC Flow
 /// Logs"); `control` cannot know, it has no S3.
-fn missing_bucket(
-    daemon: &Daemon,
+async fn missing_bucket(
+    daemon: &Arc<Daemon>,
     request: &CreateFlowLogsRequest,
 ) -> Option<CreateFlowLogsResponse> {
     let arn = request.log_destination.as_deref()?;
     let bucket = arn.strip_prefix("arn:aws:s3:::")?.split('/').next()?;
-    if request.dry_run == Some(true) || bucket.is_empty() || daemon.has_bucket(bucket) {
+    if request.dry_run == Some(true) || bucket.is_empty() || has_bucket(daemon, bucket).await {
         return None;
     }
     let item = |resource_id: &String| UnsuccessfulItem {
@@ -109,15 +109,25 @@ fn missing_bucket(
     })
 }
 
+/// Whether the embedded S3 has a bucket; also if it cannot tell.
+async fn has_bucket(daemon: &Arc<Daemon>, bucket: &str) -> bool {
+    let (daemon, bucket) = (daemon.clone(), bucket.to_owned());
+    let found = tokio::task::spawn_blocking(move || daemon.has_bucket(&bucket));
+    found.await.unwrap_or(true)
+}
+
 /// What the instance has printed, in base64 as the API has it.
-fn with_console(daemon: &Daemon, output: GetConsoleOutputResponse) -> GetConsoleOutputResponse {
-    let console = output
-        .instance_id
-        .as_deref()
-        .and_then(|id| id.parse().ok())
-        .and_then(|id| daemon.instances.console(id));
+async fn with_console(
+    daemon: &Arc<Daemon>,
+    output: GetConsoleOutputResponse,
+) -> GetConsoleOutputResponse {
+    let Some(id) = output.instance_id.as_deref().and_then(|id| id.parse().ok()) else {
+        return output;
+    };
+    let daemon = daemon.clone();
+    let read = move || Some(STANDARD.encode(daemon.instances.console(id)?));
     GetConsoleOutputResponse {
-        output: console.map(|bytes| STANDARD.encode(bytes)),
+        output: tokio::task::spawn_blocking(read).await.ok().flatten(),
         ..output
     }
 }

@@ -3,7 +3,7 @@
 //! One task compares what should be with what is. What takes time runs on threads of its own; a
 //! place is left alone while one of them is at work on it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -16,7 +16,7 @@ use host::{ExecTarget, Interface, NetworkNamespace, Sandbox, SandboxConfig};
 use model::{InstanceId, Scope};
 use tokio::sync::Notify;
 
-use crate::datapath::Datapath;
+use crate::datapath::{Connection, Datapath};
 use crate::plan::{Place, SandboxPlan, Wanted, plan};
 use crate::weir::Refusal;
 use crate::writer::Writer;
@@ -25,12 +25,18 @@ use crate::writer::Writer;
 const GRACE: Duration = Duration::from_secs(2);
 /// How often to look for sandboxes that ended by themselves.
 const LOOK: Duration = Duration::from_millis(250);
+/// News that the writer did not take are repeated after this.
+const REPEAT: Duration = Duration::from_secs(1);
+/// What `GetConsoleOutput` returns at most ("Amazon EC2 API Reference, GetConsoleOutput").
+const CONSOLE_MAX: usize = 64 << 10;
 /// A new internet host is up after much less than this.
 const SETTLE_MAX: Duration = Duration::from_secs(10);
 
 /// The sandboxes of a daemon.
 pub(crate) struct Instances {
     places: Mutex<BTreeMap<Place, Slot>>,
+    /// News on their way to the writer: of which place, and whether of its end.
+    telling: Mutex<BTreeSet<(Place, bool)>>,
     changed: Notify,
     datapath: Arc<Datapath>,
     writer: Writer,
@@ -48,12 +54,15 @@ enum Slot {
     /// The sandbox is up, with these interfaces.
     Up {
         sandbox: Box<Sandbox>,
-        interfaces: BTreeMap<Device, Interface>,
+        interfaces: Connected,
         scope: Option<Scope>,
     },
     /// It could not be started; not tried again before the plan changes.
     Failed { plan: Box<SandboxPlan> },
 }
+
+/// The interfaces of a sandbox, each with its connection to the data plane.
+type Connected = BTreeMap<Device, (Interface, Connection)>;
 
 impl Instances {
     /// Nothing is up yet; [`Instances::run`] changes that.
@@ -65,6 +74,7 @@ impl Instances {
     ) -> Arc<Self> {
         Arc::new(Self {
             places: Mutex::default(),
+            telling: Mutex::default(),
             changed: Notify::new(),
             datapath,
             writer,
@@ -79,7 +89,12 @@ impl Instances {
     pub(crate) async fn run(self: Arc<Self>) {
         let mut world = self.writer.watch();
         loop {
-            self.compare();
+            let this = self.clone();
+            // It waits for the data plane and the kernel.
+            if let Err(error) = tokio::task::spawn_blocking(move || this.compare()).await {
+                tracing::error!(%error, "what runs could not be compared with what should");
+                tokio::time::sleep(REPEAT).await;
+            }
             tokio::select! {
                 changed = world.changed() => if changed.is_err() { return },
                 () = self.changed.notified() => {}
@@ -124,7 +139,37 @@ impl Instances {
 
     /// What the programs of an instance's user data have printed.
     pub(crate) fn console(&self, instance_id: InstanceId) -> Option<Vec<u8>> {
-        std::fs::read(self.console_path(&Place::Instance(instance_id))).ok()
+        let mut text = std::fs::read(self.console_path(&Place::Instance(instance_id))).ok()?;
+        text.drain(..text.len().saturating_sub(CONSOLE_MAX));
+        Some(text)
+    }
+
+    /// Removes what former instances have printed.
+    pub(crate) fn forget_consoles(&self) {
+        let folder = self.state.join("console");
+        // Looked at before the world, so that whatever is not in the world is over, and not about to begin.
+        let files: Vec<_> = std::fs::read_dir(&folder)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path())
+            .collect();
+        let world = self.writer.world();
+        let kept: BTreeSet<PathBuf> = world
+            .regions
+            .values()
+            .flat_map(|state| {
+                let instances = state.instances.values().map(|i| Place::Instance(i.id));
+                let hosts = state.internet_hosts.values();
+                instances.chain(hosts.map(|host| Place::InternetHost(host.address)))
+            })
+            .map(|place| self.console_path(&place))
+            .collect();
+        for file in files.iter().filter(|file| !kept.contains(*file)) {
+            if let Err(error) = std::fs::remove_file(file) {
+                tracing::warn!(file = %file.display(), %error, "not removed");
+            }
+        }
     }
 
     /// How many sandboxes are up.
@@ -200,7 +245,13 @@ impl Instances {
                     self.tell(place, scope, Outcome::Ended(None));
                 }
                 (Wanted::Up { plan, .. }, Some(Slot::Failed { plan: failed }))
-                    if *failed == plan => {}
+                    if *failed == plan =>
+                {
+                    // The writer has not taken note of it yet.
+                    if scope.is_some() {
+                        self.tell(place, scope, failed_to_launch());
+                    }
+                }
                 (Wanted::Up { plan, .. }, None | Some(Slot::Failed { .. })) => {
                     self.start(&mut places, place, scope, plan);
                 }
@@ -235,32 +286,43 @@ impl Instances {
     ) {
         places.insert(place, Slot::Busy);
         let this = self.clone();
-        tokio::task::spawn_blocking(move || match this.start_sandbox(&place, &plan) {
-            // The daemon ends: the sandbox goes with its value.
-            Ok(_) if this.closing.load(Ordering::SeqCst) => {}
-            Ok(sandbox) => {
-                let interfaces = plan.interfaces;
-                this.lock().insert(
-                    place,
-                    Slot::Up {
-                        sandbox,
-                        interfaces,
-                        scope,
-                    },
-                );
-                tracing::info!(%place, "up");
-                this.tell(place, scope, Outcome::Started);
-            }
-            Err(error) => {
-                tracing::error!(%place, error = %anyhow::Error::from(error), "could not be started");
-                this.lock().insert(place, Slot::Failed { plan });
-                let reason = "Server.InternalError: Internal error on launch";
-                this.tell(place, scope, Outcome::Ended(Some(reason.to_owned())));
+        tokio::spawn(async move {
+            let starting = tokio::task::spawn_blocking({
+                let (this, plan) = (this.clone(), plan.clone());
+                move || this.start_sandbox(&place, &plan)
+            });
+            // A panic is a failure like any other: the place must not stay busy for ever.
+            let started = match starting.await {
+                Ok(started) => started.map_err(anyhow::Error::from),
+                Err(panicked) => Err(panicked.into()),
+            };
+            match started {
+                Ok((sandbox, interfaces)) => {
+                    this.lock().insert(
+                        place,
+                        Slot::Up {
+                            sandbox,
+                            interfaces,
+                            scope,
+                        },
+                    );
+                    tracing::info!(%place, "up");
+                    this.tell(place, scope, Outcome::Started);
+                }
+                Err(error) => {
+                    tracing::error!(%place, error = format!("{error:#}"), "could not be started");
+                    this.lock().insert(place, Slot::Failed { plan });
+                    this.tell(place, scope, failed_to_launch());
+                }
             }
         });
     }
 
-    fn start_sandbox(&self, place: &Place, plan: &SandboxPlan) -> host::Result<Box<Sandbox>> {
+    fn start_sandbox(
+        &self,
+        place: &Place,
+        plan: &SandboxPlan,
+    ) -> host::Result<(Box<Sandbox>, Connected)> {
         let number = self.next_number.fetch_add(1, Ordering::Relaxed);
         let name = match place {
             Place::Instance(id) => format!("weir-{}-{id}", std::process::id()),
@@ -274,11 +336,22 @@ impl Instances {
         config.hidden.push(self.state.clone());
         config.interfaces = plan.interfaces.values().cloned().collect();
         let (mut sandbox, taps) = Sandbox::start(config)?;
-        for (device, tap) in plan.interfaces.keys().zip(taps) {
-            self.datapath.connect(*device, tap)?;
+        let mut connected = Connected::new();
+        let booted = plan
+            .interfaces
+            .iter()
+            .zip(taps)
+            .try_for_each(|((device, interface), tap)| {
+                let connection = self.datapath.connect(*device, tap)?;
+                connected.insert(*device, (interface.clone(), connection));
+                Ok(())
+            })
+            .and_then(|()| sandbox.boot());
+        if let Err(error) = booted {
+            self.disconnect(&connected);
+            return Err(error);
         }
-        sandbox.boot()?;
-        Ok(Box::new(sandbox))
+        Ok((Box::new(sandbox), connected))
     }
 
     fn stop_ended(
@@ -288,7 +361,7 @@ impl Instances {
         scope: Option<Scope>,
     ) {
         if let Some(Slot::Up { interfaces, .. }) = places.insert(place, Slot::Busy) {
-            self.disconnect(interfaces.keys());
+            self.disconnect(&interfaces);
         }
         if scope.is_none() {
             places.remove(&place);
@@ -310,11 +383,18 @@ impl Instances {
                 scope: started_for,
             }) => {
                 let this = self.clone();
-                tokio::task::spawn_blocking(move || {
-                    if let Err(error) = sandbox.stop(GRACE) {
-                        tracing::warn!(%place, %error, "did not stop well");
+                tokio::spawn(async move {
+                    let stopped = tokio::task::spawn_blocking({
+                        let this = this.clone();
+                        move || {
+                            let stopped = sandbox.stop(GRACE);
+                            this.disconnect(&interfaces);
+                            stopped.map_err(anyhow::Error::from)
+                        }
+                    });
+                    if let Err(error) = stopped.await.unwrap_or_else(|error| Err(error.into())) {
+                        tracing::warn!(%place, error = format!("{error:#}"), "did not stop well");
                     }
-                    this.disconnect(interfaces.keys());
                     tracing::info!(%place, "down");
                     this.tell(place, scope.or(started_for), Outcome::Ended(None));
                 });
@@ -330,8 +410,11 @@ impl Instances {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
+        let ended = matches!(outcome, Outcome::Ended(_));
+        if !self.telling().insert((place, ended)) {
+            return;
+        }
         runtime.spawn(async move {
-            let ended = matches!(outcome, Outcome::Ended(_));
             if let (Place::Instance(instance_id), Some(scope)) = (place, scope) {
                 let event = match outcome {
                     Outcome::Started => Event::InstanceStarted(instance_id),
@@ -341,9 +424,10 @@ impl Instances {
                     },
                 };
                 if let Err(error) = this.writer.observe(scope, event).await {
-                    // An instance that was terminated meanwhile needs no news; the next comparison
-                    // repeats what still matters.
+                    // An instance that was terminated meanwhile needs no news. What still matters, because the
+                    // disk was full, the next comparison repeats, but not at once.
                     tracing::debug!(%place, %error, "nobody wanted to know");
+                    tokio::time::sleep(REPEAT).await;
                 }
             }
             if ended {
@@ -352,38 +436,40 @@ impl Instances {
                     places.remove(&place);
                 }
             }
+            this.telling().remove(&(place, ended));
             this.changed.notify_one();
         });
+    }
+
+    fn telling(&self) -> MutexGuard<'_, BTreeSet<(Place, bool)>> {
+        self.telling.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Attaches, detaches and readdresses the interfaces of a running sandbox.
     fn change_interfaces(
         &self,
         sandbox: &mut Sandbox,
-        own: &mut BTreeMap<Device, Interface>,
+        own: &mut Connected,
         wanted: &BTreeMap<Device, Interface>,
     ) {
-        if own == wanted {
-            return;
-        }
-        let gone: Vec<Device> = own
-            .keys()
-            .filter(|device| !wanted.contains_key(device))
-            .copied()
-            .collect();
-        self.disconnect(gone.iter());
-        own.retain(|device, _| wanted.contains_key(device));
+        let (kept, gone): (Connected, Connected) = std::mem::take(own)
+            .into_iter()
+            .partition(|(device, _)| wanted.contains_key(device));
+        *own = kept;
+        self.disconnect(&gone);
         for (device, interface) in wanted {
             let done = match own.get(device) {
-                Some(known) if known == interface => Ok(()),
-                Some(known) => readdress(sandbox, known, interface),
+                Some((known, _)) if known == interface => continue,
+                Some((known, connection)) => {
+                    readdress(sandbox, known, interface).map(|()| *connection)
+                }
                 None => sandbox
                     .attach(interface)
                     .and_then(|tap| self.datapath.connect(*device, tap)),
             };
             match done {
-                Ok(()) => {
-                    own.insert(*device, interface.clone());
+                Ok(connection) => {
+                    own.insert(*device, (interface.clone(), connection));
                 }
                 Err(error) => {
                     tracing::error!(?device, %error, "the interface could not be changed");
@@ -392,9 +478,9 @@ impl Instances {
         }
     }
 
-    fn disconnect<'a>(&self, devices: impl Iterator<Item = &'a Device>) {
-        for device in devices {
-            if let Err(error) = self.datapath.disconnect(*device) {
+    fn disconnect(&self, gone: &Connected) {
+        for (device, (_, connection)) in gone {
+            if let Err(error) = self.datapath.disconnect(*device, *connection) {
                 tracing::error!(?device, %error, "the interface could not be removed");
             }
         }
@@ -414,6 +500,11 @@ impl Instances {
 enum Outcome {
     Started,
     Ended(Option<String>),
+}
+
+fn failed_to_launch() -> Outcome {
+    let reason = "Server.InternalError: Internal error on launch";
+    Outcome::Ended(Some(reason.to_owned()))
 }
 
 fn readdress(sandbox: &Sandbox, known: &Interface, wanted: &Interface) -> host::Result<()> {

@@ -1,7 +1,6 @@
 //! `weir trace` and `weir probe`: the same question, asked of the rules and of the wire.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use dataplane::{Direction, Leg, Source, TraceOutcome, TraceRequest};
@@ -71,13 +70,13 @@ pub(crate) fn trace(daemon: &Daemon, request: &Trace) -> Result<TraceReport, Ref
 }
 
 /// Sends the packet for real, and says what was seen of it.
-pub(crate) async fn probe(daemon: &Arc<Daemon>, request: Probe) -> Result<ProbeReport, Refusal> {
+pub(crate) fn probe(daemon: &Daemon, request: &Probe) -> Result<ProbeReport, Refusal> {
     let Probe {
         source,
         protocol,
         destination,
         port,
-    } = request;
+    } = request.clone();
     let question = question(
         daemon,
         &Trace {
@@ -114,12 +113,7 @@ pub(crate) async fn probe(daemon: &Arc<Daemon>, request: Probe) -> Result<ProbeR
     )
     .and_then(|place| daemon.instances.namespace(&place));
     let address = question.destination;
-    let probed = tokio::task::spawn_blocking(move || {
-        host::probe::probe(&from, to.as_ref(), kind, address, PATIENCE)
-    });
-    let probed = probed
-        .await
-        .map_err(Refusal::internal)?
+    let probed = host::probe::probe(&from, to.as_ref(), kind, address, PATIENCE)
         .map_err(Refusal::internal)?;
     Ok(report(probed))
 }

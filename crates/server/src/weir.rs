@@ -77,13 +77,14 @@ pub(crate) async fn call(
 
 async fn dispatch(daemon: &Arc<Daemon>, operation: &str, body: &[u8]) -> Result<Vec<u8>, Refusal> {
     match operation {
-        Status::NAME => answer::<Status>(body, |_| Ok(daemon.status())),
-        FindSandbox::NAME => answer::<FindSandbox>(body, |request| find_sandbox(daemon, &request)),
-        ListInternetHosts::NAME => {
-            answer::<ListInternetHosts>(body, |_| Ok(internet_hosts(daemon)))
+        Status::NAME => answer::<Status>(daemon, body, |daemon, _| Ok(daemon.status())).await,
+        FindSandbox::NAME => answer::<FindSandbox>(daemon, body, find_sandbox).await,
+        ListInternetHosts::NAME => answer::<ListInternetHosts>(daemon, body, internet_hosts).await,
+        FlowLogStatus::NAME => {
+            answer::<FlowLogStatus>(daemon, body, |daemon, _| Ok(daemon.flow_logs.status())).await
         }
-        FlowLogStatus::NAME => answer::<FlowLogStatus>(body, |_| Ok(daemon.flow_logs.status())),
-        Trace::NAME => answer::<Trace>(body, |request| tracing_packets::trace(daemon, &request)),
+        Trace::NAME => answer::<Trace>(daemon, body, tracing_packets::trace).await,
+        Probe::NAME => answer::<Probe>(daemon, body, tracing_packets::probe).await,
         AddInternetHost::NAME => {
             let AddInternetHost { address } = parse(body)?;
             render(&add_internet_host(daemon, address).await?)
@@ -114,10 +115,6 @@ async fn dispatch(daemon: &Arc<Daemon>, operation: &str, body: &[u8]) -> Result<
             };
             render(&feed.read(after, Duration::from_millis(wait_ms)).await)
         }
-        Probe::NAME => {
-            let request: Probe = parse(body)?;
-            render(&tracing_packets::probe(daemon, request).await?)
-        }
         _ => Err(Refusal::new(
             "UnknownOperationException",
             format!("Weir has no operation '{operation}'."),
@@ -125,11 +122,19 @@ async fn dispatch(daemon: &Arc<Daemon>, operation: &str, body: &[u8]) -> Result<
     }
 }
 
-fn answer<O: Operation>(
+/// For operations that may have to wait for the data plane, the disk or the host.
+async fn answer<O>(
+    daemon: &Arc<Daemon>,
     body: &[u8],
-    carry_out: impl FnOnce(O) -> Result<O::Answer, Refusal>,
-) -> Result<Vec<u8>, Refusal> {
-    render(&carry_out(parse(body)?)?)
+    carry_out: impl FnOnce(&Daemon, &O) -> Result<O::Answer, Refusal> + Send + 'static,
+) -> Result<Vec<u8>, Refusal>
+where
+    O: Operation + Send + 'static,
+    O::Answer: Send + 'static,
+{
+    let (daemon, request) = (daemon.clone(), parse::<O>(body)?);
+    let done = tokio::task::spawn_blocking(move || carry_out(&daemon, &request));
+    render(&done.await.map_err(Refusal::internal)??)
 }
 
 fn parse<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
@@ -153,15 +158,15 @@ fn find_sandbox(daemon: &Daemon, request: &FindSandbox) -> Result<SandboxReport,
     Ok(SandboxReport { target })
 }
 
-fn internet_hosts(daemon: &Daemon) -> InternetHosts {
+fn internet_hosts(daemon: &Daemon, _: &ListInternetHosts) -> Result<InternetHosts, Refusal> {
     let world = daemon.writer.world();
     let hosts = world
         .regions
         .values()
         .flat_map(|state| state.internet_hosts.values());
-    InternetHosts {
+    Ok(InternetHosts {
         addresses: hosts.map(|host| host.address).collect(),
-    }
+    })
 }
 
 async fn add_internet_host(daemon: &Daemon, address: IpAddr) -> Result<Done, Refusal> {

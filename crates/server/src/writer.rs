@@ -207,7 +207,10 @@ impl<E: Enforce> Thread<E> {
         let journaled = match self.write(&records) {
             Ok(()) => true,
             Err(error) => {
-                tracing::error!(error = %anyhow::Error::from(error), "changes were refused: the journal cannot be written");
+                tracing::error!(
+                    error = format!("{:#}", anyhow::Error::from(error)),
+                    "changes were refused: the journal cannot be written"
+                );
                 self.world = before;
                 false
             }
@@ -224,7 +227,10 @@ impl<E: Enforce> Thread<E> {
         if self.journal.since_checkpoint() > RECORDS_PER_CHECKPOINT
             && let Err(error) = self.journal.checkpoint(&self.world)
         {
-            tracing::warn!(error = %anyhow::Error::from(error), "no checkpoint; the journal grows on");
+            tracing::warn!(
+                error = format!("{:#}", anyhow::Error::from(error)),
+                "no checkpoint; the journal grows on"
+            );
         }
         Ok(())
     }
