@@ -106,7 +106,11 @@ impl NetworkNamespace {
         self.run(|| {
             let mut netlink = Netlink::open()?;
             let index = netlink.index_of(interface)?;
-            netlink.add_address(index, &address)
+            netlink.add_address(index, &address)?;
+            match source_table(interface) {
+                Some(table) => netlink.set_source_table(address.address, table),
+                None => Ok(()),
+            }
         })
     }
 
@@ -115,7 +119,11 @@ impl NetworkNamespace {
         self.run(|| {
             let mut netlink = Netlink::open()?;
             let index = netlink.index_of(interface)?;
-            netlink.remove_address(index, &address)
+            netlink.remove_address(index, &address)?;
+            match source_table(interface) {
+                Some(_) => netlink.clear_source_table(address.address),
+                None => Ok(()),
+            }
         })
     }
 
@@ -124,7 +132,11 @@ impl NetworkNamespace {
         self.run(|| {
             let mut netlink = Netlink::open()?;
             let index = netlink.index_of(interface)?;
-            netlink.add_route(index, &route)
+            netlink.add_route(index, &route)?;
+            match source_table(interface) {
+                Some(table) => netlink.add_route_to(table, index, &route),
+                None => Ok(()),
+            }
         })
     }
 }
@@ -172,7 +184,58 @@ pub(crate) fn configure(netlink: &mut Netlink, interface: &Interface) -> Result<
             netlink.add_route(index, route)?;
         }
     }
+    if let Some(table) = source_table(&interface.name) {
+        answer_where_asked(netlink, index, interface, table)?;
+    }
     Ok(())
+}
+
+/// The routing table of a further interface, `eth1` and up; its number is ours to choose.
+fn source_table(interface: &str) -> Option<u8> {
+    let number: u8 = interface.strip_prefix("eth")?.parse().ok()?;
+    (1..=99).contains(&number).then_some(100 + number)
+}
+
+/// What has a further interface's address as its source leaves by it, as in Amazon's images: answers that left by the
+/// first one would not pass its source check.
+fn answer_where_asked(
+    netlink: &mut Netlink,
+    index: u32,
+    interface: &Interface,
+    table: u8,
+) -> Result<()> {
+    let usable = |address: IpAddr| !ipv6_is_off(&interface.name, address);
+    for address in interface.addresses.iter().filter(|a| usable(a.address)) {
+        netlink.add_route_to(table, index, &on_link(address))?;
+        netlink.set_source_table(address.address, table)?;
+    }
+    for route in interface.routes.iter().filter(|r| usable(r.destination)) {
+        netlink.add_route_to(table, index, route)?;
+    }
+    Ok(())
+}
+
+/// The route to the network that an address is in.
+fn on_link(address: &InterfaceAddress) -> InterfaceRoute {
+    let InterfaceAddress { address, prefix } = *address;
+    let destination = match address {
+        IpAddr::V4(v4) => {
+            let mask = u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0);
+            IpAddr::V4((v4.to_bits() & mask).into())
+        }
+        IpAddr::V6(v6) => {
+            let mask = u128::MAX.checked_shl(128 - u32::from(prefix)).unwrap_or(0);
+            IpAddr::V6((v6.to_bits() & mask).into())
+        }
+    };
+    InterfaceRoute {
+        destination,
+        prefix,
+        via: None,
+        onlink: false,
+        metric: None,
+        source: None,
+    }
 }
 
 /// A machine whose kernel has IPv6 switched off still runs IPv4 instances.

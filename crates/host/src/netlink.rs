@@ -185,6 +185,22 @@ impl Netlink {
             .during(|| format!("add a routing rule for {interface}"))
     }
 
+    /// Routes what is sent from `source` with the table's routes, if it has one, in the place of any earlier rule.
+    pub(crate) fn set_source_table(&mut self, source: IpAddr, table: u8) -> Result<()> {
+        self.clear_source_table(source)?;
+        let flags = (libc::NLM_F_CREATE | libc::NLM_F_EXCL) as u16;
+        self.request(source_rule(libc::RTM_NEWRULE, flags, source, table))
+            .during(|| format!("add a routing rule for what {source} sends"))
+    }
+
+    /// Takes back [`Netlink::set_source_table`]; without a rule that is no error.
+    pub(crate) fn clear_source_table(&mut self, source: IpAddr) -> Result<()> {
+        match self.request(source_rule(libc::RTM_DELRULE, 0, source, 0)) {
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(()),
+            other => other.during(|| format!("remove the routing rule for what {source} sends")),
+        }
+    }
+
     /// Makes two interfaces that are each other's far end, the second in another namespace.
     pub(crate) fn add_pair(&mut self, pair: &Pair<'_>) -> Result<()> {
         let mut far = Message(Vec::new());
@@ -244,6 +260,17 @@ impl Netlink {
             };
         }
     }
+}
+
+/// A rule for what `source` sends; table 0 stands for any.
+fn source_rule(kind: u16, flags: u16, source: IpAddr, table: u8) -> Message {
+    let bits = if source.is_ipv4() { 32 } else { 128 };
+    let mut message = Message::new(kind, flags);
+    message
+        .bytes(&[family(source), 0, bits, 0, table, 0, 0, FR_ACT_TO_TBL])
+        .u32(0);
+    message.address(FRA_SRC, source);
+    message
 }
 
 fn address_message(kind: u16, flags: u16, index: u32, address: &InterfaceAddress) -> Message {
@@ -330,3 +357,5 @@ const VETH_INFO_PEER: u16 = 1;
 const FR_ACT_TO_TBL: u8 = 1;
 /// The interface that a rule is for, from `linux/fib_rules.h`.
 const FRA_IIFNAME: u16 = 3;
+/// The source that a rule is for.
+const FRA_SRC: u16 = 2;
