@@ -157,7 +157,10 @@ def test_a_second_interface_and_stop_and_start(lab):
     attachment = ec2.attach_network_interface(NetworkInterfaceId=second, InstanceId=x, DeviceIndex=1)["AttachmentId"]
     eventually("the second interface answers", lambda: lab.ping(y, "10.0.2.99"))
     same(lab.ping(x, "10.0.2.10", "-I", "10.0.2.99"), True, "it is sent from, too")
+    same(lab.ping(z, "10.0.2.99"), True, "answers to other subnets leave by it")
     same(lab.ping(z, "10.0.1.10"), True, "the first still answers")
+    ec2.assign_private_ip_addresses(NetworkInterfaceId=second, PrivateIpAddresses=["10.0.2.100"])
+    eventually("so does a further address of it", lambda: lab.ping(z, "10.0.2.100"))
     ec2.detach_network_interface(AttachmentId=attachment)
     eventually("the second interface is gone", lambda: not lab.ping(y, "10.0.2.99"))
 
