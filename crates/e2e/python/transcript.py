@@ -99,8 +99,10 @@ def test_the_transcript(_):
             assert header.startswith("version account-id interface-id srcaddr dstaddr"), header
             records += lines
         same(len([r for r in records if " 10.0.1.10 10.0.2.20 0 0 1 3 252 " in r and r.endswith(" ACCEPT OK")]), 2, records)
-        # The CLI of Python has no `logs tail`; this is the call that `aws logs tail` makes.
         same(events.count(" 10.0.1.10 10.0.2.20 0 0 1 3 252 "), 2, events)
+        # Only version 2 of the CLI, which Debian has, knows `logs tail`.
+        tail = sh.run(f"/usr/bin/aws --endpoint-url {daemon.endpoint} logs tail flow-group")
+        same(tail.count(" 10.0.1.10 10.0.2.20 0 0 1 3 252 "), 2, tail)
         same(len(re.findall(r"eni-[0-9a-f]{17}-all", streams)), 2, streams)
 
         together(
