@@ -60,6 +60,7 @@ pub fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> anyhow::Result<()>
     host::doctor::enforcement().context("refusing to start: rules could not be enforced here")?;
     // What is kept is its owner's alone, also in a folder that was there before.
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+    allow_open_files();
     let folder = StateFolder::open(config.state.as_deref())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -67,6 +68,19 @@ pub fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> anyhow::Result<()>
     let result = runtime.block_on(serve(config, folder.path(), ready));
     runtime.shutdown_timeout(std::time::Duration::from_secs(5));
     result
+}
+
+/// Connections and interfaces take a descriptor each; many shells start programs with few.
+fn allow_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let all = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, all) {
+        tracing::debug!(%error, "the number of open files stays as it is");
+    }
 }
 
 async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> anyhow::Result<()> {
