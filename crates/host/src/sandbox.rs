@@ -52,6 +52,9 @@ pub struct SandboxConfig {
     pub limits: Limits,
     /// Directories of the host that it must not see, besides those that no sandbox sees.
     pub hidden: Vec<PathBuf>,
+    /// Sockets of the host's services in places that it does see, to be covered. Set by [`Sandbox::start`].
+    #[serde(default)]
+    pub sockets: Vec<PathBuf>,
     /// The file outside to which the output of the user data is appended; the last 64 KiB are kept.
     pub console: PathBuf,
     /// A script beginning with `#!`, to be run at boot. Anything else is not run.
@@ -74,6 +77,7 @@ impl SandboxConfig {
             user: "ec2-user".into(),
             limits: Limits::default(),
             hidden: Vec::new(),
+            sockets: Vec::new(),
             console,
             user_data: None,
             interfaces: Vec::new(),
@@ -122,6 +126,7 @@ impl Sandbox {
     /// until [`Sandbox::boot`], so there is time to connect them first.
     pub fn start(mut config: SandboxConfig) -> Result<(Self, Vec<Tap>)> {
         config.check()?;
+        config.sockets = filesystem::sockets();
         let groups = ControlGroups::create(&config.name, &config.limits);
         config.limits.limit_address_space = groups.is_none();
         let (pid, pidfd, control) = spawn_init(&config)?;

@@ -41,6 +41,7 @@ pub(crate) fn set_up(config: &SandboxConfig) -> Result<()> {
     mount("proc", "/proc", "proc", SAFE, None).during(|| "mount /proc".into())?;
     set_up_sys()?;
     files.install()?;
+    cover_sockets(&config.sockets)?;
     if let Some(program) = program {
         put_in_place(&program, PROGRAM)?;
     }
@@ -80,6 +81,37 @@ fn hide(config: &SandboxConfig) -> Result<()> {
         sys::set_one_mount_attributes(&path, libc::MOUNT_ATTR_RDONLY)
             .during(|| format!("hide {}", path.display()))?;
         done.push(path);
+    }
+    Ok(())
+}
+
+/// The sockets that have a name in the file system. Read-only files do not keep anybody from connecting to them.
+pub(super) fn sockets() -> Vec<PathBuf> {
+    let text = fs::read_to_string("/proc/net/unix").unwrap_or_default();
+    // The name is the last of eight fields and may contain spaces; names of other kinds begin with `@`.
+    let mut sockets: Vec<PathBuf> = text
+        .lines()
+        .filter_map(|line| line.find(" /").and_then(|at| line.get(at + 1..)))
+        .map(PathBuf::from)
+        .collect();
+    sockets.sort();
+    sockets.dedup();
+    sockets
+}
+
+fn cover_sockets(sockets: &[PathBuf]) -> Result<()> {
+    use std::os::unix::fs::FileTypeExt;
+    let cover = Path::new("/run/weir/covered");
+    write_file(cover, "", 0o000)?;
+    for socket in sockets {
+        // Most of them are in places that are empty by now.
+        if fs::metadata(socket).is_ok_and(|metadata| metadata.file_type().is_socket()) {
+            match mount_bind(cover, socket) {
+                // It has just gone.
+                Ok(()) | Err(rustix::io::Errno::NOENT) => {}
+                Err(error) => return Err(error).during(|| format!("cover {}", socket.display())),
+            }
+        }
     }
     Ok(())
 }

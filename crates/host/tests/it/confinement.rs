@@ -186,6 +186,12 @@ fn services_of_the_host_are_out_of_reach() {
     if in_run.exists() {
         std::fs::set_permissions(in_run, std::fs::Permissions::from_mode(0o777)).unwrap();
     }
+    let in_var = std::path::Path::new("/var/lib/host-test.socket");
+    _ = std::fs::remove_file(in_var);
+    let _in_var = UnixListener::bind(in_var).ok();
+    if in_var.exists() {
+        std::fs::set_permissions(in_var, std::fs::Permissions::from_mode(0o777)).unwrap();
+    }
     let sandbox = Sandbox::start(config).unwrap().0;
     let script = format!(
         "import socket
@@ -197,12 +203,15 @@ def refused(family, address):
     raise SystemExit(f'reached {{address}}')
 refused(socket.AF_INET, ('127.0.0.1', {port}))
 refused(socket.AF_UNIX, '{}')
+refused(socket.AF_UNIX, '{}')
 refused(socket.AF_UNIX, '{}')",
         socket.display(),
-        in_run.display()
+        in_run.display(),
+        in_var.display()
     );
     let (status, output, errors) = run(&sandbox, &["python3", "-c", &script]);
     _ = std::fs::remove_file(in_run);
+    _ = std::fs::remove_file(in_var);
     assert_eq!(status, 0, "{output} {errors}");
 }
 
