@@ -57,7 +57,31 @@ fn config(arguments: &Up) -> anyhow::Result<server::Config> {
         Aggregation::AsRequested => server::Aggregation::AsRequested,
     };
     config.uplink = arguments.uplink;
+    let endpoint = |flag, url: &Option<String>| {
+        let url = url.as_deref();
+        url.map(|url| endpoint(flag, url, |name| std::env::var(name).ok()))
+            .transpose()
+    };
+    config.s3_endpoint = endpoint("--s3-endpoint", &arguments.s3_endpoint)?;
+    config.logs_endpoint = endpoint("--logs-endpoint", &arguments.logs_endpoint)?;
     Ok(config)
+}
+
+/// An endpoint with the keys of the environment, as AWS's clients find them there.
+fn endpoint(
+    flag: &str,
+    url: &str,
+    variable: impl Fn(&str) -> Option<String>,
+) -> anyhow::Result<server::Endpoint> {
+    let set = |name| variable(name).filter(|value| !value.is_empty());
+    let needed =
+        |name| set(name).with_context(|| format!("{flag} needs ${name}, which is not set"));
+    Ok(server::Endpoint {
+        url: url.to_owned(),
+        access_key_id: needed("AWS_ACCESS_KEY_ID")?,
+        secret_access_key: needed("AWS_SECRET_ACCESS_KEY")?,
+        session_token: set("AWS_SESSION_TOKEN"),
+    })
 }
 
 /// `$XDG_STATE_HOME/weir`, or `~/.local/state/weir` (XDG Base Directory Specification).
@@ -71,7 +95,9 @@ fn default_state(variable: impl Fn(&str) -> Option<PathBuf>) -> anyhow::Result<P
 }
 
 fn start_log(filter: &str) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(filter).with_context(|| format!("--log {filter}"))?;
+    // `s3s` calls every refused request of a client an error; what we log of S3 is our own.
+    let filter = EnvFilter::try_new(format!("s3s=off,{filter}"))
+        .with_context(|| format!("--log {filter}"))?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
@@ -101,5 +127,27 @@ mod tests {
             Some("/home/a/.local/state/weir")
         );
         assert_eq!(state("", ""), None);
+    }
+
+    #[test]
+    fn an_endpoint_needs_keys() {
+        let made = |given: &[(&str, &str)]| {
+            let find = |name: &str| given.iter().find(|(n, _)| *n == name);
+            let variable = |name: &str| find(name).map(|(_, value)| (*value).to_owned());
+            let endpoint = endpoint("--s3-endpoint", "http://a", variable);
+            endpoint.map_err(|error| error.to_string())
+        };
+        let missing = |name: &str| format!("--s3-endpoint needs ${name}, which is not set");
+        let (key, secret) = (("AWS_ACCESS_KEY_ID", "k"), ("AWS_SECRET_ACCESS_KEY", "s"));
+        assert_eq!(made(&[]).unwrap_err(), missing("AWS_ACCESS_KEY_ID"));
+        let no_secret = [key, ("AWS_SECRET_ACCESS_KEY", "")];
+        assert_eq!(
+            made(&no_secret).unwrap_err(),
+            missing("AWS_SECRET_ACCESS_KEY")
+        );
+        let endpoint = made(&[key, secret, ("AWS_SESSION_TOKEN", "")]).unwrap();
+        assert_eq!(endpoint.session_token, None);
+        let endpoint = made(&[key, secret, ("AWS_SESSION_TOKEN", "t")]).unwrap();
+        assert_eq!(endpoint.session_token.as_deref(), Some("t"));
     }
 }
