@@ -4,6 +4,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use rustix::fs::{FlockOperation, flock};
 
 /// A state folder: one that stays, or one that goes with the daemon.
 #[derive(Debug)]
@@ -24,10 +25,14 @@ impl StateFolder {
                 path: std::path::absolute(path)?,
                 temporary: false,
             },
-            None => Self {
-                path: std::env::temp_dir().join(format!("weir-{}", crate::clock::request_id())),
-                temporary: true,
-            },
+            None => {
+                let parent = std::env::temp_dir();
+                sweep(&parent);
+                Self {
+                    path: parent.join(format!("{TEMPORARY}{}", crate::clock::request_id())),
+                    temporary: true,
+                }
+            }
         };
         for path in [folder.path.clone(), folder.path.join("console")] {
             // Its owner's alone: it holds what instances print and clients store.
@@ -47,6 +52,31 @@ impl StateFolder {
     }
 }
 
+/// Removes what killed daemons have left. A folder whose lock is held belongs to a living one, and
+/// one without a lock may belong to one that is just starting.
+fn sweep(parent: &Path) {
+    let Ok(entries) = std::fs::read_dir(parent) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        if !name.to_string_lossy().starts_with(TEMPORARY) {
+            continue;
+        }
+        let Ok(lock) = std::fs::File::open(entry.path().join("lock")) else {
+            continue;
+        };
+        if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok()
+            && let Err(error) = std::fs::remove_dir_all(entry.path())
+        {
+            tracing::debug!(path = %entry.path().display(), %error, "an old temporary state stays");
+        }
+    }
+}
+
+/// How the names of temporary state folders begin.
+const TEMPORARY: &str = "weir-ephemeral-";
+
 impl Drop for StateFolder {
     fn drop(&mut self) {
         if self.temporary
@@ -54,5 +84,28 @@ impl Drop for StateFolder {
         {
             tracing::warn!(path = %self.path.display(), %error, "the temporary state was not removed");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_nobody_holds_is_swept() {
+        let parent = StateFolder::open(None).unwrap();
+        let make = |name: &str| {
+            let folder = parent.path().join(format!("{TEMPORARY}{name}"));
+            std::fs::create_dir_all(&folder).unwrap();
+            let lock = std::fs::File::create(folder.join("lock")).unwrap();
+            (folder, lock)
+        };
+        let (dead, lock) = make("dead");
+        drop(lock);
+        let (living, lock) = make("living");
+        flock(&lock, FlockOperation::NonBlockingLockExclusive).unwrap();
+        sweep(parent.path());
+        assert!(!dead.exists());
+        assert!(living.exists());
     }
 }
