@@ -38,9 +38,11 @@ fn show(client: &mut Client, arguments: &Flows) -> anyhow::Result<ExitCode> {
     output::print(&printer.heading())?;
     output::print(&printer.lines(&first.records[skipped..])?)?;
     if first.records.is_empty() && !arguments.follow && arguments.format == Format::Table {
-        output::note(
-            "no records yet: windows close after a minute, or now with `weir flows flush`",
-        );
+        output::note(if arguments.live {
+            "no packets seen yet"
+        } else {
+            "no records yet: windows close after a minute, or now with `weir flows flush`"
+        });
     }
     (request.after, request.wait_ms) = (first.next, WAIT_MS);
     if !arguments.follow {
