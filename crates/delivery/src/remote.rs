@@ -3,6 +3,7 @@
 //! Buckets are addressed in the path. Plain HTTP only.
 
 use std::fmt;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, Uri};
@@ -17,6 +18,8 @@ use crate::{BoxFuture, Clock, SinkError, SinkErrorKind};
 
 /// Answers of these services are small; a longer one is not theirs.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
+/// A host that does not answer within this is not there; the next attempt comes anyway.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// An endpoint that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,8 +28,11 @@ pub enum RemoteError {
     #[error("not an endpoint of the form http://host[:port]: {0:?}")]
     Endpoint(String),
     /// TLS is not supported.
-    #[error("https endpoints are not supported: {0:?}")]
+    #[error("https endpoints are not supported yet, only http: {0:?}")]
     Https(String),
+    /// Keys that no request can carry.
+    #[error("the access key, secret key or session token is empty or not printable ASCII")]
+    Credentials,
 }
 
 /// An AWS-compatible endpoint and the keys to use there.
@@ -45,12 +51,22 @@ pub struct Remote {
 impl Remote {
     /// An endpoint, for example `http://127.0.0.1:9000`. Without a Region, requests are signed for
     /// the Region of the flow log.
+    ///
+    /// # Errors
+    ///
+    /// If the endpoint is not of that form, or the keys cannot be sent.
     pub fn new(
         endpoint: &str,
         region: Option<String>,
         credentials: sigv4::Credentials<'_>,
         clock: Clock,
     ) -> Result<Self, RemoteError> {
+        let mut keys = [credentials.access_key_id, credentials.secret_access_key]
+            .into_iter()
+            .chain(credentials.session_token);
+        if keys.any(|key| key.is_empty() || !key.bytes().all(|b| b.is_ascii_graphic())) {
+            return Err(RemoteError::Credentials);
+        }
         let malformed = || RemoteError::Endpoint(endpoint.to_owned());
         let uri: Uri = endpoint.parse().map_err(|_| malformed())?;
         if uri.scheme_str() == Some("https") {
@@ -80,8 +96,10 @@ impl Remote {
         } else {
             ":80"
         };
-        let stream = TcpStream::connect(format!("{}{port}", self.authority))
+        let connect = TcpStream::connect(format!("{}{port}", self.authority));
+        let stream = tokio::time::timeout(CONNECT_TIMEOUT, connect)
             .await
+            .map_err(|_| unreachable(&"nobody answers"))?
             .map_err(|e| unreachable(&e))?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await

@@ -149,6 +149,8 @@ impl Spool {
             let folder = self.folder.join(id.to_string());
             fs::create_dir_all(&folder)?;
             sync_folder(&self.folder)?;
+            // Takes the place on disk that acknowledging needs, also once the disk is full.
+            write_acknowledged(&folder, first - 1)?;
             self.queues.insert(id, Queue::new(folder, first));
         }
         if let Some(queue) = self.queues.get_mut(&id) {
@@ -408,12 +410,35 @@ fn write_acknowledged(folder: &Path, sequence: u64) -> io::Result<()> {
     let number = sequence.to_le_bytes();
     let mut bytes = number.to_vec();
     bytes.extend_from_slice(&crc32fast::hash(&number).to_le_bytes());
+    match replace_acknowledged(folder, &bytes) {
+        // Acknowledging is what makes space, so a full disk must not stop it. Few bytes in one
+        // block of the disk are not torn in practice, and the checksum would tell.
+        Err(error) if is_full(&error) => overwrite_acknowledged(folder, &bytes).map_err(|_| error),
+        replaced => replaced,
+    }
+}
+
+fn replace_acknowledged(folder: &Path, bytes: &[u8]) -> io::Result<()> {
     let new = folder.join("acknowledged.new");
     let mut file = File::create(&new)?;
-    file.write_all(&bytes)?;
+    file.write_all(bytes)?;
     file.sync_data()?;
     fs::rename(&new, folder.join(ACKNOWLEDGED))?;
     sync_folder(folder)
+}
+
+fn overwrite_acknowledged(folder: &Path, bytes: &[u8]) -> io::Result<()> {
+    let path = folder.join(ACKNOWLEDGED);
+    let mut file = OpenOptions::new().write(true).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_data()
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
 }
 
 fn sync_folder(folder: &Path) -> io::Result<()> {

@@ -55,6 +55,15 @@ pub(crate) struct Progress {
     pub(crate) in_flight: bool,
 }
 
+/// What a worker remembers between attempts.
+#[derive(Default)]
+struct Attempts {
+    /// Failures in a row.
+    failures: u32,
+    /// The entry that has arrived, though the spool could not note it; it must not be sent again.
+    arrived: Option<u64>,
+}
+
 /// What a worker does after an attempt.
 enum Next {
     Continue,
@@ -89,16 +98,17 @@ impl Shared {
     }
 
     async fn run(self: Arc<Self>, id: FlowLogId, wake: Arc<Notify>) {
-        let mut failures = 0;
+        let mut attempts = Attempts::default();
         loop {
             let next = match self.blocking(move |s| s.spool().oldest(id)).await {
                 Ok(None) if self.end_worker(id).await => Next::End,
                 Ok(None) => Next::Continue,
-                Ok(Some(entry)) => self.attempt(entry, &mut failures).await,
+                Ok(Some(entry)) => self.attempt(&entry, &mut attempts).await,
                 Err(SpoolError::Damaged { sequence, .. }) => self.drop_damaged(id, sequence).await,
                 Err(error) => {
-                    failures += 1;
-                    self.failed(id, &SinkError::unavailable(error.to_string()), failures)
+                    attempts.failures += 1;
+                    let error = SinkError::unavailable(error.to_string());
+                    self.failed(id, &error, attempts.failures)
                 }
             };
             match next {
@@ -114,41 +124,56 @@ impl Shared {
         }
     }
 
-    async fn attempt(self: &Arc<Self>, entry: Entry, failures: &mut u32) -> Next {
+    async fn attempt(self: &Arc<Self>, entry: &Entry, attempts: &mut Attempts) -> Next {
         let id = entry.batch.flow_log_id;
         self.progress(id, |p| p.in_flight = true);
-        let limit = self.config.attempt_timeout;
-        let delivered = match tokio::time::timeout(limit, self.sink.deliver(&entry)).await {
-            Ok(delivered) => delivered,
-            Err(_) => Err(SinkError::unavailable(format!(
-                "no answer within {limit:?}"
-            ))),
+        let sent = match attempts.arrived == Some(entry.sequence) {
+            true => Ok(()),
+            false => self.send(entry).await,
         };
-        match delivered {
+        let done = match sent {
             Ok(()) => {
-                *failures = 0;
-                self.delivered(&entry).await
+                attempts.arrived = Some(entry.sequence);
+                self.acknowledge(entry).await
+            }
+            refused => refused,
+        };
+        match done {
+            Ok(()) => {
+                attempts.failures = 0;
+                self.delivered(entry);
+                Next::Continue
             }
             Err(error) => {
-                *failures += 1;
-                if self.is_deleted(id) && *failures >= self.config.attempts_after_deletion {
+                attempts.failures += 1;
+                let given_up = attempts.failures >= self.config.attempts_after_deletion;
+                if self.is_deleted(id) && given_up {
                     return self.give_up(id).await;
                 }
-                self.failed(id, &error, *failures)
+                self.failed(id, &error, attempts.failures)
             }
         }
     }
 
-    async fn delivered(self: &Arc<Self>, entry: &Entry) -> Next {
-        let (id, sequence) = (entry.batch.flow_log_id, entry.sequence);
-        let acknowledged = self
-            .blocking(move |s| s.spool().acknowledge(id, sequence))
-            .await;
-        if let Err(error) = acknowledged {
-            // It will be delivered again, which changes nothing in S3.
-            let error = SinkError::unavailable(error.to_string());
-            return self.failed(id, &error, 1);
+    async fn send(&self, entry: &Entry) -> Result<(), SinkError> {
+        let limit = self.config.attempt_timeout;
+        match tokio::time::timeout(limit, self.sink.deliver(entry)).await {
+            Ok(delivered) => delivered,
+            Err(_) => Err(SinkError::unavailable(format!(
+                "no answer within {limit:?}"
+            ))),
         }
+    }
+
+    async fn acknowledge(self: &Arc<Self>, entry: &Entry) -> Result<(), SinkError> {
+        let (id, sequence) = (entry.batch.flow_log_id, entry.sequence);
+        self.blocking(move |s| s.spool().acknowledge(id, sequence))
+            .await
+            .map_err(|error| SinkError::unavailable(error.to_string()))
+    }
+
+    fn delivered(&self, entry: &Entry) {
+        let (id, sequence) = (entry.batch.flow_log_id, entry.sequence);
         let now = (self.clock)();
         if let Some(queue) = self.state().queues.get_mut(&id) {
             queue.delivered_batches += 1;
@@ -161,7 +186,6 @@ impl Shared {
             p.in_flight = false;
             p.acknowledged = sequence;
         });
-        Next::Continue
     }
 
     fn failed(&self, id: FlowLogId, error: &SinkError, failures: u32) -> Next {

@@ -1,10 +1,13 @@
 //! What a daemon is started with, and the credentials that it knows.
 
+use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use flow_logs::Aggregation;
 use model::{AccountId, Region, Scope};
+
+use crate::destinations;
 
 /// What a daemon is started with.
 #[derive(Clone, Debug)]
@@ -21,8 +24,35 @@ pub struct Config {
     pub aggregation: Aggregation,
     /// Whether the simulated internet is connected to the real one, through the host.
     pub uplink: bool,
+    /// Where flow logs for S3 go; without one, to the embedded S3.
+    pub s3_endpoint: Option<Endpoint>,
+    /// Where flow logs for CloudWatch Logs go; without one, to the embedded one.
+    pub logs_endpoint: Option<Endpoint>,
     /// The program that sandboxes are started with: this one.
     pub executable: PathBuf,
+}
+
+/// An AWS-compatible service elsewhere, and the keys to use there.
+#[derive(Clone)]
+pub struct Endpoint {
+    /// `http://host[:port]`.
+    pub url: String,
+    /// The access key.
+    pub access_key_id: String,
+    /// The secret key.
+    pub secret_access_key: String,
+    /// The token of temporary keys.
+    pub session_token: Option<String>,
+}
+
+impl fmt::Debug for Endpoint {
+    /// Without the secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint")
+            .field("url", &self.url)
+            .field("access_key_id", &self.access_key_id)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The port that clients of local AWS tools expect.
@@ -46,6 +76,8 @@ impl Config {
             account: DEFAULT_ACCOUNT.parse()?,
             aggregation: Aggregation::Nitro,
             uplink: false,
+            s3_endpoint: None,
+            logs_endpoint: None,
             executable: std::env::current_exe()?,
         })
     }
@@ -63,14 +95,14 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// If others than this machine could connect.
+    /// If others than this machine could connect, or an endpoint cannot be used.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         anyhow::ensure!(
             self.listen.ip().is_loopback(),
             "refusing to listen on {}: without real credentials and TLS, Weir listens on loopback only",
             self.listen
         );
-        Ok(())
+        destinations::check(self)
     }
 }
 
@@ -125,5 +157,33 @@ mod tests {
         config.check().unwrap();
         config.listen = "0.0.0.0:4566".parse().unwrap();
         assert!(config.check().is_err());
+    }
+
+    #[test]
+    fn endpoints_are_checked_before_anything_starts() {
+        let with = |url: &str, access_key_id: &str| {
+            let mut config = Config::new(None).unwrap();
+            config.logs_endpoint = Some(Endpoint {
+                url: url.to_owned(),
+                access_key_id: access_key_id.to_owned(),
+                secret_access_key: "never shown".to_owned(),
+                session_token: None,
+            });
+            assert!(!format!("{config:?}").contains("never shown"));
+            config.check().map_err(|error| format!("{error:#}"))
+        };
+        assert_eq!(with("http://127.0.0.1:9000", "key"), Ok(()));
+        for (url, key, problem) in [
+            ("https://logs.example", "key", "https"),
+            ("logs.example", "key", "not an endpoint"),
+            ("http://logs.example", "", "access key"),
+            ("http://logs.example", "a\nb", "access key"),
+        ] {
+            let error = with(url, key).unwrap_err();
+            assert!(
+                error.contains("CloudWatch Logs") && error.contains(problem),
+                "{error}"
+            );
+        }
     }
 }

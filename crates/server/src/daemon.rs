@@ -124,7 +124,7 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
         &config,
         writer.clone(),
         datapath.clone(),
-        crate::destinations::embedded(&s3, &logs),
+        crate::destinations::choose(&config, &s3, &logs)?,
         &state.join("spool"),
     )?;
     let daemon = Arc::new(Daemon {
@@ -208,9 +208,10 @@ impl Daemon {
         self.s3_endpoint.call(request).await
     }
 
-    /// Whether the embedded S3 has a bucket; also if it cannot tell.
+    /// Whether flow logs find a bucket; also if that cannot be told, as with another S3 than the
+    /// embedded one, where the first delivery shows it.
     pub(crate) fn has_bucket(&self, bucket: &str) -> bool {
-        !matches!(self.s3.bucket(bucket), Ok(None))
+        self.config.s3_endpoint.is_some() || !matches!(self.s3.bucket(bucket), Ok(None))
     }
 
     /// Answers a call of CloudWatch Logs.

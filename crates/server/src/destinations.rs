@@ -1,24 +1,63 @@
-//! Where flow logs are delivered: the embedded S3 and CloudWatch Logs, reached without a network.
+//! Where flow logs are delivered: the embedded S3 and CloudWatch Logs, reached without a network, or
+//! others that the configuration names.
 
 use std::sync::Arc;
 
+use anyhow::Context;
 use delivery::cloudwatch_logs::{LogAnswer, LogStore};
 use delivery::s3::{ObjectStore, PutObject};
-use delivery::{BoxFuture, CloudWatchLogsSink, Destinations, S3Sink, SinkError};
+use delivery::{BoxFuture, CloudWatchLogsSink, Destinations, Remote, S3Sink, SinkError};
 use model::Scope;
 use services::logs::Logs;
 use services::s3::{PutOptions, S3};
 
 use crate::clock;
+use crate::config::{Config, Endpoint};
 
-/// The sinks of the embedded services.
-pub(crate) fn embedded(s3: &S3, logs: &Arc<Logs>) -> Destinations {
-    Destinations {
-        s3: Arc::new(S3Sink::new(Arc::new(EmbeddedS3(s3.clone())))),
-        cloudwatch_logs: Arc::new(CloudWatchLogsSink::new(Arc::new(EmbeddedLogs(
-            logs.clone(),
-        )))),
-    }
+/// The sinks that the configuration names; the embedded services' where it names none.
+///
+/// # Errors
+///
+/// If an endpoint cannot be used.
+pub(crate) fn choose(config: &Config, s3: &S3, logs: &Arc<Logs>) -> anyhow::Result<Destinations> {
+    let object_store: Arc<dyn ObjectStore> = match remote("S3", config.s3_endpoint.as_ref())? {
+        Some(remote) => Arc::new(remote),
+        None => Arc::new(EmbeddedS3(s3.clone())),
+    };
+    let log_store: Arc<dyn LogStore> =
+        match remote("CloudWatch Logs", config.logs_endpoint.as_ref())? {
+            Some(remote) => Arc::new(remote),
+            None => Arc::new(EmbeddedLogs(logs.clone())),
+        };
+    Ok(Destinations {
+        s3: Arc::new(S3Sink::new(object_store)),
+        cloudwatch_logs: Arc::new(CloudWatchLogsSink::new(log_store)),
+    })
+}
+
+/// Refuses endpoints that cannot be used.
+///
+/// # Errors
+///
+/// Which one, and why.
+pub(crate) fn check(config: &Config) -> anyhow::Result<()> {
+    remote("S3", config.s3_endpoint.as_ref())?;
+    remote("CloudWatch Logs", config.logs_endpoint.as_ref())?;
+    Ok(())
+}
+
+fn remote(service: &str, endpoint: Option<&Endpoint>) -> anyhow::Result<Option<Remote>> {
+    let Some(endpoint) = endpoint else {
+        return Ok(None);
+    };
+    let credentials = sigv4::Credentials {
+        access_key_id: &endpoint.access_key_id,
+        secret_access_key: &endpoint.secret_access_key,
+        session_token: endpoint.session_token.as_deref(),
+    };
+    let remote = Remote::new(&endpoint.url, None, credentials, Arc::new(clock::now))
+        .with_context(|| format!("the endpoint of {service} cannot be used"))?;
+    Ok(Some(remote))
 }
 
 /// A scope in the words of the embedded services.

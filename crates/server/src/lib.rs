@@ -25,6 +25,6 @@ mod tracing_packets;
 mod weir;
 mod writer;
 
-pub use config::{Config, DEFAULT_ACCOUNT, DEFAULT_PORT, DEFAULT_REGION, credentials};
+pub use config::{Config, DEFAULT_ACCOUNT, DEFAULT_PORT, DEFAULT_REGION, Endpoint, credentials};
 pub use daemon::run;
 pub use flow_logs::Aggregation;

@@ -87,8 +87,12 @@ pub(crate) enum Command {
 #[command(after_help = "Examples:
   weir up
   weir up --ephemeral --listen 127.0.0.1:0    any free port; the first line on stdout says which
+  weir up --s3-endpoint http://127.0.0.1:9000    flow logs go to an S3 elsewhere
 
-State lives in $XDG_STATE_HOME/weir (or ~/.local/state/weir) unless told otherwise.")]
+State lives in $XDG_STATE_HOME/weir (or ~/.local/state/weir) unless told otherwise.
+
+Endpoints are http://HOST[:PORT], for now without TLS. Their keys are those of $AWS_ACCESS_KEY_ID,
+$AWS_SECRET_ACCESS_KEY and, for temporary ones, $AWS_SESSION_TOKEN.")]
 pub(crate) struct Up {
     /// Where to listen; loopback only, port 0 picks a free one
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:4566")]
@@ -111,6 +115,12 @@ pub(crate) struct Up {
     /// Connect the simulated internet to the real one, through this machine; needs root and nft
     #[arg(long)]
     pub(crate) uplink: bool,
+    /// Deliver flow logs for S3 to this S3 instead of the embedded one
+    #[arg(long, value_name = "URL")]
+    pub(crate) s3_endpoint: Option<String>,
+    /// Deliver flow logs for CloudWatch Logs to this one instead of the embedded one
+    #[arg(long, value_name = "URL")]
+    pub(crate) logs_endpoint: Option<String>,
     /// What to log to stderr: error, warn, info, debug, trace, or module=level,…
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub(crate) log: String,

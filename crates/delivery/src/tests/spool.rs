@@ -162,3 +162,26 @@ fn long_queues_span_files() {
     assert_eq!(sequences, [3, 4, 5]);
     assert_eq!(spool.bytes(), 0);
 }
+
+#[test]
+fn a_full_disk_does_not_stop_what_makes_space() {
+    let folder = Folder::new();
+    let mut spool = Spool::open(folder.path(), PLENTY).unwrap();
+    for text in ["a", "b", "c"] {
+        spool.append(&s3_batch(1, &[text])).unwrap();
+    }
+    let new = folder
+        .path()
+        .join(id(1).to_string())
+        .join("acknowledged.new");
+    std::os::unix::fs::symlink("/dev/full", new).unwrap();
+    spool.acknowledge(id(1), 1).unwrap();
+    spool.acknowledge(id(1), 2).unwrap();
+    drop(spool);
+    let mut spool = Spool::open(folder.path(), PLENTY).unwrap();
+    assert_eq!(drain(&mut spool), [(3, "c".to_owned())]);
+    assert!(
+        segments(folder.path()).is_empty(),
+        "its space is free again"
+    );
+}

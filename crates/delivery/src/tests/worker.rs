@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 use model::DeliveryStatus;
 
 use super::support::{Bucket, Folder, clock, config, id, s3_batch};
-use crate::{Delivery, DeliveryReport, S3Sink, SinkErrorKind, Spool};
+use crate::{
+    BoxFuture, Delivery, DeliveryReport, Entry, S3Sink, Sink, SinkError, SinkErrorKind, Spool,
+};
 
 type Reports = Arc<Mutex<Vec<DeliveryReport>>>;
 
@@ -193,4 +195,51 @@ async fn a_deleted_flow_log_is_drained_or_given_up() {
     }
     assert_eq!(delivery.spooled_bytes(), 0);
     assert!(statuses(&reports).is_empty());
+}
+
+/// Counts what it is given.
+#[derive(Default)]
+struct Counter(std::sync::atomic::AtomicUsize);
+
+impl Sink for Counter {
+    fn deliver<'a>(&'a self, _: &'a Entry) -> BoxFuture<'a, Result<(), SinkError>> {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        Box::pin(async { Ok(()) })
+    }
+}
+
+#[tokio::test]
+async fn what_has_arrived_is_not_sent_again_when_the_disk_cannot_note_it() {
+    let folder = Folder::new();
+    let spool = Spool::open(folder.path(), 1 << 30).unwrap();
+    let counter = Arc::new(Counter::default());
+    let delivery = Delivery::start(
+        config(),
+        spool,
+        Arc::clone(&counter) as _,
+        clock(),
+        Arc::new(|_| ()),
+    );
+    let queue = folder.path().join(id(1).to_string());
+    // A folder where the file should be fails as a disk does.
+    std::fs::create_dir_all(queue.join("acknowledged.new")).unwrap();
+    std::fs::create_dir_all(queue.join("acknowledged")).unwrap();
+    let refused = delivery.submit(vec![s3_batch(1, &["a"])]).await;
+    assert_eq!(refused.len(), 1, "without the number nothing is taken");
+
+    std::fs::remove_dir(queue.join("acknowledged.new")).unwrap();
+    std::fs::remove_dir(queue.join("acknowledged")).unwrap();
+    assert!(delivery.submit(vec![s3_batch(1, &["b"])]).await.is_empty());
+    delivery.flush().await;
+    std::fs::create_dir(queue.join("acknowledged.new")).unwrap();
+    assert!(delivery.submit(vec![s3_batch(1, &["c"])]).await.is_empty());
+    for _ in 0..3 {
+        let outcome = delivery.flush().await.remove(&id(1)).unwrap();
+        assert_eq!(outcome.waiting, 1);
+        assert!(outcome.error.is_some());
+    }
+    std::fs::remove_dir(queue.join("acknowledged.new")).unwrap();
+    delivery.flush().await;
+    assert_eq!(delivery.snapshot()[0].waiting_batches, 0);
+    assert_eq!(counter.0.load(std::sync::atomic::Ordering::SeqCst), 2);
 }
