@@ -39,18 +39,20 @@ pub(crate) fn optional_ids<T: Id>(values: &[String]) -> Result<Vec<T>, Error> {
 
 /// An IPv4 block with its host bits cleared, as AWS does silently ("VPC CIDR blocks").
 pub(crate) fn ipv4_net(text: &str, name: &str) -> Result<Ipv4Net, Error> {
-    let net = text
-        .parse::<Ipv4Net>()
-        .map_err(|_| not_a_block(text, name))?;
-    Ok(net.trunc())
+    Ok(net::<Ipv4Addr, Ipv4Net>(text, name)?.trunc())
 }
 
 /// An IPv6 block with its host bits cleared.
 pub(crate) fn ipv6_net(text: &str, name: &str) -> Result<Ipv6Net, Error> {
-    let net = text
-        .parse::<Ipv6Net>()
-        .map_err(|_| not_a_block(text, name))?;
-    Ok(net.trunc())
+    Ok(net::<Ipv6Addr, Ipv6Net>(text, name)?.trunc())
+}
+
+/// A block whose address is spelled as an address alone has to be: `010.0.0.0` is octal to some and refused.
+fn net<A: FromStr, N: FromStr>(text: &str, name: &str) -> Result<N, Error> {
+    text.split_once('/')
+        .and_then(|(address, _)| address.parse::<A>().ok())
+        .and_then(|_| text.parse().ok())
+        .ok_or_else(|| not_a_block(text, name))
 }
 
 /// An IPv4 address.

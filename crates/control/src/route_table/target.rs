@@ -9,7 +9,7 @@ use model::{
 use crate::{Error, Transaction};
 
 /// Parameters that name targets, with their values.
-pub(super) type Targets<'a> = [(&'static str, Option<&'a str>); 12];
+pub(super) type Targets<'a> = [(&'static str, Option<&'a str>); 13];
 
 macro_rules! targets {
     ($request:ident, $local:expr) => {
@@ -34,13 +34,8 @@ macro_rules! targets {
             ("transitGatewayId", $request.transit_gateway_id.as_deref()),
             ("localGatewayId", $request.local_gateway_id.as_deref()),
             ("carrierGatewayId", $request.carrier_gateway_id.as_deref()),
-            (
-                "coreNetworkArn",
-                $request
-                    .core_network_arn
-                    .as_deref()
-                    .or($request.odb_network_arn.as_deref()),
-            ),
+            ("coreNetworkArn", $request.core_network_arn.as_deref()),
+            ("odbNetworkArn", $request.odb_network_arn.as_deref()),
         ]
     };
 }

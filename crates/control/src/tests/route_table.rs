@@ -384,6 +384,10 @@ fn destinations_and_targets_are_checked() {
             network_interface_id: text("eni-0123456789abcdef1"),
             ..all()
         },
+        CreateRouteRequest {
+            odb_network_arn: text("arn:aws:odb:us-east-1:111122223333:odb-network/a"),
+            ..route(&one.table_id, "198.51.100.0/24")
+        },
     ];
     let out = requests.map(|request| fixture.refused(request));
     expect![[r#"
@@ -410,7 +414,8 @@ fn destinations_and_targets_are_checked() {
         UnsupportedOperation: Routes with the parameter transitGatewayId are not supported.
         InvalidInstanceID.NotFound: The instance ID 'i-0123456789abcdef0' does not exist
         InvalidParameterValue: route table rtb-0000000000000002e and interface eni-0123456789abcdef0 belong to different networks
-        InvalidNetworkInterfaceID.NotFound: The networkInterface ID 'eni-0123456789abcdef1' does not exist"#]].assert_eq(&out.join("\n"));
+        InvalidNetworkInterfaceID.NotFound: The networkInterface ID 'eni-0123456789abcdef1' does not exist
+        UnsupportedOperation: Routes with the parameter odbNetworkArn are not supported."#]].assert_eq(&out.join("\n"));
     let ipv6 = CreateRouteRequest {
         destination_cidr_block: None,
         destination_ipv6_cidr_block: text("::/0"),

@@ -98,6 +98,7 @@ fn blocks_of_new_vpcs_are_checked() {
     let mut out = String::new();
     for cidr in [
         "10.0.0.0",
+        "010.0.0.0/16",
         "10.0.0.0/33",
         "10.0.0.0/15",
         "10.0.0.0/29",
@@ -130,6 +131,7 @@ fn blocks_of_new_vpcs_are_checked() {
     out += &format!("{}\n", fixture.refused(create("10.0.0.0/16")));
     expect![[r#"
         InvalidParameterValue: Value (10.0.0.0) for parameter cidrBlock is invalid. This is not a valid CIDR block.
+        InvalidParameterValue: Value (010.0.0.0/16) for parameter cidrBlock is invalid. This is not a valid CIDR block.
         InvalidParameterValue: Value (10.0.0.0/33) for parameter cidrBlock is invalid. This is not a valid CIDR block.
         InvalidVpc.Range: The CIDR '10.0.0.0/15' is invalid.
         InvalidVpc.Range: The CIDR '10.0.0.0/29' is invalid.
