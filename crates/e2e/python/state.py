@@ -22,7 +22,7 @@ def test_what_was_acknowledged_is_there_after_kill_9(_):
         near, far = f"{net}.98", f"{net}.99"
         subnet, group = lab.subnet(vpc, f"{net}.0/24"), lab.group(vpc, "icmp 10.0.0.0/16", "tcp 80 10.0.0.0/16")
         x = lab.run(subnet, group, near)
-        y = lab.run(subnet, group, far)
+        y = lab.run(subnet, group, far, user_data="#!/bin/sh\npython3 -m http.server 80\n")
         stopped = lab.run(subnet, group, wait=False)
         lab.running(stopped)
         lab.ec2.stop_instances(InstanceIds=[stopped])
@@ -50,6 +50,8 @@ def test_what_was_acknowledged_is_there_after_kill_9(_):
             lab.running(x, y)
             same(lab.instance(x)["PrivateIpAddress"], near)
             eventually("running instances run again", lambda: lab.ping(x, far))
+            eventually("and run their user data, of which nothing was left",
+                       lambda: lab.inside(x, "curl", "-sm", "1", f"http://{far}/").returncode == 0)
             same(lab.instance(stopped)["State"]["Name"], "stopped")
             eventually("the old sandboxes are gone", lambda: not inside & namespaces_of(far, near))
             assert "203.0.113.20" in lab.weir("internet", "list").stdout

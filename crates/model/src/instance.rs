@@ -31,7 +31,7 @@ pub struct Instance {
     pub key_name: Option<String>,
     /// What it runs at its first start; base64 as sent.
     pub user_data: Option<String>,
-    /// Whether the user data has been run.
+    /// Whether it has run since it was launched.
     pub booted: bool,
     /// Whether TerminateInstances is refused.
     pub disable_api_termination: bool,

@@ -37,7 +37,7 @@ pub(crate) struct SandboxPlan {
     pub(crate) hostname: String,
     /// The text of `/etc/resolv.conf`.
     pub(crate) resolv_conf: String,
-    /// What it runs when it starts; only at the first start of an instance.
+    /// What it runs if it has to be started; not after a stop.
     pub(crate) user_data: Option<Vec<u8>>,
     /// Its interfaces, by what they are in the dataplane.
     pub(crate) interfaces: BTreeMap<Device, Interface>,
@@ -112,7 +112,7 @@ fn instance_plan(scope: Scope, state: &State, instance: &Instance) -> SandboxPla
         resolv_conf: vpc
             .map(|vpc| resolv_conf(state, vpc, &domain))
             .unwrap_or_default(),
-        user_data: (!instance.booted).then(|| user_data(instance)).flatten(),
+        user_data: starts_anew(instance).then(|| user_data(instance)).flatten(),
         interfaces: interfaces
             .into_iter()
             .filter_map(|eni| {
@@ -121,6 +121,12 @@ fn instance_plan(scope: Scope, state: &State, instance: &Instance) -> SandboxPla
             })
             .collect(),
     }
+}
+
+/// Whether a sandbox for this instance now would be its first, or would replace one that ended with the daemon.
+/// Nothing of the old one is left then, and nobody stopped the instance: it is to be as it was.
+fn starts_anew(instance: &Instance) -> bool {
+    !instance.booted || instance.state == InstanceState::Running
 }
 
 fn user_data(instance: &Instance) -> Option<Vec<u8>> {
