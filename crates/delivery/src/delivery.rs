@@ -15,7 +15,8 @@ use crate::{Backoff, DeliveryReport, FlowLogDelivery, FlushOutcome, Sink, Spool,
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// Is told of every change of a flow log's delivery status.
+/// Is told of every outcome, also when it is the same again: what could not be noted once is noted
+/// the next time.
 pub type OnReport = Arc<dyn Fn(DeliveryReport) + Send + Sync>;
 
 /// How deliveries are tried.

@@ -31,7 +31,7 @@ pub enum RemoteError {
     #[error("https endpoints are not supported yet, only http: {0:?}")]
     Https(String),
     /// Keys that no request can carry.
-    #[error("the access key, secret key or session token is empty or not printable ASCII")]
+    #[error("an access key or session token is not printable ASCII, or a key is empty")]
     Credentials,
 }
 
@@ -61,10 +61,10 @@ impl Remote {
         credentials: sigv4::Credentials<'_>,
         clock: Clock,
     ) -> Result<Self, RemoteError> {
-        let mut keys = [credentials.access_key_id, credentials.secret_access_key]
-            .into_iter()
-            .chain(credentials.session_token);
-        if keys.any(|key| key.is_empty() || !key.bytes().all(|b| b.is_ascii_graphic())) {
+        // The secret itself is never sent.
+        let mut sent = std::iter::once(credentials.access_key_id).chain(credentials.session_token);
+        let sendable = |key: &str| !key.is_empty() && key.bytes().all(|b| b.is_ascii_graphic());
+        if credentials.secret_access_key.is_empty() || !sent.all(sendable) {
             return Err(RemoteError::Credentials);
         }
         let malformed = || RemoteError::Endpoint(endpoint.to_owned());

@@ -101,7 +101,7 @@ pub(crate) struct Waiting {
     pub(crate) bytes: u64,
     /// The end of the oldest record.
     pub(crate) oldest: Option<Timestamp>,
-    /// The last entry, delivered or not.
+    /// The last entry that waits; numbers after it may have been given to entries that were refused.
     pub(crate) last_sequence: u64,
 }
 
@@ -232,7 +232,7 @@ impl Spool {
             batches: queue.pending.len(),
             bytes: queue.pending.iter().map(|p| p.bytes).sum(),
             oldest: queue.pending.front().map(|p| p.oldest),
-            last_sequence: queue.next_sequence - 1,
+            last_sequence: queue.pending.back().map_or(0, |p| p.sequence),
         }
     }
 }

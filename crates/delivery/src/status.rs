@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use model::{DeliveryStatus, FlowLogId, Scope, Timestamp};
 
-/// The outcome of deliveries has changed: what `DescribeFlowLogs` must show from now on.
+/// How a delivery ended: what `DescribeFlowLogs` must show from now on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryReport {
     /// The account and Region of the flow log.

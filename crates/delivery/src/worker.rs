@@ -39,7 +39,6 @@ pub(crate) struct Queue {
     pub(crate) running: bool,
     pub(crate) wake: Arc<Notify>,
     pub(crate) progress: watch::Sender<Progress>,
-    pub(crate) status: Option<DeliveryStatus>,
     pub(crate) delivered_batches: u64,
     pub(crate) delivered_records: u64,
     pub(crate) dropped_batches: u64,
@@ -80,7 +79,6 @@ impl Shared {
             running: false,
             wake: Arc::new(Notify::new()),
             progress: watch::Sender::new(Progress::default()),
-            status: None,
             delivered_batches: 0,
             delivered_records: 0,
             dropped_batches: 0,
@@ -181,7 +179,7 @@ impl Shared {
             queue.last_delivery = Some(now);
             queue.last_error = None;
         }
-        self.set_status(id, DeliveryStatus::Success);
+        self.report(id, DeliveryStatus::Success);
         self.progress(id, |p| {
             p.in_flight = false;
             p.acknowledged = sequence;
@@ -197,7 +195,7 @@ impl Shared {
             }
             state.jitter.next()
         };
-        self.set_status(id, error.status());
+        self.report(id, error.status());
         self.progress(id, |p| {
             p.in_flight = false;
             p.failures += 1;
@@ -262,18 +260,11 @@ impl Shared {
         .await
     }
 
-    fn set_status(&self, id: FlowLogId, status: DeliveryStatus) {
+    fn report(&self, id: FlowLogId, status: DeliveryStatus) {
         let scope = {
-            let mut state = self.state();
-            let deleted = state.is_deleted(id);
-            let Some(queue) = state.queues.get_mut(&id) else {
-                return;
-            };
-            if deleted || queue.status.as_ref() == Some(&status) {
-                return;
-            }
-            queue.status = Some(status.clone());
-            queue.scope
+            let state = self.state();
+            let queue = state.queues.get(&id).filter(|_| !state.is_deleted(id));
+            queue.and_then(|queue| queue.scope)
         };
         if let Some(scope) = scope {
             (self.on_report)(DeliveryReport {

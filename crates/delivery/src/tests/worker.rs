@@ -243,3 +243,26 @@ async fn what_has_arrived_is_not_sent_again_when_the_disk_cannot_note_it() {
     assert_eq!(delivery.snapshot()[0].waiting_batches, 0);
     assert_eq!(counter.0.load(std::sync::atomic::Ordering::SeqCst), 2);
 }
+
+#[tokio::test]
+async fn a_flush_does_not_wait_for_what_the_disk_refused() {
+    let folder = Folder::new();
+    let bucket = Arc::new(Bucket::default());
+    bucket.fail(Some(SinkErrorKind::Unavailable));
+    let queue = folder.path().join(id(1).to_string());
+    std::fs::create_dir_all(&queue).unwrap();
+    let (delivery, _) = start(folder.path(), &bucket);
+    assert!(delivery.submit(vec![s3_batch(1, &["a"])]).await.is_empty());
+    drop(delivery);
+    // After a restart the next entry begins a file, here one that cannot be written.
+    let (delivery, _) = start(folder.path(), &bucket);
+    let next = queue.join(format!("{:020}.spool", 2));
+    std::os::unix::fs::symlink("/dev/full", next).unwrap();
+    let refused = delivery.submit(vec![s3_batch(1, &["b"])]).await;
+    assert_eq!(refused.len(), 1);
+    bucket.fail(None);
+    let flushed = delivery.flush();
+    let flushed = tokio::time::timeout(std::time::Duration::from_secs(20), flushed).await;
+    assert_eq!(flushed.unwrap().remove(&id(1)).unwrap().waiting, 0);
+    assert_eq!(bucket.lines(), ["a"]);
+}
