@@ -28,11 +28,11 @@ REGION = "us-east-1"
 class Daemon:
     """A daemon on a free port. Without a state folder, its state goes with it."""
 
-    def __init__(self, state=None, *options, program=(WEIR,)):
+    def __init__(self, state=None, *options, program=(WEIR,), listen="127.0.0.1:0"):
         where = ["--state", state] if state else ["--ephemeral"]
         self.log = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
-            [*program, "up", *where, "--listen", "127.0.0.1:0", "--end-with-parent", *options],
+            [*program, "up", *where, "--listen", listen, "--end-with-parent", *options],
             stdout=subprocess.PIPE, stderr=self.log, text=True,
         )
         line = self.process.stdout.readline().strip()

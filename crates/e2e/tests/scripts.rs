@@ -23,6 +23,11 @@ fn flow_logs_reach_their_destinations() {
 }
 
 #[test]
+fn destinations_elsewhere_gone_or_full() {
+    script("destinations.py");
+}
+
+#[test]
 fn the_transcript_with_the_aws_cli() {
     script("transcript.py");
 }
