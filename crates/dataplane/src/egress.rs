@@ -65,67 +65,61 @@ impl<'a> Walk<'a> {
             }
         }
         self.saw_egress(from, &subject.tuple, Action::Accept, None);
-        let table = subnet.route_table.as_ref().map(|table| table.id);
-        let (Some(route), Some(table)) = (route, table) else {
-            let disposition = Disposition::NoRoute { table };
-            let resource = table.map(Into::into);
-            let stage = Stage::RouteTable;
-            self.step(
-                subnet.id,
-                Direction::Egress,
-                stage,
-                resource,
-                Outcome::Drop,
-                || "no route".to_owned(),
-            );
-            return Err(disposition);
-        };
-        let outcome = match route.next {
-            Next::Blackhole => Outcome::Drop,
-            _ => Outcome::Pass,
-        };
-        let resource = Some(table.into());
-        let stage = Stage::RouteTable;
-        self.step(
-            subnet.id,
-            Direction::Egress,
-            stage,
-            resource,
-            outcome,
-            || {
-                let blackhole = if outcome == Outcome::Drop {
-                    " (blackhole)"
-                } else {
-                    ""
-                };
-                format!("{} to {}{blackhole}", route.destination, route.target)
-            },
-        );
-        match route.next {
-            Next::Blackhole => Err(Disposition::Blackhole {
-                table,
-                destination: route.destination,
-                target: route.target,
-            }),
+        match self.take_route(from, route)?.next {
             Next::InternetGateway(gateway) => {
                 self.left_by(PATH_INTERNET_GATEWAY);
                 self.internet_gateway(from, gateway, subject)
             }
-            Next::Local | Next::Interface(..) => {
+            Next::Local | Next::Interface(..) | Next::Blackhole => {
                 self.left_by(PATH_LOCAL);
                 self.check_vpc_mtu(subject)?;
-                let Some(to) = target else {
-                    let address = subject.tuple.dst;
-                    let disposition = Disposition::NoSuchAddress { address };
-                    let (place, stage) = (snapshot.vpc_of(from).id, Stage::Delivery);
-                    self.step(place, Direction::Egress, stage, None, Outcome::Drop, || {
-                        disposition.to_string()
-                    });
-                    return Err(disposition);
-                };
+                let to = target.ok_or_else(|| self.no_such_address(from, subject.tuple.dst))?;
                 self.ingress(to, !stays, None, subject)
             }
         }
+    }
+
+    /// The route, if there is one and its target is there.
+    fn take_route<'r>(
+        &mut self,
+        from: &Interface,
+        route: Option<&'r Route>,
+    ) -> Result<&'r Route, Disposition> {
+        let subnet = self.snapshot.subnet_of(from);
+        let table = subnet.route_table.as_ref().map(|table| table.id);
+        let (side, stage) = (Direction::Egress, Stage::RouteTable);
+        let (Some(route), Some(id)) = (route, table) else {
+            let resource = table.map(Into::into);
+            self.step(subnet.id, side, stage, resource, Outcome::Drop, || {
+                "no route".to_owned()
+            });
+            return Err(Disposition::NoRoute { table });
+        };
+        let resource = Some(id.into());
+        let (destination, target) = (route.destination, route.target);
+        if let Next::Blackhole = route.next {
+            self.step(subnet.id, side, stage, resource, Outcome::Drop, || {
+                format!("{destination} to {target} (blackhole)")
+            });
+            return Err(Disposition::Blackhole {
+                table: id,
+                destination,
+                target,
+            });
+        }
+        self.step(subnet.id, side, stage, resource, Outcome::Pass, || {
+            format!("{destination} to {target}")
+        });
+        Ok(route)
+    }
+
+    fn no_such_address(&mut self, from: &Interface, address: IpAddr) -> Disposition {
+        let disposition = Disposition::NoSuchAddress { address };
+        let (place, stage) = (self.snapshot.vpc_of(from).id, Stage::Delivery);
+        self.step(place, Direction::Egress, stage, None, Outcome::Drop, || {
+            disposition.to_string()
+        });
+        disposition
     }
 
     fn hop(

@@ -4,132 +4,26 @@
 //! path needs (records, translation) lies apart. An entry decides only while its epoch is the
 //! data plane's; counters outlive that.
 
-use std::hash::{BuildHasher, Hash, Hasher};
+mod entry;
+mod flow_tuple;
+
+use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use model::Timestamp;
-use packet::{Ip, Mac};
+use packet::Mac;
 
 use crate::disposition::DropReason;
-use crate::meter::{Count, Record};
+use crate::meter::Record;
 use crate::ports::PortId;
-use crate::slab::{NONE, Slab};
+use crate::slab::Slab;
 
-/// Where a packet comes from, its five-tuple, and whom the frame is addressed to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(C)]
-pub(crate) struct FlowTuple {
-    src: [u64; 2],
-    dst: [u64; 2],
-    port: u32,
-    ports: [u16; 2],
-    dst_mac: [u8; 6],
-    protocol: u8,
-    family: u8,
-}
-
-#[inline]
-fn words(address: IpAddr) -> [u64; 2] {
-    match address {
-        IpAddr::V4(a) => [0, u64::from(u32::from(a))],
-        IpAddr::V6(a) => {
-            let bits = u128::from(a);
-            [(bits >> 64) as u64, bits as u64]
-        }
-    }
-}
-
-impl FlowTuple {
-    /// `ports` are ports, or identifier, type and code of ICMP.
-    #[inline]
-    pub(crate) fn new(port: PortId, dst_mac: Mac, ip: &Ip, ports: [u16; 2]) -> Self {
-        Self {
-            src: words(ip.src),
-            dst: words(ip.dst),
-            port: port.bits(),
-            ports,
-            dst_mac: dst_mac.0,
-            protocol: ip.protocol,
-            family: if ip.src.is_ipv4() { 4 } else { 6 },
-        }
-    }
-}
-
-impl Hash for FlowTuple {
-    #[inline]
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        let [a, b, c, d, e, f] = self.dst_mac;
-        state.write_u64(self.src[0] ^ self.dst[0].rotate_left(32));
-        state.write_u64(self.src[1]);
-        state.write_u64(self.dst[1]);
-        state.write_u64(
-            u64::from(self.port) << 32 | u64::from(self.ports[0]) << 16 | u64::from(self.ports[1]),
-        );
-        state.write_u64(u64::from_be_bytes([
-            a,
-            b,
-            c,
-            d,
-            e,
-            f,
-            self.protocol,
-            self.family,
-        ]));
-    }
-}
-
-/// What the fast path reads and writes.
-#[derive(Clone, Debug)]
-#[repr(C, align(64))]
-pub(crate) struct Entry {
-    key: FlowTuple,
-    pub(crate) packets: u64,
-    pub(crate) bytes: u64,
-    pub(crate) first: Timestamp,
-    pub(crate) last: Timestamp,
-    /// The verdict holds in this epoch only; 0 is never current.
-    pub(crate) epoch: u32,
-    pub(crate) out: PortId,
-    pub(crate) path: u32,
-    pub(crate) idle_secs: u32,
-    /// The only source that the flow's frames may have.
-    pub(crate) from_mac: Mac,
-    pub(crate) src_mac: Mac,
-    pub(crate) dst_mac: Mac,
-    pub(crate) mtu: u16,
-    pub(crate) tcp_flags: u8,
-    pub(crate) marks: u8,
-}
-
-pub(crate) const DIRTY: u8 = 1;
-pub(crate) const TRANSLATE: u8 = 2;
-pub(crate) const DENY: u8 = 4;
-
-const _: () = assert!(size_of::<Entry>() == 128);
-
-impl Entry {
-    pub(crate) fn is(&self, mark: u8) -> bool {
-        self.marks & mark != 0
-    }
-
-    /// Counts a packet; tells whether the flow had none since the last harvest.
-    #[inline]
-    pub(crate) fn count(&mut self, count: Count, now: Timestamp) -> bool {
-        if self.packets == 0 {
-            self.first = now;
-        }
-        self.packets += count.packets;
-        self.bytes += count.bytes;
-        self.tcp_flags |= count.tcp_flags;
-        self.last = self.last.max(now);
-        let fresh = !self.is(DIRTY);
-        self.marks |= DIRTY;
-        fresh
-    }
-}
+use entry::DIRTY;
+pub(crate) use entry::{Counted, DENY, Entry, TRANSLATE};
+pub(crate) use flow_tuple::FlowTuple;
 
 /// Addresses that an internet gateway replaces.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -163,8 +57,9 @@ pub(crate) struct Path {
 pub(crate) struct FlowCache {
     table: HashTable<Entry>,
     paths: Slab<Path>,
+    /// Flows with packets since they were last harvested, and those of them that a harvest has got to.
     dirty: Vec<FlowTuple>,
-    spare: Vec<FlowTuple>,
+    ripe: Vec<FlowTuple>,
     hasher: FixedState,
     limit: usize,
 }
@@ -187,15 +82,6 @@ pub(crate) struct Verdict {
     pub(crate) guard: Option<(PortId, u32)>,
 }
 
-/// Counters that an entry gave up.
-#[derive(Debug)]
-pub(crate) struct Counted {
-    pub(crate) records: [Option<Record>; 2],
-    pub(crate) count: Count,
-    pub(crate) first: Timestamp,
-    pub(crate) last: Timestamp,
-}
-
 impl FlowCache {
     pub(crate) fn new(limit: usize, hasher: FixedState) -> Self {
         Self {
@@ -203,7 +89,7 @@ impl FlowCache {
             table: HashTable::with_capacity(limit),
             paths: Slab::default(),
             dirty: Vec::new(),
-            spare: Vec::new(),
+            ripe: Vec::new(),
             hasher,
             limit,
         }
@@ -272,15 +158,8 @@ impl FlowCache {
         verdict: Verdict,
     ) -> Result<(u32, Option<Counted>), [Option<Record>; 2]> {
         let hash = self.hash(&key);
-        let mut marks = 0;
-        if verdict.deny {
-            marks |= DENY;
-        }
-        if verdict.translation.is_some() {
-            marks |= TRANSLATE;
-        }
         let Some(entry) = self.table.find_mut(hash, |entry| entry.key == key) else {
-            return Ok((self.insert(key, hash, marks, verdict)?, None));
+            return Ok((self.insert(key, hash, verdict)?, None));
         };
         let path = entry.path;
         let Some(cold) = self.paths.get_mut(path) else {
@@ -289,8 +168,7 @@ impl FlowCache {
         let counted = (cold.records != verdict.records)
             .then(|| take(entry, cold))
             .flatten();
-        entry.marks = (entry.marks & DIRTY) | marks;
-        set(entry, &verdict);
+        entry.set(&verdict);
         *cold = cold_of(key, verdict);
         Ok((path, counted))
     }
@@ -300,38 +178,21 @@ impl FlowCache {
         &mut self,
         key: FlowTuple,
         hash: u64,
-        marks: u8,
         verdict: Verdict,
     ) -> Result<u32, [Option<Record>; 2]> {
         if self.table.len() >= self.limit {
             return Err(verdict.records);
         }
-        let mut entry = Entry {
-            key,
-            packets: 0,
-            bytes: 0,
-            first: Timestamp::default(),
-            last: Timestamp::default(),
-            epoch: 0,
-            out: PortId::NONE,
-            path: NONE,
-            idle_secs: 0,
-            from_mac: Mac::default(),
-            src_mac: Mac::default(),
-            dst_mac: Mac::default(),
-            mtu: 0,
-            tcp_flags: 0,
-            marks,
-        };
-        set(&mut entry, &verdict);
-        entry.path = self.paths.insert(cold_of(key, verdict));
-        let path = entry.path;
+        let mut entry = Entry::new(key);
+        entry.set(&verdict);
+        let path = self.paths.insert(cold_of(key, verdict));
+        entry.path = path;
         let hasher = &self.hasher;
         self.table
             .insert_unique(hash, entry, |e| hasher.hash_one(e.key));
         // A flow is at most once in each of the two lists of the flows to harvest.
         let wanted = self.table.len() + 1;
-        for list in [&mut self.dirty, &mut self.spare] {
+        for list in [&mut self.dirty, &mut self.ripe] {
             if list.capacity() < wanted {
                 list.reserve(wanted.saturating_sub(list.len()));
             }
@@ -339,21 +200,27 @@ impl FlowCache {
         Ok(path)
     }
 
-    /// Takes what was counted since the last time, flow by flow.
-    pub(crate) fn harvest(&mut self, mut each: impl FnMut(&[Option<Record>; 2], &Counted)) {
-        let mut dirty = std::mem::take(&mut self.dirty);
-        std::mem::swap(&mut self.dirty, &mut self.spare);
-        for key in dirty.drain(..) {
+    /// Takes what was counted until now, flow by flow, so many at once; tells whether there is more.
+    pub(crate) fn harvest(
+        &mut self,
+        limit: usize,
+        mut each: impl FnMut(&[Option<Record>; 2], &Counted),
+    ) -> bool {
+        if self.ripe.is_empty() {
+            std::mem::swap(&mut self.dirty, &mut self.ripe);
+        }
+        let kept = self.ripe.len().saturating_sub(limit);
+        for key in self.ripe.drain(kept..) {
             let hash = self.hasher.hash_one(key);
             let Some(entry) = self.table.find_mut(hash, |entry| entry.key == key) else {
                 continue;
             };
             entry.marks &= !DIRTY;
-            if let (Some(path), Some(counted)) = (self.paths.get(entry.path), drain(entry)) {
+            if let (Some(path), Some(counted)) = (self.paths.get(entry.path), entry.drain()) {
                 each(&path.records, &counted);
             }
         }
-        self.spare = dirty;
+        kept > 0
     }
 
     /// Takes out the flow at a path if it has been idle for as long as it may. Answers what it
@@ -391,6 +258,12 @@ impl FlowCache {
     }
 }
 
+fn take(entry: &mut Entry, cold: &mut Path) -> Option<Counted> {
+    let mut counted = entry.drain()?;
+    counted.records = std::mem::take(&mut cold.records);
+    Some(counted)
+}
+
 fn cold_of(key: FlowTuple, verdict: Verdict) -> Path {
     Path {
         key,
@@ -400,40 +273,4 @@ fn cold_of(key: FlowTuple, verdict: Verdict) -> Path {
         reason: verdict.reason,
         guard: verdict.guard,
     }
-}
-
-fn set(entry: &mut Entry, verdict: &Verdict) {
-    entry.epoch = verdict.epoch;
-    entry.out = verdict.out;
-    entry.idle_secs = verdict.idle_secs;
-    entry.from_mac = verdict.from_mac;
-    entry.src_mac = verdict.src_mac;
-    entry.dst_mac = verdict.dst_mac;
-    entry.mtu = verdict.mtu;
-}
-
-fn take(entry: &mut Entry, cold: &mut Path) -> Option<Counted> {
-    let mut counted = drain(entry)?;
-    counted.records = std::mem::take(&mut cold.records);
-    Some(counted)
-}
-
-fn drain(entry: &mut Entry) -> Option<Counted> {
-    if entry.packets == 0 {
-        return None;
-    }
-    let counted = Counted {
-        records: [None, None],
-        count: Count {
-            packets: entry.packets,
-            bytes: entry.bytes,
-            tcp_flags: entry.tcp_flags,
-        },
-        first: entry.first,
-        last: entry.last,
-    };
-    entry.packets = 0;
-    entry.bytes = 0;
-    entry.tcp_flags = 0;
-    Some(counted)
 }

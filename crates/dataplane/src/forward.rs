@@ -167,26 +167,43 @@ impl Dataplane {
     }
 
     /// Decides on frames that came together, in their order: as [`Dataplane::forward`] would on
-    /// each, but the processor fetches what it needs for all of them at once. `each` is given the
-    /// frame as its receiver shall get it, the verdict, and what is to be emitted.
-    pub fn forward_burst<'f>(
+    /// each, but the processor fetches what it needs for all of them at once. `ingress` tells what
+    /// a frame of the caller's is; `each` is given the frame, with its bytes as the receiver shall
+    /// get them, the verdict, and what is to be emitted.
+    pub fn forward_burst<F>(
         &mut self,
-        burst: &mut [Ingress<'f>],
+        burst: &mut [F],
         now: Timestamp,
-        mut each: impl FnMut(&mut Ingress<'f>, Verdict, &[(PortId, Vec<u8>)]),
+        ingress: impl Fn(&mut F) -> Ingress<'_>,
+        mut each: impl FnMut(&mut F, Verdict, &[(PortId, Vec<u8>)]),
     ) {
         for chunk in burst.chunks_mut(BURST) {
+            if let [frame] = chunk {
+                let Ingress {
+                    from,
+                    bytes,
+                    offload,
+                } = ingress(frame);
+                let verdict = self.forward(from, bytes, offload, now);
+                each(frame, verdict, &self.emitted);
+                continue;
+            }
             let mut places = [None; BURST];
-            for (frame, place) in chunk.iter().zip(&mut places) {
-                *place = self.place(frame.from, &Packet::parse(frame.bytes));
+            for (frame, place) in chunk.iter_mut().zip(&mut places) {
+                let Ingress { from, bytes, .. } = ingress(frame);
+                *place = self.place(from, &Packet::parse(bytes));
             }
             for (_, hash) in places.iter().flatten() {
                 self.touched = self.touched.wrapping_add(self.cache.touch(*hash));
             }
             for (frame, place) in chunk.iter_mut().zip(places) {
-                let parsed = Packet::parse(frame.bytes);
-                let (from, offload) = (frame.from, frame.offload);
-                let verdict = self.decide(from, &parsed, place, frame.bytes, offload, now);
+                let Ingress {
+                    from,
+                    bytes,
+                    offload,
+                } = ingress(frame);
+                let parsed = Packet::parse(bytes);
+                let verdict = self.decide(from, &parsed, place, bytes, offload, now);
                 each(frame, verdict, &self.emitted);
             }
         }

@@ -156,8 +156,11 @@ impl Meter {
         });
     }
 
-    pub(crate) fn drain(&mut self, into: &mut Vec<FlowSample>) {
-        into.append(&mut self.waiting);
+    /// Tells whether there are more.
+    pub(crate) fn drain(&mut self, limit: usize, into: &mut Vec<FlowSample>) -> bool {
+        let kept = self.waiting.len().saturating_sub(limit);
+        into.extend(self.waiting.drain(kept..));
+        kept > 0
     }
 
     pub(crate) fn take_skipped(&mut self) -> Vec<Arc<InterfaceMetadata>> {

@@ -9,11 +9,14 @@ use crate::slab::NONE;
 use crate::{FlowSample, InterfaceMetadata};
 
 impl Dataplane {
-    /// Takes what interfaces saw since the last harvest.
-    pub fn harvest(&mut self, into: &mut Vec<FlowSample>) {
-        self.cache
-            .harvest(|records, counted| crate::meter::push_samples(records, counted, into));
-        self.meter.drain(into);
+    /// Takes what interfaces saw since the last harvest, of at most so many flows at once, so that
+    /// packets never wait for long. Tells whether there is more; until there is not, what is seen
+    /// meanwhile may or may not be part of this harvest.
+    pub fn harvest(&mut self, limit: usize, into: &mut Vec<FlowSample>) -> bool {
+        let more = self.cache.harvest(limit, |records, counted| {
+            crate::meter::push_samples(records, counted, into);
+        });
+        more || self.meter.drain(limit, into)
     }
 
     /// The interfaces that saw more than there was memory for since the last call.

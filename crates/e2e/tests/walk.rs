@@ -111,7 +111,7 @@ fn one_packet_through_the_nine_values() {
 
     // 7. What the receiver's interface saw becomes a flow log record when the window closes.
     let mut samples = Vec::new();
-    dataplane.harvest(&mut samples);
+    dataplane.harvest(usize::MAX, &mut samples);
     let mut aggregator = Aggregator::new(Aggregation::Nitro, 1_000);
     aggregator.set_coverage(flow_logs::coverage(&walk.network.world), NOW);
     for sample in &samples {

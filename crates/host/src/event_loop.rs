@@ -1,8 +1,9 @@
 //! The forwarding loop: one thread that moves frames between TAP devices as a [`Switch`] tells it.
 
-use std::io;
+mod ports;
+
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::thread::JoinHandle;
@@ -14,22 +15,14 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::error::{During, Error, Result};
 use crate::sys;
-use crate::vnet_header::VnetHeader;
 
-/// A port of the forwarding loop, numbered by the caller. Small numbers, please: they index a table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PortId(pub u32);
+use ports::{BUFFER_LEN, Ports};
+pub use ports::{Frame, Output, PortCounters, PortId};
 
 /// What decides where frames go. All methods run on the loop's thread.
 pub trait Switch: Send + 'static {
-    /// A frame came in by `ingress`. Whatever is not sent on through `out` is dropped.
-    fn frame(
-        &mut self,
-        ingress: PortId,
-        header: &mut VnetHeader,
-        frame: &mut [u8],
-        out: &mut Output<'_>,
-    );
+    /// Frames came in by `ingress`, in this order. Whatever is not sent on through `out` is dropped.
+    fn burst(&mut self, ingress: PortId, frames: &mut [Frame<'_>], out: &mut Output<'_>);
 
     /// Time has passed: called about every [`EventLoopOptions::tick`].
     fn tick(&mut self, out: &mut Output<'_>);
@@ -56,55 +49,6 @@ pub fn clock() -> Clock {
         monotonic_ns: read(ClockId::Monotonic),
         unix_ns: read(ClockId::Realtime),
     }
-}
-
-/// Where a switch sends frames.
-pub struct Output<'a> {
-    ports: &'a mut Ports,
-    clock: Clock,
-}
-
-impl Output<'_> {
-    /// The time at this wakeup.
-    #[must_use]
-    pub fn clock(&self) -> Clock {
-        self.clock
-    }
-
-    /// Writes a frame to a port: the frame that came in, changed or not, with the header that came with it, or one of
-    /// the switch's own with [`VnetHeader::NONE`]. `false` if it was dropped, because there is no such port
-    /// or its queue is full; drops are counted.
-    pub fn send(&mut self, port: PortId, header: &VnetHeader, frame: &[u8]) -> bool {
-        self.ports.send(port, header, frame)
-    }
-
-    /// Is there a port with this number?
-    #[must_use]
-    pub fn has_port(&self, port: PortId) -> bool {
-        self.ports.get(port).is_some()
-    }
-
-    /// All ports and what passed through them.
-    pub fn counters(&self) -> impl Iterator<Item = (PortId, PortCounters)> + '_ {
-        (0..)
-            .zip(&self.ports.0)
-            .filter_map(|(id, port)| Some((PortId(id), port.as_ref()?.counters)))
-    }
-}
-
-/// What passed through a port. Frames, not packets: a super-frame counts once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PortCounters {
-    /// Read from the device.
-    pub received_frames: u64,
-    /// Bytes of these, without the virtio-net header.
-    pub received_bytes: u64,
-    /// Written to the device.
-    pub sent_frames: u64,
-    /// Bytes of these, without the virtio-net header.
-    pub sent_bytes: u64,
-    /// Dropped because the device took no more.
-    pub dropped_frames: u64,
 }
 
 /// How the loop runs.
@@ -195,7 +139,7 @@ impl<S: Switch> EventLoop<S> {
         self.command(|reply| Command::RemovePort { port, reply })
     }
 
-    /// Runs `work` between two frames and waits for what it returns: the next frame finds its effect.
+    /// Runs `work` between two bursts and waits for what it returns: the next frame that is read finds its effect.
     pub fn call<R: Send + 'static>(
         &self,
         work: impl FnOnce(&mut S, &mut Output<'_>) -> R + Send + 'static,
@@ -208,7 +152,7 @@ impl<S: Switch> EventLoop<S> {
         })
     }
 
-    /// Runs `work` between two frames without waiting for it.
+    /// Runs `work` between two bursts without waiting for it.
     pub fn post(&self, work: impl FnOnce(&mut S, &mut Output<'_>) + Send + 'static) -> Result<()> {
         self.push(Command::Run(Box::new(work)))
     }
@@ -339,94 +283,6 @@ impl<S: Switch> Runner<S> {
     }
 }
 
-struct Port {
-    device: OwnedFd,
-    counters: PortCounters,
-}
-
-#[derive(Default)]
-struct Ports(Vec<Option<Port>>);
-
-impl Ports {
-    fn get(&self, id: PortId) -> Option<&Port> {
-        self.0.get(id.0 as usize)?.as_ref()
-    }
-
-    fn get_mut(&mut self, id: PortId) -> Option<&mut Port> {
-        self.0.get_mut(id.0 as usize)?.as_mut()
-    }
-
-    fn add(&mut self, id: PortId, device: OwnedFd, epoll: &OwnedFd) -> Result<()> {
-        rustix::io::ioctl_fionbio(&device, true).during(|| "prepare a TAP device".into())?;
-        self.remove(id);
-        epoll::add(
-            epoll,
-            device.as_fd(),
-            epoll::EventData::new_u64(id.0.into()),
-            epoll::EventFlags::IN,
-        )
-        .during(|| "listen to a TAP device".into())?;
-        let index = id.0 as usize;
-        if self.0.len() <= index {
-            self.0.resize_with(index + 1, || None);
-        }
-        self.0[index] = Some(Port {
-            device,
-            counters: PortCounters::default(),
-        });
-        Ok(())
-    }
-
-    /// Closing a device's only descriptor takes it out of the epoll as well.
-    fn remove(&mut self, id: PortId) {
-        if let Some(port) = self.0.get_mut(id.0 as usize) {
-            *port = None;
-        }
-    }
-
-    /// Takes a limited number of frames from one port, so that a busy one does not keep the others waiting.
-    fn receive(&mut self, id: PortId, buffer: &mut [u8], switch: &mut impl Switch, clock: Clock) {
-        for _ in 0..FRAMES_PER_WAKEUP {
-            let Some(port) = self.get_mut(id) else { return };
-            let length = match rustix::io::read(&port.device, &mut *buffer) {
-                Ok(length) => length,
-                Err(Errno::AGAIN | Errno::INTR) => return,
-                Err(error) => {
-                    // The interface went away with its namespace; level-triggered, it would wake us for ever.
-                    tracing::debug!(port = id.0, error = %io::Error::from(error), "a port is gone");
-                    return self.remove(id);
-                }
-            };
-            let Some((header, frame)) = buffer[..length].split_first_chunk_mut() else {
-                continue;
-            };
-            port.counters.received_frames += 1;
-            port.counters.received_bytes += frame.len() as u64;
-            let mut header = VnetHeader::from_bytes(header);
-            switch.frame(id, &mut header, frame, &mut Output { ports: self, clock });
-        }
-    }
-
-    fn send(&mut self, id: PortId, header: &VnetHeader, frame: &[u8]) -> bool {
-        let Some(port) = self.get_mut(id) else {
-            return false;
-        };
-        let header = header.to_bytes();
-        let parts = [io::IoSlice::new(&header), io::IoSlice::new(frame)];
-        let sent = rustix::io::writev(&port.device, &parts).is_ok();
-        if sent {
-            port.counters.sent_frames += 1;
-            port.counters.sent_bytes += frame.len() as u64;
-        } else {
-            port.counters.dropped_frames += 1;
-        }
-        sent
-    }
-}
-
-/// The largest super-frame, with its Ethernet and virtio-net headers, and room to spare.
-const BUFFER_LEN: usize = 70 * 1024;
-const FRAMES_PER_WAKEUP: usize = 32;
 const EVENTS_MAX: usize = 64;
 const PORTS_MAX: u32 = 1 << 20;
 const WAKEUP: u64 = u64::MAX;

@@ -25,7 +25,7 @@ mod vnet_header;
 pub use device::{Interface, InterfaceAddress, InterfaceRoute, Neighbour, Tap};
 pub use error::{Error, Result};
 pub use event_loop::{
-    Clock, EventLoop, EventLoopOptions, Output, PortCounters, PortId, Switch, clock,
+    Clock, EventLoop, EventLoopOptions, Frame, Output, PortCounters, PortId, Switch, clock,
 };
 pub use netns::NetworkNamespace;
 pub use sandbox::exec::{ExecTarget, exec_in};

@@ -6,11 +6,11 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dataplane::{
-    Dataplane, Device, FlowSample, INTERNET_ROUTER_MAC, InterfaceMetadata, Limits, Offload,
-    Options, Ports, Snapshot, Verdict, compile,
+    Dataplane, Device, FlowSample, INTERNET_ROUTER_MAC, Ingress, InterfaceMetadata, Limits,
+    Offload, Options, Ports, Snapshot, Verdict, compile,
 };
 use host::{
-    EventLoop, EventLoopOptions, Output, PortId, Switch, Tap, UPLINK_MAC, Uplink, VnetHeader,
+    EventLoop, EventLoopOptions, Frame, Output, PortId, Switch, Tap, UPLINK_MAC, Uplink, VnetHeader,
 };
 use model::{Entropy, MacAddress, Timestamp, World};
 
@@ -37,14 +37,19 @@ struct Numbers {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Connection(u64);
 
-/// What interfaces have seen since the last harvest.
+/// A part of what interfaces have seen since the last harvest.
 #[derive(Debug, Default)]
 pub(crate) struct Harvest {
     /// Flows.
     pub(crate) samples: Vec<FlowSample>,
     /// Interfaces of which samples were lost.
     pub(crate) skipped: Vec<Arc<InterfaceMetadata>>,
+    /// Is there more?
+    pub(crate) more: bool,
 }
+
+/// Flows that are harvested at once: some milliseconds in which packets wait.
+const HARVEST_FLOWS: usize = 2048;
 
 impl Datapath {
     /// Starts the loop with an empty world, and with room for an uplink if there is to be one.
@@ -138,23 +143,21 @@ impl Datapath {
         }
     }
 
-    /// Takes what interfaces have seen.
+    /// Takes a part of what interfaces have seen, into memory that is given back for the next part.
     ///
     /// # Errors
     ///
     /// If the loop has ended.
-    pub(crate) fn harvest(&self) -> host::Result<Harvest> {
-        self.event_loop.call(|switch, _| {
-            let mut samples = Vec::new();
-            switch.dataplane.harvest(&mut samples);
-            Harvest {
-                samples,
-                skipped: switch.dataplane.take_skipped(),
-            }
+    pub(crate) fn harvest(&self, mut samples: Vec<FlowSample>) -> host::Result<Harvest> {
+        samples.clear();
+        self.event_loop.call(|switch, _| Harvest {
+            more: switch.dataplane.harvest(HARVEST_FLOWS, &mut samples),
+            samples,
+            skipped: switch.dataplane.take_skipped(),
         })
     }
 
-    /// Runs `work` on the data plane, between two frames.
+    /// Runs `work` on the data plane, between two bursts.
     ///
     /// # Errors
     ///
@@ -225,44 +228,51 @@ impl PacketSwitch {
         }
         self.ids[index] = Some(id);
     }
+}
 
-    /// The loop's port, unless a new device has got the number since.
-    fn port(&self, id: dataplane::PortId) -> Option<PortId> {
-        let known = self.ids.get(id.index()).copied().flatten();
-        (known == Some(id)).then_some(PortId(id.index() as u32))
+/// The loop's port, unless a new device has got the number since.
+fn port(ids: &[Option<dataplane::PortId>], id: dataplane::PortId) -> Option<PortId> {
+    let known = ids.get(id.index()).copied().flatten();
+    (known == Some(id)).then_some(PortId(id.index() as u32))
+}
+
+fn offload(header: &VnetHeader) -> Offload {
+    Offload {
+        gso_size: if header.is_gso() { header.gso_size } else { 0 },
+        partial_checksum: header.needs_checksum(),
     }
 }
 
 impl Switch for PacketSwitch {
-    fn frame(
-        &mut self,
-        ingress: PortId,
-        header: &mut VnetHeader,
-        frame: &mut [u8],
-        out: &mut Output<'_>,
-    ) {
+    fn burst(&mut self, ingress: PortId, frames: &mut [Frame<'_>], out: &mut Output<'_>) {
         let Some(from) = self.ids.get(ingress.0 as usize).copied().flatten() else {
             return;
         };
-        let offload = Offload {
-            gso_size: if header.is_gso() { header.gso_size } else { 0 },
-            partial_checksum: header.needs_checksum(),
-        };
-        match self.dataplane.forward(from, frame, offload, now(out)) {
-            Verdict::Forward(to) => {
-                if let Some(port) = self.port(to) {
-                    out.send(port, header, frame);
-                }
-            }
-            Verdict::Emit => {
-                for (to, frame) in self.dataplane.emitted() {
-                    if let Some(port) = self.port(*to) {
-                        out.send(port, &VnetHeader::NONE, frame);
+        let Self { dataplane, ids } = self;
+        dataplane.forward_burst(
+            frames,
+            now(out),
+            |Frame { header, bytes }| Ingress {
+                from,
+                bytes,
+                offload: offload(header),
+            },
+            |Frame { header, bytes }, verdict, emitted| match verdict {
+                Verdict::Forward(to) => {
+                    if let Some(port) = port(ids, to) {
+                        out.send(port, header, bytes);
                     }
                 }
-            }
-            Verdict::Drop(_) => {}
-        }
+                Verdict::Emit => {
+                    for (to, frame) in emitted {
+                        if let Some(port) = port(ids, *to) {
+                            out.send(port, &VnetHeader::NONE, frame);
+                        }
+                    }
+                }
+                Verdict::Drop(_) => {}
+            },
+        );
     }
 
     fn tick(&mut self, out: &mut Output<'_>) {

@@ -145,30 +145,41 @@ impl Recorder {
     }
 
     async fn take_in(&self, windows: &mut Windows) {
-        let datapath = self.datapath.clone();
         let world = self.writer.world();
-        let harvest = match tokio::task::spawn_blocking(move || datapath.harvest()).await {
-            Ok(Ok(harvest)) => harvest,
-            Ok(Err(error)) => {
-                tracing::error!(%error, "the data plane does not say what it has seen");
-                Harvest::default()
+        let mut harvest = self.harvest(Vec::new()).await;
+        loop {
+            for sample in &harvest.samples {
+                windows.aggregator.observe(sample);
             }
-            Err(_) => Harvest::default(),
-        };
+            let now = clock::now();
+            for interface in &harvest.skipped {
+                windows.aggregator.mark_skipped(interface, now);
+            }
+            self.live.push(harvest.samples.iter().map(live_line));
+            if !harvest.more {
+                break;
+            }
+            harvest = self.harvest(harvest.samples).await;
+        }
         let now = clock::now();
-        for sample in &harvest.samples {
-            windows.aggregator.observe(sample);
-        }
-        for interface in &harvest.skipped {
-            windows.aggregator.mark_skipped(interface, now);
-        }
-        self.live.push(harvest.samples.iter().map(live_line));
         let known = windows.world.as_ref();
         if known.is_none_or(|known| !Arc::ptr_eq(known, &world)) {
             let coverage = coverage(&world);
             self.delivery.set_flow_logs(coverage.flow_log_ids());
             windows.aggregator.set_coverage(coverage, now);
             windows.world = Some(world);
+        }
+    }
+
+    async fn harvest(&self, samples: Vec<FlowSample>) -> Harvest {
+        let datapath = self.datapath.clone();
+        match tokio::task::spawn_blocking(move || datapath.harvest(samples)).await {
+            Ok(Ok(harvest)) => harvest,
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the data plane does not say what it has seen");
+                Harvest::default()
+            }
+            Err(_) => Harvest::default(),
         }
     }
 

@@ -143,7 +143,7 @@ impl Net {
 
     pub(crate) fn harvest(&mut self) -> Vec<FlowSample> {
         let mut samples = Vec::new();
-        self.dataplane.harvest(&mut samples);
+        while self.dataplane.harvest(3, &mut samples) {}
         samples.sort_by(|a, b| {
             let key = |s: &FlowSample| (s.first, s.interface.interface_id, s.key.clone());
             key(a).cmp(&key(b))

@@ -9,8 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use host::{
-    ExecTarget, Interface, InterfaceAddress, Output, PortId, Sandbox, SandboxConfig, Switch,
-    VnetHeader,
+    ExecTarget, Frame, Interface, InterfaceAddress, Output, PortId, Sandbox, SandboxConfig, Switch,
 };
 
 /// Forwards by hardware address and remembers the largest frame and whether it was a super-frame.
@@ -30,32 +29,33 @@ impl LearningSwitch {
             ..Self::default()
         }
     }
-}
 
-impl Switch for LearningSwitch {
-    fn frame(
-        &mut self,
-        ingress: PortId,
-        header: &mut VnetHeader,
-        frame: &mut [u8],
-        out: &mut Output<'_>,
-    ) {
-        let Some((macs, _)) = frame.split_first_chunk::<12>() else {
+    fn frame(&mut self, ingress: PortId, frame: &Frame<'_>, out: &mut Output<'_>) {
+        let Frame { header, bytes } = frame;
+        let Some((macs, _)) = bytes.split_first_chunk::<12>() else {
             return;
         };
         let destination: [u8; 6] = macs[..6].try_into().unwrap();
         self.ports.insert(macs[6..].try_into().unwrap(), ingress);
-        self.largest_frame = self.largest_frame.max(frame.len());
+        self.largest_frame = self.largest_frame.max(bytes.len());
         self.super_frames += u64::from(header.is_gso());
         match self.ports.get(&destination) {
             Some(port) => {
-                out.send(*port, header, frame);
+                out.send(*port, header, bytes);
             }
             None => {
                 for port in self.members.iter().filter(|port| **port != ingress) {
-                    out.send(*port, header, frame);
+                    out.send(*port, header, bytes);
                 }
             }
+        }
+    }
+}
+
+impl Switch for LearningSwitch {
+    fn burst(&mut self, ingress: PortId, frames: &mut [Frame<'_>], out: &mut Output<'_>) {
+        for frame in frames {
+            self.frame(ingress, frame, out);
         }
     }
 
