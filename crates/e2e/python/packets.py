@@ -377,6 +377,11 @@ def test_without_root(lab):
         device = "mount -t tmpfs none /dev/net && mknod -m 666 /dev/net/tun c 10 200"
         become = 'exec setpriv --reuid=65534 --regid=65534 --clear-groups --bounding-set=-all "$@"'
         unprivileged = ["unshare", "--mount", "sh", "-c", f"{device} && {become}", "sh"]
+        doctor = subprocess.run([*unprivileged, program, "doctor"], capture_output=True, text=True).stdout
+        assert "not possible without root" in doctor, doctor
+        refused = [word.replace("666", "600") for word in unprivileged]
+        doctor = subprocess.run([*refused, program, "doctor"], capture_output=True, text=True).stdout
+        assert "chmod 666 /dev/net/tun" in doctor, doctor
         with Daemon(None, program=[*unprivileged, program]) as daemon:
             lab = Lab(daemon)
             vpc = lab.vpc()

@@ -104,9 +104,7 @@ fn check_kernel() -> Check {
 fn check_privilege() -> Check {
     let (status, detail, remedy) = match privilege() {
         Privilege::Capable | Privilege::UserNamespace => {
-            let inside = fs::read_to_string("/proc/self/uid_map")
-                .is_ok_and(|map| !map.split_ascii_whitespace().eq(["0", "0", "4294967295"]));
-            let words = if inside {
+            let words = if in_user_namespace() {
                 "root of a user namespace"
             } else {
                 "root"
@@ -142,6 +140,11 @@ fn check_privilege() -> Check {
     }
 }
 
+fn in_user_namespace() -> bool {
+    fs::read_to_string("/proc/self/uid_map")
+        .is_ok_and(|map| !map.split_ascii_whitespace().eq(["0", "0", "4294967295"]))
+}
+
 fn check_namespaces() -> Check {
     match NetworkNamespace::create() {
         Ok(_) => ok("namespaces", "network namespaces can be created"),
@@ -170,12 +173,23 @@ fn check_tap() -> Check {
             name: "tap",
             status: Status::Missing,
             detail: error.to_string(),
-            remedy: if Path::new("/dev/net/tun").exists() {
-                "a container needs --device /dev/net/tun"
-            } else {
-                "`modprobe tun`"
-            },
+            remedy: tap_remedy(),
         },
+    }
+}
+
+/// The file's own permissions refuse with `EACCES`, a container's with `EPERM`.
+fn tap_remedy() -> &'static str {
+    let opened = fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/net/tun");
+    match opened.err().and_then(|error| error.raw_os_error()) {
+        Some(libc::EACCES) => {
+            "run as root, or `chmod 666 /dev/net/tun`, as most distributions have it"
+        }
+        Some(libc::ENOENT | libc::ENODEV) => "`modprobe tun`",
+        _ => "a container needs --device /dev/net/tun",
     }
 }
 
@@ -273,6 +287,12 @@ fn check_uplink() -> Check {
         detail: detail.into(),
         remedy,
     };
+    if in_user_namespace() {
+        return degraded(
+            "not possible without root",
+            "run as root, if you want `weir up --uplink`",
+        );
+    }
     if uplink::nft_program().is_none() {
         return degraded(
             "not possible: the program nft is not installed",
@@ -290,7 +310,7 @@ fn check_uplink() -> Check {
                 true => "with IPv6",
                 false => "without IPv6, which this machine does not forward",
             };
-            ok("uplink", &format!("as root, by {by}, {forwarding}; {ipv6}"))
+            ok("uplink", &format!("possible by {by}, {forwarding}; {ipv6}"))
         }
         Err(error) => degraded(
             &error.to_string(),
