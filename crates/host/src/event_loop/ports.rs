@@ -203,8 +203,9 @@ impl Port {
 
 /// The largest super-frame, with its Ethernet and virtio-net headers, and room to spare.
 const FRAME_LEN_MAX: usize = 70 * 1024;
-/// A burst ends behind the frame that takes it over so many bytes, so that a super-frame does not wait for others.
-const BURST_LEN: usize = 32 * 1024;
+/// A burst ends behind the frame that takes it over so many bytes: long frames cost more to keep than to look at, and
+/// a super-frame waits for no other.
+const BURST_LEN: usize = 8 * 1024;
 /// What the frames of a burst are read into.
 pub(super) const BUFFER_LEN: usize = BURST_LEN + FRAME_LEN_MAX;
 const FRAMES_PER_WAKEUP: usize = 32;
