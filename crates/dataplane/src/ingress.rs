@@ -23,7 +23,7 @@ impl Walk<'_> {
     ) -> End {
         let snapshot = self.snapshot;
         let subnet = snapshot.subnet_of(to);
-        if !to.attached {
+        if !to.attached && self.assumed != Some(to.port) {
             let interface = to.id;
             let disposition = Disposition::NoSuchDevice { interface };
             let stage = Stage::Delivery;

@@ -135,6 +135,7 @@ impl Dataplane {
             cache: &mut self.cache,
             now,
             steps: None,
+            assumed: None,
             way: Way::default(),
         }
         .decide(from, packet.dst_mac, &subject);
@@ -273,6 +274,7 @@ impl Dataplane {
         subject: &Subject,
         now: Timestamp,
         steps: &mut Vec<crate::Step>,
+        assumed: PortId,
     ) -> Decision {
         let snapshot = self.snapshot.clone();
         Walk {
@@ -281,6 +283,7 @@ impl Dataplane {
             cache: &mut self.cache,
             now,
             steps: Some(steps),
+            assumed: Some(assumed),
             way: Way::default(),
         }
         .decide(from, dst_mac, subject)

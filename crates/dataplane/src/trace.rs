@@ -110,7 +110,7 @@ pub fn trace(snapshot: &Arc<Snapshot>, request: &TraceRequest) -> Result<Trace, 
         port: port_of(snapshot, request.source).ok_or(TraceError::UnknownSource(request.source))?,
         subject: first_packet(snapshot, request)?,
     };
-    let (request, end) = follow(&mut scratch, snapshot, start);
+    let (request, end) = follow(&mut scratch, snapshot, start, start.port);
     let Some(end) = end else {
         let outcome = match request.disposition {
             Disposition::TakenByService { .. } => TraceOutcome::Answered,
@@ -134,7 +134,7 @@ pub fn trace(snapshot: &Arc<Snapshot>, request: &TraceRequest) -> Result<Trace, 
         port: end.port,
         subject,
     };
-    let (answer, home) = follow(&mut scratch, snapshot, back);
+    let (answer, home) = follow(&mut scratch, snapshot, back, start.port);
     let outcome = match home {
         Some(home) if home.port == start.port => TraceOutcome::Answered,
         _ => TraceOutcome::AnswerRefused,
@@ -221,8 +221,14 @@ fn answer_to(subject: &Subject) -> Option<Subject> {
     })
 }
 
-/// Follows a packet through middleboxes to its end. Answers where it was delivered.
-fn follow(dataplane: &mut Dataplane, snapshot: &Snapshot, start: At) -> (Leg, Option<At>) {
+/// Follows a packet through middleboxes to its end. Answers where it was delivered. Who asks is
+/// taken to be there, so that an interface can be asked about before it is attached.
+fn follow(
+    dataplane: &mut Dataplane,
+    snapshot: &Snapshot,
+    start: At,
+    asking: PortId,
+) -> (Leg, Option<At>) {
     let mut leg = Leg {
         steps: Vec::new(),
         disposition: Disposition::RefusedOnLink(DropReason::UnknownPort),
@@ -243,6 +249,7 @@ fn follow(dataplane: &mut Dataplane, snapshot: &Snapshot, start: At) -> (Leg, Op
             &at.subject,
             Timestamp::default(),
             &mut leg.steps,
+            asking,
         );
         leg.records.extend(records(&decision));
         leg.disposition = decision.disposition.clone();

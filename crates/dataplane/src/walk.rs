@@ -55,6 +55,8 @@ pub(crate) struct Walk<'a> {
     pub(crate) cache: &'a mut FlowCache,
     pub(crate) now: Timestamp,
     pub(crate) steps: Option<&'a mut Vec<Step>>,
+    /// An interface that is taken to have a device behind it: the one that a trace asks about.
+    pub(crate) assumed: Option<PortId>,
     pub(crate) way: Way,
 }
 

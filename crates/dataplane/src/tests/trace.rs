@@ -36,6 +36,17 @@ fn eni(name: &str) -> Source {
 }
 
 #[test]
+fn an_interface_can_be_asked_about_before_it_is_attached() {
+    let net = Net::new(NET);
+    let told = told(&net, eni("idle"), 6, "10.0.2.10", 443);
+    assert!(told.ends_with("Refused\n"), "{told}");
+    let told = self::told(&net, eni("idle"), 1, "10.0.1.10", 0);
+    assert!(told.ends_with("Refused\n"), "{told}");
+    let told = self::told(&net, eni("idle"), 6, "10.0.1.10", 443);
+    assert!(told.ends_with("Answered\n"), "{told}");
+}
+
+#[test]
 fn delivered_and_answered() {
     let net = Net::new(NET);
     expect![[r#"
