@@ -188,10 +188,11 @@ impl Recorder {
         if closed.is_empty() {
             return 0;
         }
-        let lines: Vec<FlowLine> = closed
+        let mut lines: Vec<FlowLine> = closed
             .iter()
             .flat_map(|window| window.records.iter().map(record_line))
             .collect();
+        lines.sort_by_key(|line| line.start);
         let count = lines.len();
         self.records.push(lines);
         for refused in self.delivery.submit(batches(&closed)).await {
