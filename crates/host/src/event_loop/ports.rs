@@ -123,10 +123,14 @@ impl Ports {
         clock: Clock,
     ) {
         let mut left = FRAMES_PER_WAKEUP;
+        // The first frame goes on alone: with most wakeups it is the only one, and should not wait
+        // for a look at whether there are more.
+        let mut longest_burst = 1;
         while left > 0 {
             let Some(port) = self.get_mut(id) else { return };
             let mut frames: [Frame<'_>; FRAMES_PER_WAKEUP] = Default::default();
-            let (count, rest) = port.read_burst(&mut frames[..left], buffer);
+            let (count, rest) = port.read_burst(&mut frames[..longest_burst.min(left)], buffer);
+            longest_burst = FRAMES_PER_WAKEUP;
             if count > 0 {
                 let mut out = Output { ports: self, clock };
                 switch.burst(id, &mut frames[..count], &mut out);
