@@ -25,6 +25,7 @@ pub(crate) mod identity;
 pub(crate) mod init;
 pub(crate) mod limits;
 mod seccomp;
+mod terminal;
 
 use exec::ExecTarget;
 pub(crate) use filesystem::PROGRAM;

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 /// Weir runs an AWS VPC on this machine: the EC2 API, real packets, flow logs.
 #[derive(Debug, Parser)]
@@ -281,17 +281,27 @@ pub(crate) fn parse() -> Result<Cli, ExitCode> {
         // Nothing is left to be done if even that fails.
         let _ = error.print();
         if error.use_stderr() {
-            ExitCode::from(3)
+            ExitCode::from(failure_of(std::env::args_os()))
         } else {
             ExitCode::SUCCESS
         }
     })
 }
 
+/// The status of a command line that could not be understood. 3 from `weir exec` could be its program's.
+fn failure_of(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 {
+    let matches = Cli::command()
+        .ignore_errors(true)
+        .try_get_matches_from(arguments);
+    match matches {
+        Ok(matches) if matches.subcommand_name() == Some("exec") => 125,
+        _ => 3,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     fn parsed(line: &str) -> Cli {
         Cli::try_parse_from(line.split(' ')).unwrap()
@@ -317,6 +327,16 @@ mod tests {
         );
         assert!(Cli::try_parse_from(["weir", "exec", "--env", "A", "i-1", "--", "true"]).is_err());
         assert!(Cli::try_parse_from(["weir", "exec", "i-1"]).is_err());
+    }
+
+    #[test]
+    fn a_status_of_exec_is_not_taken_for_that_of_a_program() {
+        let status = |line: &str| failure_of(line.split(' ').map(Into::into));
+        assert_eq!(status("weir exec i-1"), 125);
+        assert_eq!(status("weir --endpoint http://127.0.0.1:1 exec"), 125);
+        assert_eq!(status("weir exec --env A i-1 -- true"), 125);
+        assert_eq!(status("weir trace exec"), 3);
+        assert_eq!(status("weir nonsense"), 3);
     }
 
     #[test]

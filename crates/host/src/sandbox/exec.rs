@@ -9,6 +9,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::Command;
 
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, WaitOptions, geteuid, getpid, pidfd_open, waitpid};
 use rustix::thread::{ThreadNameSpaceType, move_into_thread_name_spaces};
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,7 @@ use super::SandboxConfig;
 use super::identity::{Identity, become_user};
 use super::init::environment;
 use super::limits::{Limits, join};
+use super::terminal::{self, Relay, Terminal};
 use crate::error::{During, Error, Result};
 use crate::sys;
 
@@ -54,11 +56,13 @@ impl ExecTarget {
     }
 }
 
-/// Becomes a process that runs `program` with `arguments` inside the sandbox, with this process's terminal and
-/// standard files, and ends with the program's status (128 and the signal's number if a signal ended it; 127 if there
-/// is no such program). Returns only if that fails from the start.
+/// Becomes a process that runs `program` with its arguments inside the sandbox, with this process's standard files, and
+/// ends with the program's status (128 and the signal's number if a signal ended it; 127 if there is no such program).
+/// Returns only if that fails from the start.
 ///
-/// The program shares the caller's terminal, which it can read and write; a filter keeps it from typing into it.
+/// If standard input and output are a terminal, the program gets a terminal of the sandbox's instead, which controls it
+/// and is joined to the caller's. In a pipeline or in the background it shares what the caller's standard files are; a
+/// filter keeps it from typing into a terminal among them.
 pub fn exec_in(target: &ExecTarget, program: &[OsString]) -> Result<Infallible> {
     let text = serde_json::to_string(target)
         .map_err(|error| Error::Invalid(format!("the description of a sandbox: {error}")))?;
@@ -97,38 +101,31 @@ fn run(target: &ExecTarget, program: &[OsString]) -> Result<i32> {
     };
     enter(target)?;
     let (identity, limits) = (target.identity, target.limits);
+    let terminal = Terminal::for_caller(identity)?;
+    let has_terminal = terminal.is_some();
     let mut command = Command::new(name);
+    if let Some(terminal) = &terminal {
+        terminal.give_to(&mut command)?;
+    }
     command
         .args(arguments)
         .env_clear()
         .envs(environment(&target.user, &target.home.to_string_lossy()))
-        .envs(
-            KEPT_VARIABLES
-                .iter()
-                .filter_map(|name| Some((name, std::env::var_os(name)?))),
-        )
+        .envs(kept_variables(has_terminal).filter_map(|name| Some((name, std::env::var_os(name)?))))
         .current_dir(&target.home);
     // SAFETY: this process has one thread, so the child may do anything before it becomes the program.
     unsafe {
         command.pre_exec(move || {
+            if has_terminal {
+                terminal::adopt()?;
+            }
             for signal in TERMINAL_SIGNALS {
                 sys::ignore_signal(signal, false);
             }
             become_user(identity, &limits)
         })
     };
-    let signals = sys::signal_descriptor(&[
-        libc::SIGCHLD,
-        libc::SIGTERM,
-        libc::SIGHUP,
-        libc::SIGUSR1,
-        libc::SIGUSR2,
-    ])
-    .during(|| "listen to signals".into())?;
-    // The terminal sends these to the program as well, which decides what they mean.
-    for signal in TERMINAL_SIGNALS {
-        sys::ignore_signal(signal, true);
-    }
+    let signals = listen(has_terminal)?;
     let child = match command.spawn() {
         Ok(child) => child,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -143,7 +140,41 @@ fn run(target: &ExecTarget, program: &[OsString]) -> Result<i32> {
         }
         Err(error) => return Err(error).during(|| format!("run {}", name.to_string_lossy())),
     };
-    wait_for(child.id().cast_signed(), &signals)
+    let mut relay = terminal.map(Relay::start).transpose()?;
+    wait_for(child.id().cast_signed(), &signals, relay.as_mut())
+}
+
+/// The variables of the caller that the program gets. A terminal of its own says how large it is, at any time.
+fn kept_variables(has_terminal: bool) -> impl Iterator<Item = &'static str> {
+    let size: &[&str] = if has_terminal {
+        &[]
+    } else {
+        &["LINES", "COLUMNS"]
+    };
+    ["TERM", "COLORTERM"]
+        .into_iter()
+        .chain(size.iter().copied())
+}
+
+/// Where signals arrive from now on that are passed on, or say that there is something to do.
+fn listen(has_terminal: bool) -> Result<OwnedFd> {
+    let mut signals = vec![
+        libc::SIGCHLD,
+        libc::SIGTERM,
+        libc::SIGHUP,
+        libc::SIGUSR1,
+        libc::SIGUSR2,
+    ];
+    if has_terminal {
+        signals.extend(TERMINAL_SIGNALS);
+        signals.extend([libc::SIGWINCH, libc::SIGCONT]);
+    } else {
+        // A terminal that is shared sends these to the program as well, which decides what they mean.
+        for signal in TERMINAL_SIGNALS {
+            sys::ignore_signal(signal, true);
+        }
+    }
+    sys::signal_descriptor(&signals).during(|| "listen to signals".into())
 }
 
 /// Joins the sandbox's control groups and namespaces; children are in its PID namespace from here on.
@@ -175,29 +206,33 @@ fn enter(target: &ExecTarget) -> Result<()> {
     Ok(())
 }
 
-/// Passes signals on until the program has ended.
-fn wait_for(pid: i32, signals: &OwnedFd) -> Result<i32> {
+/// Passes signals and what is typed and shown on until the program has ended.
+fn wait_for(pid: i32, signals: &OwnedFd, mut relay: Option<&mut Relay>) -> Result<i32> {
     let Some(child) = Pid::from_raw(pid) else {
         return Err(Error::Invalid("the program has no process".into()));
     };
     loop {
-        let mut fds = [rustix::event::PollFd::new(
-            signals,
-            rustix::event::PollFlags::IN,
-        )];
-        _ = rustix::event::poll(&mut fds, None);
+        match &mut relay {
+            Some(relay) => relay.turn(signals),
+            None => _ = poll(&mut [PollFd::new(signals, PollFlags::IN)], None),
+        }
         let mut bytes = [0; size_of::<libc::signalfd_siginfo>()];
         while let Ok(length) = rustix::io::read(signals, bytes.as_mut_slice()) {
             let number = bytes[..length]
                 .first_chunk()
                 .map_or(0, |number| i32::from_ne_bytes(*number));
-            if number != libc::SIGCHLD {
-                sys::signal(pid, number);
+            match (number, &relay) {
+                (libc::SIGCHLD, _) => {}
+                (libc::SIGWINCH | libc::SIGCONT, Some(relay)) => relay.refresh(),
+                _ => sys::signal(pid, number),
             }
         }
         let ended =
             waitpid(Some(child), WaitOptions::NOHANG).during(|| "wait for the program".into())?;
         if let Some((_, status)) = ended {
+            if let Some(relay) = relay {
+                relay.finish();
+            }
             let status = std::process::ExitStatus::from_raw(status.as_raw());
             return Ok(status
                 .code()
@@ -217,4 +252,3 @@ fn start_time(pid: i32) -> Result<u64> {
 }
 
 const TERMINAL_SIGNALS: [libc::c_int; 2] = [libc::SIGINT, libc::SIGQUIT];
-const KEPT_VARIABLES: [&str; 4] = ["TERM", "COLORTERM", "LINES", "COLUMNS"];

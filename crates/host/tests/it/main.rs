@@ -8,6 +8,7 @@ mod doctor;
 mod lifetime;
 mod network;
 mod support;
+mod terminal;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -31,6 +32,7 @@ fn main() {
         doctor::TESTS,
         lifetime::TESTS,
         network::TESTS,
+        terminal::TESTS,
     ]
     .concat();
     let chosen = tests.into_iter().filter(|(name, _)| {

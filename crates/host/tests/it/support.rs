@@ -135,7 +135,7 @@ pub(crate) fn start(sandbox: &Sandbox, program: &[&str]) -> Child {
     child
 }
 
-fn command(target: &ExecTarget, program: &[&str]) -> Command {
+pub(crate) fn command(target: &ExecTarget, program: &[&str]) -> Command {
     let mut command = Command::new("/proc/self/exe");
     command
         .arg("exec")
