@@ -56,6 +56,7 @@ impl<'a> Lab<'a> {
         lab.sender = lab.run(&mut client, SENDER)?;
         lab.subnet = subnet(&mut client, &vpc, "10.77.2.0/24")?;
         lab.receiver = lab.run(&mut client, RECEIVER)?;
+        lab.until_running(&mut client)?;
         lab.until_answered(RECEIVER)?;
         Ok(lab)
     }
@@ -88,6 +89,23 @@ impl<'a> Lab<'a> {
         stop(&mut ping);
         answered?;
         Ok(elapsed)
+    }
+
+    fn until_running(&self, client: &mut Client) -> Result<()> {
+        let filter = [
+            ("Filter.1.Name", "instance-state-name"),
+            ("Filter.1.Value.1", "pending"),
+        ];
+        for _ in 0..500 {
+            if !client
+                .ec2("DescribeInstances", &filter)?
+                .contains("<instanceId>")
+            {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        bail!("the instances did not start in ten seconds")
     }
 
     fn until_answered(&self, address: &str) -> Result<()> {

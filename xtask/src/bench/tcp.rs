@@ -66,7 +66,7 @@ fn use_cubic_everywhere(lab: &Lab<'_>, pair: &Pair) -> Result<()> {
     let mut client = lab.daemon.client()?;
     for instance in [&lab.sender, &lab.receiver] {
         let answer = client.weir("FindSandbox", &format!("{{\"source\":\"{instance}\"}}"))?;
-        let pid = answer["pid"].as_u64().context("no process")?;
+        let pid = answer["target"]["pid"].as_u64().context("no process")?;
         veth::use_cubic(veth::enter_network_of(pid))?;
     }
     Ok(())
