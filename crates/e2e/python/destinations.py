@@ -113,8 +113,8 @@ class Pair:
 
     def is_well(self, flow_log):
         eventually("it is well again", lambda: self.described(flow_log)["DeliverLogsStatus"] == "SUCCESS", 20)
+        eventually("nothing waits any more", lambda: re.search(r"\b0 B$", self.status(flow_log)), 20)
         assert "DeliverLogsErrorMessage" not in self.described(flow_log)
-        assert re.search(r"\b0 B$", self.status(flow_log)), "nothing waits any more"
 
     def status(self, flow_log):
         """Its line of `weir flows status`."""
@@ -167,9 +167,10 @@ def delivers_to(elsewhere, daemon):
     to_nothing = pair.flow_log(bucket="not-yet-there")
     pair.ping(3)
     pair.flush()
+    # A busy peer may refuse a call; the next attempt delivers.
+    pair.is_well(to_s3)
+    pair.is_well(to_logs)
     same(elsewhere.received("records"), 3)
-    same((pair.described(to_s3)["DeliverLogsStatus"], pair.described(to_logs)["DeliverLogsStatus"]),
-         ("SUCCESS", "SUCCESS"))
     events = elsewhere.events("records")
     same(sorted(events), sorted(" ".join(record.values()) for record in elsewhere.lines("records")))
     same(lab.client("logs").describe_log_groups()["logGroups"], [], "nothing comes to the embedded one")
@@ -179,7 +180,7 @@ def delivers_to(elsewhere, daemon):
     elsewhere.client("logs").delete_log_group(logGroupName="records")
     pair.ping(2)
     pair.flush()
-    same(pair.described(to_logs)["DeliverLogsStatus"], "SUCCESS", "a deleted group is made again")
+    pair.is_well(to_logs)  # A deleted group is made again.
     same(sum(f" {Pair.X} {Pair.Y} " in event for event in elsewhere.events("records")), 1)
 
     elsewhere.bucket("not-yet-there")
