@@ -139,11 +139,13 @@ impl Instances {
         }
     }
 
-    /// How many sandboxes are up.
+    /// How many instances are up; hosts of the internet are none.
     pub(crate) fn count(&self) -> usize {
         self.lock()
-            .values()
-            .filter(|slot| matches!(slot, Slot::Up { .. }))
+            .iter()
+            .filter(|(place, slot)| {
+                matches!(place, Place::Instance(_)) && matches!(slot, Slot::Up { .. })
+            })
             .count()
     }
 

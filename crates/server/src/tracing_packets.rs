@@ -181,6 +181,12 @@ fn question(daemon: &Daemon, request: &Trace) -> Result<Question, Refusal> {
             "The request must contain the parameter port",
         ));
     }
+    if !matches!(protocol, TCP | UDP) && request.port.is_some() {
+        return Err(Refusal::new(
+            "InvalidParameterCombination",
+            "Only tcp and udp have ports.",
+        ));
+    }
     Ok(Question {
         source,
         destination,

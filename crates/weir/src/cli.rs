@@ -221,7 +221,7 @@ pub(crate) enum Format {
 pub(crate) struct Question {
     /// i-…, eni-… or internet:ADDRESS
     pub(crate) source: String,
-    /// tcp, udp, icmp, icmpv6 or a number
+    /// tcp, udp, icmp, icmpv6 or, to trace, a number
     pub(crate) protocol: String,
     /// Where the packet goes
     pub(crate) address: IpAddr,
