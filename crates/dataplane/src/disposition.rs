@@ -9,6 +9,8 @@ use model::{
     SecurityGroupId,
 };
 
+use crate::Action;
+
 /// What became of a packet in the end. A record of an interface that let the packet pass carries
 /// the same disposition as one of the interface that refused it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -220,6 +222,15 @@ impl fmt::Display for DropReason {
 }
 
 impl Disposition {
+    /// What a record of an interface says of the packet: one that let the packet pass says so before it says who
+    /// refused it further on.
+    pub fn seen_by(&self, action: Action) -> String {
+        match action {
+            Action::Accept if !self.is_delivered() => format!("accepted here, then: {self}"),
+            Action::Accept | Action::Reject => self.to_string(),
+        }
+    }
+
     /// Whether the packet got to somebody.
     pub fn is_delivered(&self) -> bool {
         self.drop_reason().is_none()

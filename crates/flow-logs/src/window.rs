@@ -207,7 +207,7 @@ impl Counts {
                 bytes: self.bytes,
                 tcp_flags: self.tcp_flags,
                 traffic_path: self.traffic_path,
-                why: self.disposition.to_string(),
+                why: self.disposition.seen_by(key.action),
             }),
         }
     }

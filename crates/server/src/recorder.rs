@@ -266,7 +266,7 @@ fn live_line(sample: &FlowSample) -> FlowLine {
         start: sample.first.as_secs(),
         end: sample.last.as_secs(),
         log_status: "OK".to_owned(),
-        why: sample.disposition.to_string(),
+        why: sample.disposition.seen_by(sample.key.action),
         ..FlowLine::default()
     };
     with_key(common, &sample.key)
