@@ -21,6 +21,7 @@ use crate::config::{self, Config};
 use crate::datapath::Datapath;
 use crate::instances::Instances;
 use crate::ops::StatusReport;
+use crate::patience::Patience;
 use crate::recorder::Recorder;
 use crate::respond::{self, Answer};
 use crate::state_folder::StateFolder;
@@ -205,6 +206,7 @@ impl Daemon {
     /// Answers an S3 request.
     pub(crate) async fn s3(&self, mut request: Request<Incoming>) -> Response<s3s::Body> {
         auth::adopt(&mut request, &self.config);
+        let request = request.map(|body| s3s::Body::http_body_unsync(Patience::with(body)));
         self.s3_endpoint.call(request).await
     }
 

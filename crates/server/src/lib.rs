@@ -16,6 +16,7 @@ mod feed;
 mod http;
 mod instances;
 pub mod ops;
+mod patience;
 mod plan;
 mod recorder;
 mod respond;

@@ -1,6 +1,6 @@
 //! Attributes of subnets (Amazon EC2 API Reference, "ModifySubnetAttribute").
 
-use ec2_api::{ModifySubnetAttributeRequest, ModifySubnetAttributeResponse};
+use ec2_api::{AttributeBooleanValue, ModifySubnetAttributeRequest, ModifySubnetAttributeResponse};
 use model::Subnet;
 
 use crate::vpc::not_one_attribute;
@@ -12,20 +12,27 @@ pub(crate) fn modify_subnet_attribute(
     request: &ModifySubnetAttributeRequest,
 ) -> Result<ModifySubnetAttributeResponse, Error> {
     let mut subnet = tx.take::<Subnet>(parameter::id(&request.subnet_id, "subnetId")?)?;
-    let flags = [
+    let flags: [(&'static str, &Option<AttributeBooleanValue>, Flag); 5] = [
         (
-            "assignIpv6AddressOnCreation",
+            ASSIGN_IPV6,
             &request.assign_ipv6_address_on_creation,
+            |subnet| &mut subnet.assign_ipv6_address_on_creation,
         ),
-        ("mapPublicIpOnLaunch", &request.map_public_ip_on_launch),
-        ("enableDns64", &request.enable_dns64),
+        (MAP_PUBLIC_IP, &request.map_public_ip_on_launch, |subnet| {
+            &mut subnet.map_public_ip_on_launch
+        }),
+        ("enableDns64", &request.enable_dns64, |subnet| {
+            &mut subnet.enable_dns64
+        }),
         (
             "enableResourceNameDnsARecordOnLaunch",
             &request.enable_resource_name_dns_a_record_on_launch,
+            |subnet| &mut subnet.enable_resource_name_dns_a_record,
         ),
         (
             "enableResourceNameDnsAAAARecordOnLaunch",
             &request.enable_resource_name_dns_aaaa_record_on_launch,
+            |subnet| &mut subnet.enable_resource_name_dns_aaaa_record,
         ),
     ];
     parameter::refuse_unsupported(&[
@@ -48,15 +55,16 @@ pub(crate) fn modify_subnet_attribute(
     ])?;
     let mut given: Vec<_> = flags
         .into_iter()
-        .filter_map(|(name, value)| value.as_ref().map(|value| (name, Some(value))))
+        .filter_map(|(name, value, flag)| Some((name, Some((value.as_ref()?, flag)))))
         .collect();
     if request.private_dns_hostname_type_on_launch.is_some() {
         given.push(("privateDnsHostnameTypeOnLaunch", None));
     }
     match given.as_slice() {
-        [(name, Some(flag))] => {
-            let value = *parameter::required(&flag.value, "Value")?;
-            set_flag(&mut subnet, name, value)?;
+        [(name, Some((given, flag)))] => {
+            let value = *parameter::required(&given.value, "Value")?;
+            check_family(&subnet, name, value)?;
+            *flag(&mut subnet) = value;
         }
         [(_, None)] => {
             set_hostname_type(&mut subnet, &request.private_dns_hostname_type_on_launch)?;
@@ -67,25 +75,26 @@ pub(crate) fn modify_subnet_attribute(
     Ok(ModifySubnetAttributeResponse {})
 }
 
-fn set_flag(subnet: &mut Subnet, name: &str, value: bool) -> Result<(), Error> {
-    let lacks = |family: &str| {
-        Err(Error::InvalidParameterValue(format!(
-            "Invalid value '{value}' for {name}. To set this value to true, the subnet must have \
-             an associated {family} CIDR block."
-        )))
+/// Where a subnet keeps a flag.
+type Flag = fn(&mut Subnet) -> &mut bool;
+
+const ASSIGN_IPV6: &str = "assignIpv6AddressOnCreation";
+const MAP_PUBLIC_IP: &str = "mapPublicIpOnLaunch";
+
+/// Addresses can be given only where the subnet has a block of their family.
+fn check_family(subnet: &Subnet, name: &str, value: bool) -> Result<(), Error> {
+    let family = match name {
+        ASSIGN_IPV6 if subnet.ipv6_cidr_blocks.is_empty() => "IPv6",
+        MAP_PUBLIC_IP if subnet.cidr.is_none() => "IPv4",
+        _ => return Ok(()),
     };
-    match name {
-        "assignIpv6AddressOnCreation" if value && subnet.ipv6_cidr_blocks.is_empty() => {
-            return lacks("IPv6");
-        }
-        "mapPublicIpOnLaunch" if value && subnet.cidr.is_none() => return lacks("IPv4"),
-        "assignIpv6AddressOnCreation" => subnet.assign_ipv6_address_on_creation = value,
-        "mapPublicIpOnLaunch" => subnet.map_public_ip_on_launch = value,
-        "enableDns64" => subnet.enable_dns64 = value,
-        "enableResourceNameDnsARecordOnLaunch" => subnet.enable_resource_name_dns_a_record = value,
-        _ => subnet.enable_resource_name_dns_aaaa_record = value,
+    if !value {
+        return Ok(());
     }
-    Ok(())
+    Err(Error::InvalidParameterValue(format!(
+        "Invalid value '{value}' for {name}. To set this value to true, the subnet must have \
+         an associated {family} CIDR block."
+    )))
 }
 
 fn set_hostname_type(subnet: &mut Subnet, given: &Option<String>) -> Result<(), Error> {
