@@ -27,7 +27,7 @@ pub(crate) struct Client {
 /// A call that the daemon has refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refused {
-    /// What was called.
+    /// Which of AWS's calls it was; empty for Weir's own, whose names nobody knows.
     pub(crate) call: String,
     /// AWS's code.
     pub(crate) code: String,
@@ -37,7 +37,10 @@ pub(crate) struct Refused {
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} ({})", self.call, self.message, self.code)
+        if !self.call.is_empty() {
+            write!(f, "{}: ", self.call)?;
+        }
+        write!(f, "{} ({})", self.message, self.code)
     }
 }
 
@@ -63,7 +66,7 @@ impl Client {
     /// One of Weir's own operations.
     pub(crate) fn weir<O: Operation>(&mut self, request: &O) -> anyhow::Result<O::Answer> {
         let body = serde_json::to_vec(request)?;
-        let reply = self.json("weir", &format!("Weir.{}", O::NAME), O::NAME, &body)?;
+        let reply = self.json("weir", &format!("Weir.{}", O::NAME), "", &body)?;
         serde_json::from_slice(&reply).with_context(|| {
             format!(
                 "the answer to {} is not understood; is the daemon of another version?",
