@@ -21,7 +21,7 @@ use crate::writer::Enforce;
 pub(crate) struct Datapath {
     event_loop: EventLoop<PacketSwitch>,
     options: Options,
-    numbers: Arc<Mutex<Numbers>>,
+    numbers: Mutex<Numbers>,
 }
 
 /// Which device has which port, and which are connected.
@@ -76,7 +76,7 @@ impl Datapath {
         Ok(Self {
             event_loop,
             options,
-            numbers: Arc::new(Mutex::new(numbers)),
+            numbers: Mutex::new(numbers),
         })
     }
 

@@ -283,19 +283,11 @@ pub struct TraceStep {
     pub outcome: String,
 }
 
-/// Sends the packet that [`Trace`] speaks of, for real, and watches for it at its destination.
+/// Sends the packet that [`Trace`] speaks of, for real, and watches for it at its destination. The source must be
+/// running, and a protocol without a name cannot be sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Probe {
-    /// `i-…`, `eni-…` of a running instance, or `internet:ADDRESS`.
-    pub source: String,
-    /// `tcp`, `udp`, `icmp` or `icmpv6`.
-    pub protocol: String,
-    /// Where the packet goes.
-    pub destination: String,
-    /// Needed for tcp and udp.
-    #[serde(default)]
-    pub port: Option<u16>,
-}
+#[serde(transparent)]
+pub struct Probe(pub Trace);
 
 /// What arrived.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -71,21 +71,8 @@ pub(crate) fn trace(daemon: &Daemon, request: &Trace) -> Result<TraceReport, Ref
 
 /// Sends the packet for real, and says what was seen of it.
 pub(crate) fn probe(daemon: &Daemon, request: &Probe) -> Result<ProbeReport, Refusal> {
-    let Probe {
-        source,
-        protocol,
-        destination,
-        port,
-    } = request.clone();
-    let question = question(
-        daemon,
-        &Trace {
-            source: source.clone(),
-            protocol,
-            destination,
-            port,
-        },
-    )?;
+    let Probe(request) = request;
+    let question = question(daemon, request)?;
     let kind = match (question.protocol, question.port) {
         (TCP, Some(port)) => ProbeKind::Tcp(port),
         (UDP, Some(port)) => ProbeKind::Udp(port),
@@ -99,11 +86,11 @@ pub(crate) fn probe(daemon: &Daemon, request: &Probe) -> Result<ProbeReport, Ref
     };
     let from = daemon
         .instances
-        .namespace(&place(daemon, &source)?)
+        .namespace(&place(daemon, &request.source)?)
         .ok_or_else(|| {
             Refusal::new(
                 "IncorrectInstanceState",
-                format!("'{source}' is not running."),
+                format!("'{}' is not running.", request.source),
             )
         })?;
     let to = receiver(

@@ -110,7 +110,8 @@ impl Writer {
         self.world.clone()
     }
 
-    /// Carries out a request. One that changes nothing never waits for the writer.
+    /// Carries out a request. One that only asks does not wait for the writer, unless it is the
+    /// first in an account's Region, which gets its default VPC then.
     ///
     /// # Errors
     ///
@@ -120,17 +121,13 @@ impl Writer {
         scope: Scope,
         request: Request,
     ) -> Result<Response, Failure> {
-        let world = self.world();
-        let draft = control::execute(
-            &world,
-            scope,
-            &request,
-            clock::now(),
-            &mut SystemEntropy,
-            &self.quotas,
-        )?;
-        if draft.changes.is_empty() {
-            return Ok(draft.response);
+        if only_asks(request.action()) {
+            let (now, entropy) = (clock::now(), &mut SystemEntropy);
+            let asked =
+                control::execute(&self.world(), scope, &request, now, entropy, &self.quotas)?;
+            if asked.changes.is_empty() {
+                return Ok(asked.response);
+            }
         }
         self.ask(|reply| Job::Request {
             scope,
@@ -307,6 +304,11 @@ impl<E: Enforce> Thread<E> {
             self.journal.append(records)
         }
     }
+}
+
+/// Whether an action never changes anything, by AWS's way of naming.
+fn only_asks(action: &str) -> bool {
+    action.starts_with("Describe") || action.starts_with("Get")
 }
 
 /// Whether packets can tell the difference.

@@ -9,12 +9,7 @@ use crate::output::{self, Cell, Style, Table, Tone};
 
 /// Prints every step of the request and of its answer.
 pub(crate) fn trace(target: &Target, question: &Question) -> anyhow::Result<ExitCode> {
-    let report = super::client(target)?.weir(&Trace {
-        source: question.source.clone(),
-        protocol: question.protocol.clone(),
-        destination: question.address.to_string(),
-        port: question.port,
-    })?;
+    let report = super::client(target)?.weir(&asked(question))?;
     if question.json {
         output::json(&report)?;
     } else {
@@ -25,12 +20,7 @@ pub(crate) fn trace(target: &Target, question: &Question) -> anyhow::Result<Exit
 
 /// Prints what arrived and what came back.
 pub(crate) fn probe(target: &Target, question: &Question) -> anyhow::Result<ExitCode> {
-    let report = super::client(target)?.weir(&Probe {
-        source: question.source.clone(),
-        protocol: question.protocol.clone(),
-        destination: question.address.to_string(),
-        port: question.port,
-    })?;
+    let report = super::client(target)?.weir(&Probe(asked(question)))?;
     if question.json {
         output::json(&report)?;
     } else {
@@ -48,6 +38,16 @@ pub(crate) fn probe(target: &Target, question: &Question) -> anyhow::Result<Exit
         ))?;
     }
     Ok(ExitCode::from(report.outcome.exit_status()))
+}
+
+/// The question as the daemon takes it.
+fn asked(question: &Question) -> Trace {
+    Trace {
+        source: question.source.clone(),
+        protocol: question.protocol.clone(),
+        destination: question.address.to_string(),
+        port: question.port,
+    }
 }
 
 fn subject(question: &Question) -> String {
