@@ -96,7 +96,7 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
         .await
         .with_context(|| format!("cannot listen on {}", config.listen))?;
     let listen = listener.local_addr()?;
-    host::remove_stale_cgroups("weir-");
+    host::remove_stale_cgroups();
 
     let datapath = Arc::new(Datapath::start(config.uplink)?);
     let uplink = connect_uplink(&config, &datapath)?;

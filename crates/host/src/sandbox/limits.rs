@@ -66,20 +66,21 @@ pub(crate) struct ControlGroups {
 }
 
 impl ControlGroups {
-    /// Makes groups named `name`; `None` if this machine lets us make none.
+    /// Makes groups for the sandbox `name`; `None` if this machine lets us make none.
     pub(crate) fn create(name: &str, limits: &Limits) -> Option<Self> {
+        let name = format!("{}-{name}", std::process::id());
         let settings: Vec<(PathBuf, Vec<(&str, u64)>)> = match Hierarchy::find()? {
             Hierarchy::Unified(parent) => vec![(
-                parent.join(name),
+                parent.join(&name),
                 vec![
                     ("pids.max", limits.processes),
                     ("memory.max", limits.memory_bytes),
                 ],
             )],
             Hierarchy::Separate { pids, memory } => vec![
-                (pids.join(name), vec![("pids.max", limits.processes)]),
+                (pids.join(&name), vec![("pids.max", limits.processes)]),
                 (
-                    memory.join(name),
+                    memory.join(&name),
                     vec![("memory.limit_in_bytes", limits.memory_bytes)],
                 ),
             ],
@@ -134,8 +135,11 @@ pub(crate) fn join(directories: &[PathBuf], pid: Pid) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes control groups whose name begins with `prefix` and which a daemon that was killed left behind.
-pub fn remove_stale_cgroups(prefix: &str) {
+/// Removes control groups that a process which was killed left behind.
+///
+/// A group bears the number of its maker, and those of makers that still run are left alone: another daemon may have
+/// made one a moment ago and not have put its sandbox into it yet.
+pub fn remove_stale_cgroups() {
     let parents = match Hierarchy::find() {
         Some(Hierarchy::Unified(parent)) => vec![parent],
         Some(Hierarchy::Separate { pids, memory }) => vec![pids, memory],
@@ -143,12 +147,19 @@ pub fn remove_stale_cgroups(prefix: &str) {
     };
     for parent in parents {
         for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
-            if entry.file_name().to_string_lossy().starts_with(prefix) {
+            if maker_has_ended(&entry.file_name().to_string_lossy()) {
                 // A group that still has processes refuses, and that is right.
                 drop(fs::remove_dir(entry.path()));
             }
         }
     }
+}
+
+fn maker_has_ended(group: &str) -> bool {
+    let maker = group
+        .split_once('-')
+        .and_then(|(maker, _)| maker.parse::<u32>().ok());
+    maker.is_some_and(|maker| !Path::new("/proc").join(maker.to_string()).exists())
 }
 
 /// Where groups can be made.

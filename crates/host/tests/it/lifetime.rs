@@ -1,6 +1,6 @@
 //! Boot, console, stop, and what happens when the maker dies.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -17,6 +17,10 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
     (
         "lifetime::nothing_survives_a_killed_maker",
         nothing_survives_a_killed_maker,
+    ),
+    (
+        "lifetime::control_groups_of_running_makers_stay",
+        control_groups_of_running_makers_stay,
     ),
     (
         "lifetime::failure_to_start_says_why",
@@ -115,7 +119,42 @@ fn nothing_survives_a_killed_maker() {
                 .map_or(true, |stat| stat.contains(") Z "))
         })
     });
-    host::remove_stale_cgroups("test-");
+    // The kernel takes a moment to forget the last process of a group.
+    until("the end of the control groups", || {
+        host::remove_stale_cgroups();
+        control_groups(maker.id()).is_empty()
+    });
+}
+
+fn control_groups_of_running_makers_stay() {
+    let (sandbox, _taps) = Sandbox::start(config(10)).unwrap();
+    // As it is between its making and the sandbox's moving in: a group without processes.
+    let empty: Vec<PathBuf> = control_groups(std::process::id())
+        .into_iter()
+        .map(|group| group.with_file_name(format!("{}-empty", std::process::id())))
+        .collect();
+    for group in &empty {
+        std::fs::create_dir_all(group).unwrap();
+    }
+    host::remove_stale_cgroups();
+    for group in &empty {
+        std::fs::remove_dir(group).unwrap();
+    }
+    drop(sandbox);
+}
+
+/// The control groups that a process made for its sandboxes, in whichever hierarchy this machine has.
+fn control_groups(maker: u32) -> Vec<PathBuf> {
+    ["", "pids", "memory"]
+        .into_iter()
+        .map(|hierarchy| Path::new("/sys/fs/cgroup").join(hierarchy).join("weir"))
+        .flat_map(|parent| std::fs::read_dir(parent).into_iter().flatten().flatten())
+        .filter(|entry| {
+            let name = entry.file_name();
+            name.to_string_lossy().starts_with(&format!("{maker}-"))
+        })
+        .map(|entry| entry.path())
+        .collect()
 }
 
 /// The process that is killed: it reports the first process of a sandbox and a program in it.

@@ -66,7 +66,7 @@ impl Switch for LearningSwitch {
 
 /// The number distinguishes sandboxes of one test.
 pub(crate) fn config(number: u8) -> SandboxConfig {
-    let name = format!("test-{}-{number}", std::process::id());
+    let name = format!("test-{number}");
     let console = scratch().join(format!("{name}.console"));
     _ = std::fs::remove_file(&console);
     SandboxConfig {

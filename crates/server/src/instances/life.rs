@@ -62,8 +62,8 @@ impl Instances {
     ) -> host::Result<(Box<Sandbox>, Connected)> {
         let number = self.next_number.fetch_add(1, Ordering::Relaxed);
         let name = match place {
-            Place::Instance(id) => format!("weir-{}-{id}", std::process::id()),
-            Place::InternetHost(_) => format!("weir-{}-host-{number}", std::process::id()),
+            Place::Instance(id) => id.to_string(),
+            Place::InternetHost(_) => format!("host-{number}"),
         };
         let mut config = SandboxConfig::new(&name, number, self.console_path(place));
         config.executable.clone_from(&self.executable);
