@@ -45,7 +45,7 @@ pub fn observe(
     now: Timestamp,
     entropy: &mut dyn Entropy,
     quotas: &Quotas,
-) -> Result<Vec<Change>, Error> {
+) -> Result<Vec<(Scope, Change)>, Error> {
     let mut tx = Transaction::begin(world, scope, now, entropy, quotas);
     match event {
         Event::InstanceStarted(id) => instance::started(&mut tx, *id)?,

@@ -183,8 +183,7 @@ fn default_group(tx: &Transaction<'_>, vpc_id: VpcId) -> Vec<SecurityGroupId> {
 fn unused_mac(tx: &mut Transaction<'_>) -> Result<MacAddress, Error> {
     for _ in 0..ATTEMPTS_MAX {
         let mac = internet_host::mac(tx.random());
-        let states = tx.world().regions.values();
-        let taken = states.chain([tx.state()]).any(|state| {
+        let taken = tx.states().any(|(_, state)| {
             state.network_interfaces.values().any(|eni| eni.mac == mac)
                 || state.internet_hosts.values().any(|host| host.mac == mac)
         });

@@ -60,8 +60,8 @@ impl Fixture {
             &mut self.entropy,
             &self.quotas,
         )?;
-        for change in &applied.changes {
-            self.world.apply(self.scope, change);
+        for (scope, change) in &applied.changes {
+            self.world.apply(*scope, change);
         }
         Ok(applied.response)
     }
@@ -85,8 +85,8 @@ impl Fixture {
             &mut self.entropy,
             &self.quotas,
         )?;
-        for change in &changes {
-            self.world.apply(self.scope, change);
+        for (scope, change) in &changes {
+            self.world.apply(*scope, change);
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! A request in progress: the state as the request has made it so far, and the changes that did.
 
+use std::collections::BTreeMap;
+
 use ec2_api::Response;
 use model::state::Row;
 use model::{Change, Entropy, Id, IdBody, Scope, State, Table, Timestamp, World};
@@ -11,8 +13,8 @@ use crate::{Error, Quotas};
 pub struct Applied {
     /// The answer.
     pub response: Response,
-    /// Steps for the request's own account and Region, in order; empty if nothing changed.
-    pub changes: Vec<Change>,
+    /// Steps, in order, each in the account and Region that it is for; empty if nothing changed.
+    pub changes: Vec<(Scope, Change)>,
 }
 
 /// A request in progress. Dropping it forgets everything that it did.
@@ -20,7 +22,9 @@ pub struct Transaction<'a> {
     world: &'a World,
     scope: Scope,
     state: State,
-    changes: Vec<Change>,
+    /// Other accounts and Regions that the request has changed.
+    others: BTreeMap<Scope, State>,
+    changes: Vec<(Scope, Change)>,
     now: Timestamp,
     entropy: &'a mut dyn Entropy,
     quotas: &'a Quotas,
@@ -40,6 +44,7 @@ impl<'a> Transaction<'a> {
             world,
             scope,
             state,
+            others: BTreeMap::new(),
             changes: Vec::new(),
             now,
             entropy,
@@ -56,7 +61,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// The changes so far.
-    pub(crate) fn into_changes(self) -> Vec<Change> {
+    pub(crate) fn into_changes(self) -> Vec<(Scope, Change)> {
         self.changes
     }
 
@@ -68,6 +73,25 @@ impl<'a> Transaction<'a> {
     /// The state, with the changes of this request in it.
     pub fn state(&self) -> &State {
         &self.state
+    }
+
+    /// The state of any account in any Region, with the changes of this request in it; `None` if that has never been
+    /// used.
+    pub(crate) fn state_of(&self, scope: Scope) -> Option<&State> {
+        if scope == self.scope {
+            return Some(&self.state);
+        }
+        self.others
+            .get(&scope)
+            .or_else(|| self.world.region(&scope))
+    }
+
+    /// Every account and Region in use, with the changes of this request in it.
+    pub(crate) fn states(&self) -> impl Iterator<Item = (Scope, &State)> {
+        let elsewhere = self.world.regions.keys().copied();
+        std::iter::once(self.scope)
+            .chain(elsewhere.filter(|scope| *scope != self.scope))
+            .filter_map(|scope| Some((scope, self.state_of(scope)?)))
     }
 
     /// Everybody's state, without the changes of this request.
@@ -97,12 +121,22 @@ impl<'a> Transaction<'a> {
 
     /// Puts a row in place.
     pub(crate) fn put<R: Row>(&mut self, key: R::Key, row: R) {
-        self.change(R::put(key, row));
+        self.put_in(self.scope, key, row);
     }
 
     /// Takes a row out.
     pub(crate) fn delete<R: Row>(&mut self, key: R::Key) {
-        self.change(R::delete(key));
+        self.delete_in::<R>(self.scope, key);
+    }
+
+    /// Puts a row in place in any account and Region, for what two accounts share.
+    pub(crate) fn put_in<R: Row>(&mut self, scope: Scope, key: R::Key, row: R) {
+        self.change(scope, R::put(key, row));
+    }
+
+    /// Takes a row out in any account and Region.
+    pub(crate) fn delete_in<R: Row>(&mut self, scope: Scope, key: R::Key) {
+        self.change(scope, R::delete(key));
     }
 
     /// The row with this id, or AWS's error for its noun.
@@ -145,8 +179,16 @@ impl<'a> Transaction<'a> {
         ids.into_iter().map(|id| self.find(id)).collect()
     }
 
-    fn change(&mut self, change: Change) {
-        self.state.apply(&change);
-        self.changes.push(change);
+    fn change(&mut self, scope: Scope, change: Change) {
+        if scope == self.scope {
+            self.state.apply(&change);
+        } else {
+            let known = || self.world.region(&scope).cloned().unwrap_or_default();
+            self.others
+                .entry(scope)
+                .or_insert_with(known)
+                .apply(&change);
+        }
+        self.changes.push((scope, change));
     }
 }

@@ -17,7 +17,7 @@ use expect_test::expect_file;
 use fixture::Fixture;
 use flow_logs::{Aggregation, Aggregator, Batch, Field, LogFormat, RecordLine};
 use model::id::Sequence;
-use model::{Change, Timestamp, World};
+use model::{Change, Scope, Timestamp, World};
 use packet::Mac;
 use sigv4::Payload;
 use store::{Journal, Record};
@@ -73,15 +73,14 @@ fn one_packet_through_the_nine_values() {
 
     // 4. The changes are in the journal before the client gets its answer, and whoever reads the journal gets the
     //    same state.
-    let record = Record {
-        at: NOW,
-        scope: walk.network.scope,
-        changes,
+    let records = Record::of(NOW, changes);
+    let [record] = records.as_slice() else {
+        panic!("one account's change: {records:?}")
     };
     let folder = tempfile::tempdir().unwrap();
     let mut journal = Journal::open(folder.path()).unwrap();
     journal.checkpoint(&walk.network.world).unwrap();
-    journal.append(std::slice::from_ref(&record)).unwrap();
+    journal.append(&records).unwrap();
     for change in &record.changes {
         walk.network.world.apply(record.scope, change);
     }
@@ -168,8 +167,8 @@ impl Walk {
             ..Default::default()
         };
         let applied = walk.execute(&create.into());
-        for change in &applied.changes {
-            walk.network.world.apply(walk.network.scope, change);
+        for (scope, change) in &applied.changes {
+            walk.network.world.apply(*scope, change);
         }
         walk
     }
@@ -290,9 +289,9 @@ fn given(request: &Request) -> String {
 }
 
 /// Each change puts a row in place or takes it out. A group's row carries its rules.
-fn summary(changes: &[Change]) -> String {
+fn summary(changes: &[(Scope, Change)]) -> String {
     let mut text = String::new();
-    for change in changes {
+    for (_, change) in changes {
         let Change::SecurityGroup(id, Some(group)) = change else {
             panic!("the request changes a group, not {change:?}");
         };

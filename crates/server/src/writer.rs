@@ -8,7 +8,7 @@ use std::sync::mpsc;
 
 use control::{Event, Quotas};
 use ec2_api::{Request, Response};
-use model::{Change, Scope, World};
+use model::{Change, Scope, Timestamp, World};
 use store::{Journal, Record};
 use tokio::sync::{oneshot, watch};
 
@@ -245,7 +245,7 @@ impl<E: Enforce> Thread<E> {
                 let done =
                     control::execute(world, scope, &request, now, &mut SystemEntropy, quotas);
                 let done = done.map(|applied| (applied.response, applied.changes));
-                self.note(scope, now, done, reply, records)
+                self.note(now, done, reply, records)
             }
             Job::Event {
                 scope,
@@ -253,34 +253,26 @@ impl<E: Enforce> Thread<E> {
                 reply,
             } => {
                 let done = control::observe(world, scope, &event, now, &mut SystemEntropy, quotas);
-                self.note(
-                    scope,
-                    now,
-                    done.map(|changes| ((), changes)),
-                    reply,
-                    records,
-                )
+                let done = done.map(|changes| ((), changes));
+                self.note(now, done, reply, records)
             }
         }
     }
 
     fn note<T: 'static>(
         &mut self,
-        scope: Scope,
-        at: model::Timestamp,
-        done: Result<(T, Vec<Change>), control::Error>,
+        at: Timestamp,
+        done: Result<(T, Vec<(Scope, Change)>), control::Error>,
         reply: Reply<T>,
         records: &mut Vec<Record>,
     ) -> Acknowledge {
         match done {
             Ok((answer, changes)) => {
-                for change in &changes {
-                    self.world.apply(scope, change);
+                for (scope, change) in &changes {
+                    self.world.apply(*scope, change);
                 }
                 let changed = !changes.is_empty();
-                if changed {
-                    records.push(Record { at, scope, changes });
-                }
+                records.extend(Record::of(at, changes));
                 Box::new(move |journaled| {
                     let answer = if journaled || !changed {
                         Ok(answer)

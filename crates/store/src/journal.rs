@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 
 use crate::{Error, lock::Lock};
 
-/// The changes of one request or event: they happened together or not at all.
+/// The changes of one request or event in one account's Region. They happened together or not at all.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
     /// When.
@@ -16,6 +16,25 @@ pub struct Record {
     pub scope: Scope,
     /// What.
     pub changes: Vec<Change>,
+}
+
+impl Record {
+    /// The records of one request or event, to be appended together: one for each run of changes in the same account's
+    /// Region, in their order.
+    pub fn of(at: Timestamp, changes: Vec<(Scope, Change)>) -> Vec<Self> {
+        let mut records: Vec<Self> = Vec::new();
+        for (scope, change) in changes {
+            match records.last_mut().filter(|record| record.scope == scope) {
+                Some(record) => record.changes.push(change),
+                None => records.push(Self {
+                    at,
+                    scope,
+                    changes: vec![change],
+                }),
+            }
+        }
+        records
+    }
 }
 
 /// The open journal of a state folder. Only one process can have it.

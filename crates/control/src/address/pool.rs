@@ -100,11 +100,8 @@ fn is_only_one_of_a_live_instance(tx: &Transaction<'_>, eni: &NetworkInterface) 
 
 /// What anybody has, this request's changes included.
 fn taken(tx: &Transaction<'_>) -> BTreeSet<Ipv4Addr> {
-    let others = tx.world().regions.iter();
-    let others = others.filter(|(scope, _)| **scope != tx.scope());
-    let states = others.map(|(_, state)| state).chain([tx.state()]);
-    states
-        .flat_map(|state| state.public_addresses().chain(internet_hosts(state)))
+    tx.states()
+        .flat_map(|(_, state)| state.public_addresses().chain(internet_hosts(state)))
         .collect()
 }
 

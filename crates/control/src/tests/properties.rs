@@ -404,8 +404,9 @@ proptest! {
             prop_assert_eq!(&world, &fixture.world);
             let Ok(applied) = applied else { continue };
             prop_assert!(!request.dry_run());
-            for change in applied.changes {
-                fixture.world.apply(fixture.scope, &change);
+            for (scope, change) in applied.changes {
+                prop_assert_eq!(scope, fixture.scope);
+                fixture.world.apply(scope, &change);
                 changes.push(change);
             }
             check_networks(fixture.state());

@@ -77,9 +77,9 @@ pub(super) fn choose_ipv6(tx: &mut Transaction<'_>) -> Ipv6Net {
         let chosen = tx.random() & 0xffff_ffff;
         let base = (0x0026_001f_u128 << 104) | (chosen << 72);
         let cidr = Ipv6Net::new_assert(base.into(), 56);
-        let regions = tx.world().regions.values().chain([tx.state()]);
-        let taken = regions
-            .flat_map(|state| state.vpcs.values())
+        let taken = tx
+            .states()
+            .flat_map(|(_, state)| state.vpcs.values())
             .flat_map(|vpc| &vpc.ipv6_cidr_blocks)
             .any(|block| block.cidr == cidr);
         if !taken {
