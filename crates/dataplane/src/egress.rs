@@ -31,10 +31,15 @@ enum Hop<'a> {
     Routed(Option<&'a Route>),
 }
 
+impl Hop<'_> {
+    /// Whether security groups track the flow whatever their rules are.
+    fn is_tracked(&self) -> bool {
+        false
+    }
+}
+
 impl<'a> Walk<'a> {
     pub(crate) fn egress(&mut self, from: &Interface, dst_mac: Mac, subject: &Subject) -> End {
-        let snapshot = self.snapshot;
-        let subnet = snapshot.subnet_of(from);
         let hop = self.hop(from, dst_mac, subject)?;
         if from.owns(subject.tuple.dst) {
             return Err(Disposition::RefusedOnLink(DropReason::OwnAddress));
@@ -43,18 +48,28 @@ impl<'a> Walk<'a> {
         if from.source_dest_check && !from.owns(src) {
             return Err(self.source_dest_check(from, true, src));
         }
-        if let Err(disposition) = self.security_groups(from, true, subject) {
+        if let Err(disposition) = self.security_groups(from, true, hop.is_tracked(), subject) {
             self.saw_egress(from, &subject.tuple, Action::Reject, None);
             return Err(disposition);
         }
-        let route = match hop {
+        match hop {
             Hop::Neighbour(to) => {
                 self.saw_egress(from, &subject.tuple, Action::Accept, Some(PATH_LOCAL));
                 self.check_vpc_mtu(subject)?;
-                return self.ingress(to, false, Some(from.mac), subject);
+                self.ingress(to, false, Some(from.mac), subject)
             }
-            Hop::Routed(route) => route,
-        };
+            Hop::Routed(route) => self.leave(from, route, subject),
+        }
+    }
+
+    /// Past the groups of an interface: network ACL, route, target.
+    pub(crate) fn leave(
+        &mut self,
+        from: &Interface,
+        route: Option<&Route>,
+        subject: &Subject,
+    ) -> End {
+        let subnet = self.snapshot.subnet_of(from);
         let target = route.and_then(|route| self.interface_of(from, route, subject.tuple.dst));
         let stays = target.is_some_and(|to| to.subnet == from.subnet);
         if !stays && let Some(acl) = &subnet.network_acl {
@@ -67,11 +82,11 @@ impl<'a> Walk<'a> {
         self.saw_egress(from, &subject.tuple, Action::Accept, None);
         match self.take_route(from, route)?.next {
             Next::InternetGateway(gateway) => {
-                self.left_by(PATH_INTERNET_GATEWAY);
+                self.left_by(from, PATH_INTERNET_GATEWAY);
                 self.internet_gateway(from, gateway, subject)
             }
             Next::Local | Next::Interface(..) | Next::Blackhole => {
-                self.left_by(PATH_LOCAL);
+                self.left_by(from, PATH_LOCAL);
                 self.check_vpc_mtu(subject)?;
                 let to = target.ok_or_else(|| self.no_such_address(from, subject.tuple.dst))?;
                 self.ingress(to, !stays, None, subject)
@@ -211,10 +226,10 @@ impl<'a> Walk<'a> {
         }
         let translation = Translation {
             src: (public != src).then_some(public),
-            dst: None,
+            ..Translation::default()
         };
-        self.way.translation = translation;
-        self.internet(Some(gateway), false, &subject.translated(translation))
+        let subject = self.translate(translation, subject);
+        self.internet(Some(gateway), false, &subject)
     }
 
     fn check_vpc_mtu(&mut self, subject: &Subject) -> Result<(), Disposition> {
@@ -293,7 +308,7 @@ impl<'a> Walk<'a> {
         if self.is_never_logged(from, tuple) {
             return;
         }
-        self.way.seen[0] = Some(Sighting {
+        self.way.seen.push(Sighting {
             interface: from.port,
             direction: Direction::Egress,
             tuple: *tuple,
@@ -302,8 +317,11 @@ impl<'a> Walk<'a> {
         });
     }
 
-    fn left_by(&mut self, path: u8) {
-        if let Some(seen) = &mut self.way.seen[0] {
+    fn left_by(&mut self, from: &Interface, path: u8) {
+        let is_own = |seen: &&mut Sighting| {
+            seen.interface == from.port && seen.direction == Direction::Egress
+        };
+        if let Some(seen) = self.way.seen.last_mut().filter(is_own) {
             seen.traffic_path = Some(path);
         }
     }

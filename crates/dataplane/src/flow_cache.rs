@@ -8,16 +8,16 @@ mod entry;
 mod flow_tuple;
 
 use std::hash::BuildHasher;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use model::Timestamp;
 use packet::Mac;
+use smallvec::SmallVec;
 
 use crate::disposition::DropReason;
-use crate::meter::Record;
+use crate::meter::Records;
 use crate::ports::PortId;
 use crate::slab::Slab;
 
@@ -25,27 +25,27 @@ use entry::DIRTY;
 pub(crate) use entry::{Counted, DENY, Entry, TRANSLATE};
 pub(crate) use flow_tuple::FlowTuple;
 
-/// Addresses that an internet gateway replaces.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Translation {
-    pub(crate) src: Option<IpAddr>,
-    pub(crate) dst: Option<IpAddr>,
+/// What gateways replace in a packet on its way.
+pub(crate) type Translation = packet::rewrite::Rewrite;
+
+/// A connection that an interface tracks, and which way its packets go there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Membership {
+    pub(crate) connection: u32,
+    pub(crate) egress: bool,
 }
 
-impl Translation {
-    pub(crate) fn is_some(self) -> bool {
-        self.src.is_some() || self.dst.is_some()
-    }
-}
+/// The connections that a flow belongs to, in the order of its way.
+pub(crate) type Tracked = SmallVec<[Membership; 2]>;
 
 /// What only the slow path needs to know of a flow.
 #[derive(Clone, Debug)]
 pub(crate) struct Path {
     key: FlowTuple,
-    /// What the sender's and the receiver's interface record.
-    pub(crate) records: [Option<Record>; 2],
-    /// The tracked connections of sender and receiver.
-    pub(crate) connections: [u32; 2],
+    /// What the interfaces on the way record.
+    pub(crate) records: Records,
+    /// The connections that they track.
+    pub(crate) connections: Tracked,
     pub(crate) translation: Translation,
     pub(crate) reason: Option<DropReason>,
     /// A refusal holds while the interface that refused has begun no other connection.
@@ -75,8 +75,8 @@ pub(crate) struct Verdict {
     pub(crate) dst_mac: Mac,
     pub(crate) mtu: u16,
     pub(crate) deny: bool,
-    pub(crate) records: [Option<Record>; 2],
-    pub(crate) connections: [u32; 2],
+    pub(crate) records: Records,
+    pub(crate) connections: Tracked,
     pub(crate) translation: Translation,
     pub(crate) reason: Option<DropReason>,
     pub(crate) guard: Option<(PortId, u32)>,
@@ -133,7 +133,8 @@ impl FlowCache {
 
     /// When the flow at a path was last seen, if it still belongs to a connection.
     pub(crate) fn last_seen(&self, path: u32, connection: u32) -> Option<Timestamp> {
-        let known = self.paths.get(path)?.connections.contains(&connection);
+        let known = self.paths.get(path)?.connections.iter();
+        let known = known.into_iter().any(|t| t.connection == connection);
         self.entry_of(path).filter(|_| known).map(|e| e.last)
     }
 
@@ -156,7 +157,7 @@ impl FlowCache {
         &mut self,
         key: FlowTuple,
         verdict: Verdict,
-    ) -> Result<(u32, Option<Counted>), [Option<Record>; 2]> {
+    ) -> Result<(u32, Option<Counted>), Records> {
         let hash = self.hash(&key);
         let Some(entry) = self.table.find_mut(hash, |entry| entry.key == key) else {
             return Ok((self.insert(key, hash, verdict)?, None));
@@ -174,12 +175,7 @@ impl FlowCache {
     }
 
     #[expect(clippy::result_large_err, reason = "moved once, on the slow path")]
-    fn insert(
-        &mut self,
-        key: FlowTuple,
-        hash: u64,
-        verdict: Verdict,
-    ) -> Result<u32, [Option<Record>; 2]> {
+    fn insert(&mut self, key: FlowTuple, hash: u64, verdict: Verdict) -> Result<u32, Records> {
         if self.table.len() >= self.limit {
             return Err(verdict.records);
         }
@@ -204,7 +200,7 @@ impl FlowCache {
     pub(crate) fn harvest(
         &mut self,
         limit: usize,
-        mut each: impl FnMut(&[Option<Record>; 2], &Counted),
+        mut each: impl FnMut(&Records, &Counted),
     ) -> bool {
         if self.ripe.is_empty() {
             std::mem::swap(&mut self.dirty, &mut self.ripe);
@@ -230,9 +226,9 @@ impl FlowCache {
         path: u32,
         epoch: u32,
         now: Timestamp,
-    ) -> Option<(Option<Counted>, [u32; 2], Timestamp)> {
+    ) -> Option<(Option<Counted>, Tracked, Timestamp)> {
         let cold = self.paths.get(path)?;
-        let connections = cold.connections;
+        let connections = cold.connections.clone();
         let key = cold.key;
         let hash = self.hash(&key);
         let mut occupied = self.table.find_entry(hash, |entry| entry.key == key).ok()?;

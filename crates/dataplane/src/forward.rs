@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 use model::Timestamp;
-use packet::rewrite::Rewrite;
 use packet::{Ip, Mac, Malformed, Packet, ethernet, tcp};
 
 use crate::compile::Snapshot;
@@ -288,7 +287,7 @@ impl Dataplane {
         }
         if let Some(path) = translated {
             let translation = self.cache.path(path).map(|p| p.translation);
-            if !translate(frame, translation.unwrap_or_default(), offload) {
+            if !translate(frame, ip, translation.unwrap_or_default(), offload) {
                 return Some(self.drop(DropReason::Malformed));
             }
         }
@@ -338,29 +337,23 @@ pub(crate) fn longest(ip: &Ip, offload: Offload) -> usize {
     }
 }
 
-/// Writes translated addresses, into the packet that an ICMP error quotes as well.
-pub(crate) fn translate(frame: &mut [u8], translation: Translation, offload: Offload) -> bool {
-    if !translation.is_some() {
+/// Writes what gateways replace, into the packet that an ICMP error quotes as well.
+pub(crate) fn translate(frame: &mut [u8], ip: &Ip, to: Translation, offload: Offload) -> bool {
+    if !to.is_some() {
         return true;
     }
-    let Translation { src, dst } = translation;
-    let is_error = matches!(Packet::parse(frame), Ok(p) if p.ip().is_some_and(Ip::is_icmp_error));
-    let outer = Rewrite {
-        src,
-        dst,
-        ..Rewrite::default()
+    let partial = offload.partial_checksum;
+    let is_error = ip.is_icmp_error();
+    let outer = match is_error || ip.is_later_fragment() {
+        true => to.addresses(),
+        false => to,
     };
-    if outer.apply(frame, offload.partial_checksum).is_err() {
+    if outer.apply_parsed(frame, ip, partial).is_err() {
         return false;
     }
     if is_error {
-        let inner = Rewrite {
-            src: dst,
-            dst: src,
-            ..Rewrite::default()
-        };
         // A quote that is too short to be rewritten is of no use to its receiver either.
-        let _ = inner.apply_to_quoted(frame, offload.partial_checksum);
+        let _ = to.reversed().apply_to_quoted(frame, partial);
     }
     true
 }

@@ -52,7 +52,7 @@ impl Walk<'_> {
         if to.source_dest_check && !to.owns(dst) {
             return Err(self.source_dest_check(to, false, dst));
         }
-        if let Err(disposition) = self.security_groups(to, false, subject) {
+        if let Err(disposition) = self.security_groups(to, false, false, subject) {
             self.saw_ingress(to, &subject.tuple, Action::Reject);
             return Err(disposition);
         }
@@ -70,7 +70,7 @@ impl Walk<'_> {
         if self.is_never_logged(to, tuple) {
             return;
         }
-        self.way.seen[1] = Some(Sighting {
+        self.way.seen.push(Sighting {
             interface: to.port,
             direction: Direction::Ingress,
             tuple: *tuple,

@@ -67,9 +67,11 @@ impl Walk<'_> {
             };
             let mut inner = *subject;
             if dst.is_ipv4() {
-                let dst = Some(IpAddr::V4(private));
-                self.way.translation.dst = dst;
-                inner = inner.translated(Translation { src: None, dst });
+                let translation = Translation {
+                    dst: Some(IpAddr::V4(private)),
+                    ..Translation::default()
+                };
+                inner = self.translate(translation, subject);
             }
             self.step(
                 gateway,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use model::Timestamp;
 use packet::{Ip, protocol, segment, tcp};
+use smallvec::SmallVec;
 
 use crate::compile::network_interface::Interface;
 use crate::disposition::Disposition;
@@ -20,6 +21,10 @@ pub(crate) struct Record {
     pub(crate) traffic_path: Option<u8>,
     pub(crate) disposition: Disposition,
 }
+
+/// What the interfaces on a packet's way record, in their order. Most ways have a sender and a receiver; gateways with
+/// an interface of their own add theirs.
+pub(crate) type Records = SmallVec<[Record; 2]>;
 
 /// Equal records may share counters.
 impl PartialEq for Record {
@@ -138,7 +143,7 @@ impl Meter {
 
     /// Keeps counters whose flow has left the cache, or never got into it.
     pub(crate) fn keep(&mut self, counted: &Counted) {
-        for record in counted.records.iter().flatten() {
+        for record in &counted.records {
             if self.waiting.len() < self.limit {
                 self.waiting.push(record.sample(counted));
             } else if !self.skipped.contains(&record.interface) {
@@ -147,7 +152,7 @@ impl Meter {
         }
     }
 
-    pub(crate) fn keep_one(&mut self, records: [Option<Record>; 2], count: Count, now: Timestamp) {
+    pub(crate) fn keep_one(&mut self, records: Records, count: Count, now: Timestamp) {
         self.keep(&Counted {
             records,
             count,
@@ -168,10 +173,6 @@ impl Meter {
     }
 }
 
-pub(crate) fn push_samples(
-    records: &[Option<Record>; 2],
-    counted: &Counted,
-    into: &mut Vec<FlowSample>,
-) {
-    into.extend(records.iter().flatten().map(|r| r.sample(counted)));
+pub(crate) fn push_samples(records: &Records, counted: &Counted, into: &mut Vec<FlowSample>) {
+    into.extend(records.iter().map(|r| r.sample(counted)));
 }

@@ -150,7 +150,7 @@ impl Dataplane {
             }
             return verdict;
         };
-        if !translate(frame, decision.translation, offload) {
+        if !translate(frame, ip, decision.translation, offload) {
             return self.drop(DropReason::Malformed);
         }
         let _ = ethernet::set_macs(frame, out.dst_mac, out.src_mac);
@@ -201,7 +201,7 @@ impl Dataplane {
             mtu: decision.mtu,
             deny: reason.is_some(),
             records: std::mem::take(&mut decision.records),
-            connections: decision.connections,
+            connections: decision.connections.clone(),
             translation: decision.translation,
             reason,
             guard: decision.refused_by.map(begun),
@@ -214,9 +214,9 @@ impl Dataplane {
         if let Some(counted) = counted {
             self.meter.keep(&counted);
         }
-        for (side, &index) in decision.connections.iter().enumerate() {
-            if let Some(connection) = self.connections.get_mut(index) {
-                connection.paths[side] = path;
+        for tracked in &decision.connections {
+            if let Some(connection) = self.connections.get_mut(tracked.connection) {
+                connection.paths[usize::from(!tracked.egress)] = path;
             }
         }
         let hash = self.cache.hash(&key);

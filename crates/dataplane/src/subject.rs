@@ -38,23 +38,15 @@ impl Subject {
         quoted(frame.get(ip.payload_offset..)?)
     }
 
-    /// The packet as the far side of an internet gateway sees it.
-    pub(crate) fn translated(mut self, translation: Translation) -> Self {
-        if let Some(src) = translation.src {
-            if let Some(quoted) = &mut self.quoted
-                && quoted.dst == self.tuple.src
-            {
-                quoted.dst = src;
+    /// The packet as it is behind the gateway that translates it. The ports of an ICMP error are those of the packet
+    /// that it quotes, which went the other way.
+    pub(crate) fn translated(mut self, to: Translation) -> Self {
+        match &mut self.quoted {
+            Some(quoted) => {
+                *quoted = quoted.translated(to.reversed());
+                self.tuple = self.tuple.translated(to.addresses());
             }
-            self.tuple.src = src;
-        }
-        if let Some(dst) = translation.dst {
-            if let Some(quoted) = &mut self.quoted
-                && quoted.src == self.tuple.dst
-            {
-                quoted.src = dst;
-            }
-            self.tuple.dst = dst;
+            None => self.tuple = self.tuple.translated(to),
         }
         self
     }

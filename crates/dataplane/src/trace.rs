@@ -343,7 +343,7 @@ fn next_hop(snapshot: &Snapshot, at: &At) -> Mac {
 fn records(
     decision: &Decision,
 ) -> impl Iterator<Item = (NetworkInterfaceId, Direction, Action)> + '_ {
-    let records = decision.records.iter().flatten();
+    let records = decision.records.iter();
     records.map(|r| (r.interface.interface_id, r.key.direction, r.key.action))
 }
 

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use model::{IpProtocol, PortRange};
 use packet::{Ip, protocol};
 
+use crate::flow_cache::Translation;
+
 /// The part of a packet that rules look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tuple {
@@ -45,6 +47,32 @@ impl Tuple {
             dst: ip.dst,
             protocol: ip.protocol,
             l4,
+        }
+    }
+
+    /// The packet after a gateway has replaced what it replaces.
+    pub(crate) fn translated(self, to: Translation) -> Self {
+        let l4 = match self.l4 {
+            L4::Ports { src, dst } => L4::Ports {
+                src: to.src_port.unwrap_or(src),
+                dst: to.dst_port.unwrap_or(dst),
+            },
+            L4::Icmp {
+                icmp_type,
+                code,
+                id,
+            } => L4::Icmp {
+                icmp_type,
+                code,
+                id: to.icmp_identifier.unwrap_or(id),
+            },
+            L4::None => L4::None,
+        };
+        Self {
+            src: to.src.unwrap_or(self.src),
+            dst: to.dst.unwrap_or(self.dst),
+            l4,
+            ..self
         }
     }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use model::Timestamp;
 
 use crate::forward::Dataplane;
-use crate::slab::NONE;
 use crate::{FlowSample, InterfaceMetadata};
 
 impl Dataplane {
@@ -37,8 +36,8 @@ impl Dataplane {
             if let Some(counted) = counted {
                 self.meter.keep(&counted);
             }
-            for index in connections.into_iter().filter(|&index| index != NONE) {
-                if let Some(connection) = self.connections.get_mut(index)
+            for tracked in connections {
+                if let Some(connection) = self.connections.get_mut(tracked.connection)
                     && connection.paths.contains(&self.swept_flows)
                 {
                     connection.last = connection.last.max(last);

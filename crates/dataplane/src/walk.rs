@@ -2,15 +2,15 @@
 
 use model::{ResourceId, Timestamp};
 use packet::Mac;
+use smallvec::SmallVec;
 
 use crate::compile::Snapshot;
 use crate::compile::network_interface::Interface;
 use crate::connection::{Connections, Trackable};
 use crate::disposition::Disposition;
-use crate::flow_cache::{FlowCache, Translation};
-use crate::meter::Record;
+use crate::flow_cache::{FlowCache, Membership, Tracked, Translation};
+use crate::meter::{Record, Records};
 use crate::ports::PortId;
-use crate::slab::NONE;
 use crate::step::{Outcome, Stage, Step};
 use crate::subject::Subject;
 use crate::tuple::Tuple;
@@ -40,8 +40,8 @@ pub(crate) struct Decision {
     pub(crate) translation: Translation,
     /// The longest packet of the way, or of the part of it that the packet went.
     pub(crate) mtu: u16,
-    pub(crate) records: [Option<Record>; 2],
-    pub(crate) connections: [u32; 2],
+    pub(crate) records: Records,
+    pub(crate) connections: Tracked,
     pub(crate) idle_secs: u32,
     pub(crate) cacheable: bool,
     /// The interface whose groups refused.
@@ -66,12 +66,12 @@ pub(crate) struct Way {
     pub(crate) from: Option<PortId>,
     pub(crate) translation: Translation,
     pub(crate) mtu: u16,
-    pub(crate) connections: [u32; 2],
+    pub(crate) connections: Tracked,
     pub(crate) idle_secs: u32,
     pub(crate) cacheable: bool,
     pub(crate) refused_by: Option<PortId>,
-    /// Who records the packet, and as what: sender, then receiver.
-    pub(crate) seen: [Option<Sighting>; 2],
+    /// Who records the packet, and as what, in the order of the way.
+    pub(crate) seen: SmallVec<[Sighting; 2]>,
 }
 
 /// An interface saw the packet.
@@ -90,11 +90,11 @@ impl Default for Way {
             from: None,
             translation: Translation::default(),
             mtu: MTU_VPC,
-            connections: [NONE; 2],
+            connections: Tracked::new(),
             idle_secs: IDLE_SECS,
             cacheable: true,
             refused_by: None,
-            seen: [None, None],
+            seen: SmallVec::new(),
         }
     }
 }
@@ -120,8 +120,7 @@ impl<'a> Walk<'a> {
             Ok((out, disposition)) => (Some(out), disposition),
             Err(disposition) => (None, disposition),
         };
-        let records = self.way.seen.map(|seen| {
-            let seen = seen?;
+        let records = self.way.seen.iter().filter_map(|seen| {
             let interface = snapshot.interface(seen.interface)?;
             Some(Record::new(
                 interface,
@@ -133,11 +132,11 @@ impl<'a> Walk<'a> {
             ))
         });
         Decision {
-            disposition,
+            records: records.collect(),
+            disposition: disposition.clone(),
             out,
             translation: self.way.translation,
             mtu: self.way.mtu,
-            records,
             connections: self.way.connections,
             idle_secs: self.way.idle_secs,
             cacheable: self.way.cacheable,
@@ -167,11 +166,19 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Security groups of an interface, with connection tracking.
+    /// Takes note of what a gateway replaces; the packet as it is behind it.
+    pub(crate) fn translate(&mut self, translation: Translation, subject: &Subject) -> Subject {
+        self.way.translation = self.way.translation.then(translation);
+        subject.translated(translation)
+    }
+
+    /// Security groups of an interface, with connection tracking. Some gateways have flows `tracked` that the rules
+    /// would leave untracked.
     pub(crate) fn security_groups(
         &mut self,
         interface: &Interface,
         egress: bool,
+        tracked: bool,
         subject: &Subject,
     ) -> Result<(), Disposition> {
         let direction = direction(egress);
@@ -204,9 +211,10 @@ impl<'a> Walk<'a> {
             return Err(denied);
         };
         let begins_nothing = subject.quoted.is_some() || subject.tcp_flags & packet::tcp::RST != 0;
-        let untracked = allowed.untracked
-            || trackable.only_answers
-            || interface.groups.answers_untracked(egress, &subject.tuple);
+        let untracked = trackable.only_answers
+            || (!tracked
+                && (allowed.untracked
+                    || interface.groups.answers_untracked(egress, &subject.tuple)));
         if begins_nothing {
             // The flow's next packet may begin something.
             self.way.cacheable = false;
@@ -233,7 +241,10 @@ impl<'a> Walk<'a> {
             .begin(trackable.key, egress, flags, self.now)
         {
             Ok((index, seen)) => {
-                self.way.connections[usize::from(!egress)] = index;
+                self.way.connections.push(Membership {
+                    connection: index,
+                    egress,
+                });
                 self.way.idle_secs = self.way.idle_secs.min(seen.idle_secs);
                 Ok(())
             }
@@ -293,7 +304,10 @@ impl<'a> Walk<'a> {
             if seen.forget {
                 self.forget(index);
             }
-            self.way.connections[usize::from(!egress)] = index;
+            self.way.connections.push(Membership {
+                connection: index,
+                egress,
+            });
             self.way.idle_secs = self.way.idle_secs.min(seen.idle_secs);
             self.way.cacheable &= seen.cacheable;
         }

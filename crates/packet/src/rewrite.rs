@@ -55,16 +55,66 @@ pub enum Error {
 }
 
 impl Rewrite {
+    /// Whether there is anything to replace.
+    pub fn is_some(&self) -> bool {
+        *self != Self::default()
+    }
+
+    /// Both, one after the other: where both replace a field, `next` has the last word.
+    #[must_use]
+    pub fn then(self, next: Self) -> Self {
+        Self {
+            src: next.src.or(self.src),
+            dst: next.dst.or(self.dst),
+            src_port: next.src_port.or(self.src_port),
+            dst_port: next.dst_port.or(self.dst_port),
+            icmp_identifier: next.icmp_identifier.or(self.icmp_identifier),
+        }
+    }
+
+    /// The same for packets of the other direction, such as one that an ICMP error quotes.
+    #[must_use]
+    pub fn reversed(self) -> Self {
+        Self {
+            src: self.dst,
+            dst: self.src,
+            src_port: self.dst_port,
+            dst_port: self.src_port,
+            icmp_identifier: self.icmp_identifier,
+        }
+    }
+
+    /// Only the addresses: what can be replaced in a fragment that is not the first.
+    #[must_use]
+    pub fn addresses(self) -> Self {
+        Self {
+            src: self.src,
+            dst: self.dst,
+            ..Self::default()
+        }
+    }
+
     /// Rewrites the packet in `frame`.
     pub fn apply(&self, frame: &mut [u8], partial_checksum: bool) -> Result<(), Error> {
         let ip = parse_ip(frame)?;
+        self.apply_parsed(frame, &ip, partial_checksum)
+    }
+
+    /// Rewrites the packet in `frame`, of which `ip` is what parsing it gave.
+    #[inline]
+    pub fn apply_parsed(
+        &self,
+        frame: &mut [u8],
+        ip: &Ip,
+        partial_checksum: bool,
+    ) -> Result<(), Error> {
         let layout = Layout {
             ipv4: ip.is_ipv4(),
             protocol: ip.protocol,
             l4: ip.l4_offset - ip.l3_offset,
             has_transport: !ip.is_later_fragment(),
         };
-        let packet = packet_mut(frame, &ip)?;
+        let packet = packet_mut(frame, ip)?;
         layout.check(packet, self)?;
         layout.rewrite(packet, self, partial_checksum);
         Ok(())
@@ -171,12 +221,18 @@ pub fn set_dst_port(frame: &mut [u8], port: u16, partial_checksum: bool) -> Resu
 /// packet has no hop left to take.
 pub fn decrement_ttl(frame: &mut [u8]) -> Result<u8, Error> {
     let ip = parse_ip(frame)?;
-    if ip.ttl <= 1 {
+    take_hops(frame, &ip, 1)
+}
+
+/// Takes several hops off the TTL or hop limit of the packet in `frame`, of which `ip` is what parsing it gave, and
+/// returns what is left. Fails, and changes nothing, when the packet has too few hops left.
+pub fn take_hops(frame: &mut [u8], ip: &Ip, hops: u8) -> Result<u8, Error> {
+    if ip.ttl <= hops {
         return Err(Error::TimeExceeded);
     }
-    let left = ip.ttl - 1;
+    let left = ip.ttl - hops;
     let ipv4 = ip.is_ipv4();
-    let packet = packet_mut(frame, &ip)?;
+    let packet = packet_mut(frame, ip)?;
     if ipv4 {
         if let (Some(old), Some(check)) = (get_u16(packet, 8), get_u16(packet, 10)) {
             let new = u16::from_be_bytes([left, old.to_be_bytes()[1]]);

@@ -4,7 +4,7 @@ use model::Timestamp;
 use packet::Mac;
 
 use super::{FlowTuple, Verdict};
-use crate::meter::{Count, Record};
+use crate::meter::{Count, Records};
 use crate::ports::PortId;
 use crate::slab::NONE;
 
@@ -101,7 +101,7 @@ impl Entry {
             return None;
         }
         let counted = Counted {
-            records: [None, None],
+            records: Records::new(),
             count: Count {
                 packets: self.packets,
                 bytes: self.bytes,
@@ -120,7 +120,7 @@ impl Entry {
 /// Counters that an entry gave up.
 #[derive(Debug)]
 pub(crate) struct Counted {
-    pub(crate) records: [Option<Record>; 2],
+    pub(crate) records: Records,
     pub(crate) count: Count,
     pub(crate) first: Timestamp,
     pub(crate) last: Timestamp,
