@@ -150,6 +150,8 @@ fn not_found_code(id: &ResourceId) -> &'static str {
         ResourceId::Reservation(_) => "InvalidReservationID.NotFound",
         ResourceId::Image(_) => "InvalidAMIID.NotFound",
         ResourceId::FlowLog(_) => "InvalidFlowLogId.NotFound",
+        ResourceId::NatGateway(_) => "NatGatewayNotFound",
+        ResourceId::EgressOnlyInternetGateway(_) => "InvalidGatewayID.NotFound",
         ResourceId::PrefixList(_) => "InvalidPrefixListID.NotFound",
     }
 }
@@ -161,6 +163,7 @@ fn not_found_message(id: &ResourceId) -> String {
         ResourceId::SubnetCidrAssociation(id) => {
             format!("The subnet CIDR block with association ID '{id}' does not exist")
         }
+        ResourceId::NatGateway(id) => format!("NatGateway {id} was not found"),
         ResourceId::Image(id) => format!("The image id '[{id}]' does not exist"),
         ResourceId::FlowLog(id) => {
             format!("These flow log ids in the input list are not found: [TotalCount: 1] {id}")

@@ -13,8 +13,8 @@ use ec2_api::{
     DeleteNetworkInterfaceResponse,
 };
 use model::{
-    FlowLogResource, MacAddress, NetworkInterface, NetworkInterfaceId, PrivateIpAddress,
-    SecurityGroup, SecurityGroupId, Subnet, SubnetId, Tags, VpcId,
+    FlowLogResource, InterfaceType, MacAddress, NetworkInterface, NetworkInterfaceId,
+    PrivateIpAddress, SecurityGroup, SecurityGroupId, Subnet, SubnetId, Tags, VpcId,
 };
 
 use crate::{Error, Transaction, address, flow_log, internet_host, parameter, tag, token};
@@ -38,6 +38,7 @@ const ACTION: &str = "CreateNetworkInterface";
 
 /// What a new network interface is to be like.
 pub(crate) struct Wanted {
+    pub(crate) interface_type: InterfaceType,
     pub(crate) subnet_id: SubnetId,
     pub(crate) description: String,
     pub(crate) groups: Vec<SecurityGroupId>,
@@ -56,6 +57,7 @@ pub(crate) fn create_network_interface(
     };
     let id = token::once(tx, ACTION, &request.client_token, &without_token, |tx| {
         let wanted = Wanted {
+            interface_type: InterfaceType::Interface,
             subnet_id: parameter::id(&request.subnet_id, "SubnetId")?,
             description: description(&request.description)?,
             groups: parameter::optional_ids(&request.groups)?,
@@ -104,6 +106,7 @@ pub(crate) fn create(tx: &mut Transaction<'_>, wanted: Wanted) -> Result<Network
     };
     let eni = NetworkInterface {
         id: tx.id(),
+        interface_type: wanted.interface_type,
         subnet_id: subnet.id,
         vpc_id: subnet.vpc_id,
         description: wanted.description,

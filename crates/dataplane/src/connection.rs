@@ -124,7 +124,7 @@ impl State {
 pub(crate) struct Connection {
     key: Key,
     state: State,
-    begun_by_local: bool,
+    pub(crate) begun_by_local: bool,
     finished_local: bool,
     finished_remote: bool,
     pub(crate) last: Timestamp,

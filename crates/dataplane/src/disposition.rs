@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use model::{
-    Destination, InternetGatewayId, NetworkAclId, NetworkInterfaceId, RouteTableId, RouteTarget,
-    SecurityGroupId,
+    Destination, EgressOnlyInternetGatewayId, InternetGatewayId, NatGatewayId, NetworkAclId,
+    NetworkInterfaceId, ResourceId, RouteTableId, RouteTarget, SecurityGroupId,
 };
 
 use crate::Action;
@@ -20,10 +20,10 @@ pub enum Disposition {
         /// Which one.
         to: NetworkInterfaceId,
     },
-    /// It left through an internet gateway for a host outside every VPC.
+    /// It left through an internet gateway, or an egress-only one, for a host outside every VPC.
     ExitsToInternet {
         /// The gateway.
-        via: InternetGatewayId,
+        via: ResourceId,
         /// The host.
         address: IpAddr,
     },
@@ -85,6 +85,36 @@ pub enum Disposition {
         gateway: InternetGatewayId,
         /// The source.
         address: IpAddr,
+    },
+    /// A NAT gateway knows no connection that it belongs to, and it cannot begin one.
+    NoNatSession {
+        /// The gateway.
+        gateway: NatGatewayId,
+    },
+    /// A NAT gateway has no port left for another connection to its destination: AWS's metric `ErrorPortAllocation`
+    /// counts these.
+    NatPortAllocation {
+        /// The gateway.
+        gateway: NatGatewayId,
+        /// The destination.
+        address: IpAddr,
+    },
+    /// A NAT gateway translates TCP, UDP and ICMP echo, whole packets of TCP and ICMP.
+    NatProtocol {
+        /// The gateway.
+        gateway: NatGatewayId,
+        /// IANA number.
+        protocol: u8,
+    },
+    /// It ran out of hops at a NAT gateway.
+    HopLimitExceeded {
+        /// The gateway.
+        gateway: NatGatewayId,
+    },
+    /// An egress-only internet gateway lets in only answers.
+    EgressOnly {
+        /// The gateway.
+        gateway: EgressOnlyInternetGatewayId,
     },
     /// The interface takes and sends only packets of its own addresses.
     SourceDestinationCheck {
@@ -159,11 +189,21 @@ pub enum DropReason {
     MtuExceeded,
     /// See [`Disposition::ConntrackAllowanceExceeded`].
     ConntrackAllowanceExceeded,
+    /// See [`Disposition::NoNatSession`].
+    NatSession,
+    /// See [`Disposition::NatPortAllocation`].
+    NatPortAllocation,
+    /// See [`Disposition::NatProtocol`].
+    NatProtocol,
+    /// See [`Disposition::HopLimitExceeded`].
+    HopLimitExceeded,
+    /// See [`Disposition::EgressOnly`].
+    EgressOnly,
 }
 
 impl DropReason {
     /// Every reason.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 26] = [
         Self::Malformed,
         Self::UnknownPort,
         Self::SourceMac,
@@ -185,6 +225,11 @@ impl DropReason {
         Self::InternetUnreachable,
         Self::MtuExceeded,
         Self::ConntrackAllowanceExceeded,
+        Self::NatSession,
+        Self::NatPortAllocation,
+        Self::NatProtocol,
+        Self::HopLimitExceeded,
+        Self::EgressOnly,
     ];
 
     /// As metrics spell it.
@@ -211,6 +256,11 @@ impl DropReason {
             Self::InternetUnreachable => "internet_unreachable",
             Self::MtuExceeded => "mtu_exceeded",
             Self::ConntrackAllowanceExceeded => "conntrack_allowance_exceeded",
+            Self::NatSession => "nat_session",
+            Self::NatPortAllocation => "nat_port_allocation",
+            Self::NatProtocol => "nat_protocol",
+            Self::HopLimitExceeded => "hop_limit_exceeded",
+            Self::EgressOnly => "egress_only",
         }
     }
 }
@@ -254,6 +304,11 @@ impl Disposition {
             Self::InternetUnreachable { .. } => DropReason::InternetUnreachable,
             Self::MtuExceeded { .. } => DropReason::MtuExceeded,
             Self::ConntrackAllowanceExceeded { .. } => DropReason::ConntrackAllowanceExceeded,
+            Self::NoNatSession { .. } => DropReason::NatSession,
+            Self::NatPortAllocation { .. } => DropReason::NatPortAllocation,
+            Self::NatProtocol { .. } => DropReason::NatProtocol,
+            Self::HopLimitExceeded { .. } => DropReason::HopLimitExceeded,
+            Self::EgressOnly { .. } => DropReason::EgressOnly,
             Self::RefusedOnLink(reason) => *reason,
         })
     }
@@ -335,6 +390,27 @@ impl fmt::Display for Disposition {
             Self::MtuExceeded { mtu } => write!(f, "longer than the MTU of {mtu} bytes"),
             Self::ConntrackAllowanceExceeded { interface } => {
                 write!(f, "{interface} tracks as many connections as it can")
+            }
+            Self::NoNatSession { gateway } => {
+                write!(f, "NAT gateway {gateway} has no such connection")
+            }
+            Self::NatPortAllocation { gateway, address } => {
+                write!(f, "NAT gateway {gateway} has no port left for {address}")
+            }
+            Self::NatProtocol { gateway, protocol } => {
+                write!(
+                    f,
+                    "NAT gateway {gateway} does not translate protocol {protocol}"
+                )
+            }
+            Self::HopLimitExceeded { gateway } => {
+                write!(f, "no hop was left at NAT gateway {gateway}")
+            }
+            Self::EgressOnly { gateway } => {
+                write!(
+                    f,
+                    "egress-only internet gateway {gateway} lets in only answers"
+                )
             }
             Self::RefusedOnLink(reason) => write!(f, "refused on the link: {reason}"),
         }

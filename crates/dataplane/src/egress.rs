@@ -34,7 +34,14 @@ enum Hop<'a> {
 impl Hop<'_> {
     /// Whether security groups track the flow whatever their rules are.
     fn is_tracked(&self) -> bool {
-        false
+        let next = match self {
+            Hop::Neighbour(_) => return false,
+            Hop::Routed(route) => route.map(|route| route.next),
+        };
+        matches!(
+            next,
+            Some(Next::NatGateway(_) | Next::EgressOnlyInternetGateway(_))
+        )
     }
 }
 
@@ -80,16 +87,26 @@ impl<'a> Walk<'a> {
             }
         }
         self.saw_egress(from, &subject.tuple, Action::Accept, None);
-        match self.take_route(from, route)?.next {
+        let route = self.take_route(from, route)?;
+        match route.next {
             Next::InternetGateway(gateway) => {
                 self.left_by(from, PATH_INTERNET_GATEWAY);
                 self.internet_gateway(from, gateway, subject)
             }
-            Next::Local | Next::Interface(..) | Next::Blackhole => {
+            Next::EgressOnlyInternetGateway(gateway) => {
+                self.left_by(from, PATH_INTERNET_GATEWAY);
+                self.out_of_egress_only_internet_gateway(from, gateway, subject)
+            }
+            Next::Local | Next::Interface(..) | Next::NatGateway(_) | Next::Blackhole => {
                 self.left_by(from, PATH_LOCAL);
                 self.check_vpc_mtu(subject)?;
                 let to = target.ok_or_else(|| self.no_such_address(from, subject.tuple.dst))?;
-                self.ingress(to, !stays, None, subject)
+                match (route.next, &to.nat_gateway) {
+                    (Next::NatGateway(_), Some(gateway)) => {
+                        self.to_nat_gateway(to, gateway, !stays, subject)
+                    }
+                    _ => self.ingress(to, !stays, None, subject),
+                }
             }
         }
     }
@@ -163,8 +180,10 @@ impl<'a> Walk<'a> {
     fn interface_of(&self, from: &Interface, route: &Route, dst: IpAddr) -> Option<&'a Interface> {
         let port = match route.next {
             Next::Local => *self.snapshot.vpc_of(from).addresses.get(&dst)?,
-            Next::Interface(_, port) => port,
-            Next::InternetGateway(_) | Next::Blackhole => return None,
+            Next::Interface(port) | Next::NatGateway(port) => port,
+            Next::InternetGateway(_) | Next::EgressOnlyInternetGateway(_) | Next::Blackhole => {
+                return None;
+            }
         };
         self.snapshot
             .interface(port)
@@ -211,7 +230,7 @@ impl<'a> Walk<'a> {
             Outcome::Pass,
             || format!("source {src} is {public}"),
         );
-        self.way.mtu = MTU_INTERNET;
+        self.way.limit_mtu(MTU_INTERNET);
         if let Some(too_long) = self.too_long(MTU_INTERNET, subject) {
             let stage = Stage::Mtu;
             self.step(
@@ -229,12 +248,12 @@ impl<'a> Walk<'a> {
             ..Translation::default()
         };
         let subject = self.translate(translation, subject);
-        self.internet(Some(gateway), false, &subject)
+        self.internet(Some(gateway.into()), false, &subject)
     }
 
     fn check_vpc_mtu(&mut self, subject: &Subject) -> Result<(), Disposition> {
-        self.way.mtu = MTU_VPC;
-        self.too_long(MTU_VPC, subject).map_or(Ok(()), Err)
+        self.way.limit_mtu(MTU_VPC);
+        self.too_long(self.way.mtu, subject).map_or(Ok(()), Err)
     }
 
     pub(crate) fn network_acl(

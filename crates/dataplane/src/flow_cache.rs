@@ -28,15 +28,24 @@ pub(crate) use flow_tuple::FlowTuple;
 /// What gateways replace in a packet on its way.
 pub(crate) type Translation = packet::rewrite::Rewrite;
 
-/// A connection that an interface tracks, and which way its packets go there.
+/// What remembers a flow on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// A connection that an interface's groups track.
+    Connection(u32),
+    /// A session of a NAT gateway.
+    Session(u32),
+}
+
+/// A flow is one direction of what its owner remembers: out of the interface or gateway, or into it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Membership {
-    pub(crate) connection: u32,
+    pub(crate) owner: Owner,
     pub(crate) egress: bool,
 }
 
-/// The connections that a flow belongs to, in the order of its way.
-pub(crate) type Tracked = SmallVec<[Membership; 2]>;
+/// Everything that remembers a flow, in the order of its way.
+pub(crate) type Memberships = SmallVec<[Membership; 2]>;
 
 /// What only the slow path needs to know of a flow.
 #[derive(Clone, Debug)]
@@ -44,8 +53,10 @@ pub(crate) struct Path {
     key: FlowTuple,
     /// What the interfaces on the way record.
     pub(crate) records: Records,
-    /// The connections that they track.
-    pub(crate) connections: Tracked,
+    /// Who remembers it.
+    pub(crate) memberships: Memberships,
+    /// How many hops it takes.
+    pub(crate) hops: u8,
     pub(crate) translation: Translation,
     pub(crate) reason: Option<DropReason>,
     /// A refusal holds while the interface that refused has begun no other connection.
@@ -76,7 +87,8 @@ pub(crate) struct Verdict {
     pub(crate) mtu: u16,
     pub(crate) deny: bool,
     pub(crate) records: Records,
-    pub(crate) connections: Tracked,
+    pub(crate) memberships: Memberships,
+    pub(crate) hops: u8,
     pub(crate) translation: Translation,
     pub(crate) reason: Option<DropReason>,
     pub(crate) guard: Option<(PortId, u32)>,
@@ -131,10 +143,10 @@ impl FlowCache {
         self.table.find(self.hash(key), |entry| entry.key == *key)
     }
 
-    /// When the flow at a path was last seen, if it still belongs to a connection.
-    pub(crate) fn last_seen(&self, path: u32, connection: u32) -> Option<Timestamp> {
-        let known = self.paths.get(path)?.connections.iter();
-        let known = known.into_iter().any(|t| t.connection == connection);
+    /// When the flow at a path was last seen, if it is still its owner's.
+    pub(crate) fn last_seen(&self, path: u32, owner: Owner) -> Option<Timestamp> {
+        let known = self.paths.get(path)?.memberships.iter();
+        let known = known.into_iter().any(|m| m.owner == owner);
         self.entry_of(path).filter(|_| known).map(|e| e.last)
     }
 
@@ -220,15 +232,15 @@ impl FlowCache {
     }
 
     /// Takes out the flow at a path if it has been idle for as long as it may. Answers what it
-    /// had counted, its connections, and when it was last seen.
+    /// had counted, who remembers it, and when it was last seen.
     pub(crate) fn expire(
         &mut self,
         path: u32,
         epoch: u32,
         now: Timestamp,
-    ) -> Option<(Option<Counted>, Tracked, Timestamp)> {
+    ) -> Option<(Option<Counted>, Memberships, Timestamp)> {
         let cold = self.paths.get(path)?;
-        let connections = cold.connections.clone();
+        let memberships = cold.memberships.clone();
         let key = cold.key;
         let hash = self.hash(&key);
         let mut occupied = self.table.find_entry(hash, |entry| entry.key == key).ok()?;
@@ -245,7 +257,7 @@ impl FlowCache {
         let mut cold = self.paths.remove(path)?;
         let counted = take(entry, &mut cold);
         occupied.remove();
-        Some((counted, connections, last))
+        Some((counted, memberships, last))
     }
 
     /// How many places there are to sweep.
@@ -264,7 +276,8 @@ fn cold_of(key: FlowTuple, verdict: Verdict) -> Path {
     Path {
         key,
         records: verdict.records,
-        connections: verdict.connections,
+        memberships: verdict.memberships,
+        hops: verdict.hops,
         translation: verdict.translation,
         reason: verdict.reason,
         guard: verdict.guard,

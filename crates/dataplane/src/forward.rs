@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 use model::Timestamp;
+use packet::rewrite::take_hops;
 use packet::{Ip, Mac, Malformed, Packet, ethernet, tcp};
 
 use crate::compile::Snapshot;
@@ -13,8 +14,10 @@ use crate::disposition::DropReason;
 use crate::flow_cache::{DENY, FlowCache, FlowTuple, TRANSLATE, Translation};
 use crate::fragment::Fragments;
 use crate::meter::{Count, Meter};
+use crate::nat_gateway::HOPS_MAX;
 use crate::ports::PortId;
 use crate::service::Allowance;
+use crate::session::Sessions;
 
 /// How much a data plane may remember.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +85,7 @@ pub struct Dataplane {
     pub(crate) epoch: u32,
     pub(crate) cache: FlowCache,
     pub(crate) connections: Connections,
+    pub(crate) sessions: Sessions,
     pub(crate) fragments: Fragments,
     pub(crate) allowances: Vec<Allowance>,
     pub(crate) meter: Meter,
@@ -89,6 +93,7 @@ pub struct Dataplane {
     pub(crate) emitted: Vec<(PortId, Vec<u8>)>,
     pub(crate) swept_flows: u32,
     pub(crate) swept_connections: u32,
+    pub(crate) swept_sessions: u32,
     pub(crate) caching: bool,
     /// Keeps the reads of [`Dataplane::forward_burst`] ahead of their use from being left out.
     touched: u32,
@@ -103,6 +108,7 @@ impl Dataplane {
             epoch: 1,
             cache: FlowCache::new(limits.flows, hasher.clone()),
             connections: Connections::new(limits.connections_per_interface, hasher.clone()),
+            sessions: Sessions::new(hasher.clone()),
             fragments: Fragments::new(hasher),
             allowances: Vec::new(),
             meter: Meter::new(limits.waiting_samples),
@@ -110,6 +116,7 @@ impl Dataplane {
             emitted: Vec::new(),
             swept_flows: 0,
             swept_connections: 0,
+            swept_sessions: 0,
             caching: true,
             touched: 0,
         }
@@ -144,6 +151,11 @@ impl Dataplane {
     /// How many connections are tracked, counted once for each interface.
     pub fn connections(&self) -> usize {
         self.connections.len()
+    }
+
+    /// How many connections NAT gateways translate.
+    pub fn sessions(&self) -> usize {
+        self.sessions.len()
     }
 
     /// The frames that the last verdict [`Verdict::Emit`] asks to write, whole and without
@@ -273,9 +285,10 @@ impl Dataplane {
         if entry.is(DENY) {
             return self.cached_denial(key, hash, ip, offload, now);
         }
+        let lacks_hops = entry.is(TRANSLATE) && ip.ttl <= HOPS_MAX;
         let changes_state = ip.tcp_flags & (tcp::SYN | tcp::FIN | tcp::RST) != 0;
         let idle = now.as_micros().saturating_sub(entry.last.as_micros());
-        if changes_state || idle > u64::from(entry.idle_secs) * 1_000_000 {
+        if changes_state || lacks_hops || idle > u64::from(entry.idle_secs) * 1_000_000 {
             return None;
         }
         let count = Count::of(ip, offload);
@@ -285,11 +298,12 @@ impl Dataplane {
         if fresh {
             self.cache.mark_dirty(key);
         }
-        if let Some(path) = translated {
-            let translation = self.cache.path(path).map(|p| p.translation);
-            if !translate(frame, ip, translation.unwrap_or_default(), offload) {
-                return Some(self.drop(DropReason::Malformed));
-            }
+        if let Some(path) = translated
+            && let Some(path) = self.cache.path(path)
+            && !(translate(frame, ip, path.translation, offload)
+                && (path.hops == 0 || take_hops(frame, ip, path.hops).is_ok()))
+        {
+            return Some(self.drop(DropReason::Malformed));
         }
         let _ = ethernet::set_macs(frame, dst_mac, src_mac);
         self.counters.cached += 1;

@@ -23,6 +23,9 @@ impl Walk<'_> {
     ) -> End {
         let snapshot = self.snapshot;
         let subnet = snapshot.subnet_of(to);
+        if let Some(gateway) = &to.nat_gateway {
+            return self.into_nat_gateway(to, gateway, enters_subnet, subject);
+        }
         if !to.attached && self.assumed != Some(to.port) {
             let interface = to.id;
             let disposition = Disposition::NoSuchDevice { interface };
@@ -66,7 +69,7 @@ impl Walk<'_> {
         Ok((out, disposition))
     }
 
-    fn saw_ingress(&mut self, to: &Interface, tuple: &Tuple, action: Action) {
+    pub(crate) fn saw_ingress(&mut self, to: &Interface, tuple: &Tuple, action: Action) {
         if self.is_never_logged(to, tuple) {
             return;
         }

@@ -1,14 +1,15 @@
 //! The far side of internet gateways.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
-use model::InternetGatewayId;
+use model::ResourceId;
 use packet::Mac;
 
 use crate::compile::Port;
 use crate::compile::internet::{INTERNET_ROUTER_MAC, Outside, is_global};
 use crate::disposition::Disposition;
 use crate::flow_cache::Translation;
+use crate::ports::PortId;
 use crate::step::{Outcome, Stage};
 use crate::subject::Subject;
 use crate::walk::{End, MTU_INTERNET, Out, Walk};
@@ -35,7 +36,7 @@ impl Walk<'_> {
                 DropReason::SourceDestinationCheck,
             ));
         }
-        self.way.mtu = MTU_INTERNET;
+        self.way.limit_mtu(MTU_INTERNET);
         if let Some(too_long) = self.too_long(MTU_INTERNET, subject) {
             return Err(too_long);
         }
@@ -45,43 +46,28 @@ impl Walk<'_> {
     /// Carries a packet over the internet: into a VPC, to a host, or away by the uplink.
     pub(crate) fn internet(
         &mut self,
-        via: Option<InternetGatewayId>,
+        via: Option<ResourceId>,
         from_uplink: bool,
         subject: &Subject,
     ) -> End {
         let snapshot = self.snapshot;
         let dst = subject.tuple.dst;
-        let target = match dst {
-            IpAddr::V4(v4) => snapshot.internet.public_v4.get(&v4).copied(),
-            IpAddr::V6(v6) => None.or_else(|| {
-                let port = *snapshot.internet.public_v6.get(&v6)?;
-                Some((port, Ipv4Addr::UNSPECIFIED))
-            }),
-        };
         let unreachable = Disposition::InternetUnreachable { address: dst };
-        if let Some((port, private)) = target {
-            let interface = snapshot.interface(port);
-            let gateway = interface.and_then(|i| snapshot.vpc_of(i).internet_gateway);
-            let (Some(interface), Some(gateway)) = (interface, gateway) else {
-                return Err(unreachable);
-            };
-            let mut inner = *subject;
-            if dst.is_ipv4() {
-                let translation = Translation {
-                    dst: Some(IpAddr::V4(private)),
-                    ..Translation::default()
-                };
-                inner = self.translate(translation, subject);
+        let target = match dst {
+            IpAddr::V4(v4) => {
+                let found = snapshot.internet.public_v4.get(&v4);
+                found.map(|&(port, private)| (port, IpAddr::V4(private)))
             }
-            self.step(
-                gateway,
-                Direction::Ingress,
-                Stage::InternetGateway,
-                None,
-                Outcome::Pass,
-                || format!("destination {dst} is {}", inner.tuple.dst),
-            );
-            return self.ingress(interface, true, None, &inner);
+            // Nobody translates IPv6 addresses.
+            IpAddr::V6(v6) => snapshot
+                .internet
+                .public_v6
+                .get(&v6)
+                .map(|&port| (port, dst)),
+        };
+        if let Some((port, private)) = target {
+            let into = self.into_vpc(port, private, subject);
+            return into.unwrap_or(Err(unreachable));
         }
         let out = match snapshot.internet.hosts.get(&dst) {
             Some(&host) => Some(host),
@@ -113,5 +99,31 @@ impl Walk<'_> {
             dst_mac: host.mac,
         };
         Ok((out, disposition))
+    }
+
+    /// Into a VPC by its gateway. `None` if the VPC has none.
+    fn into_vpc(&mut self, port: PortId, private: IpAddr, subject: &Subject) -> Option<End> {
+        let interface = self.snapshot.interface(port)?;
+        if private.is_ipv6()
+            && let Some(end) = self.into_egress_only_internet_gateway(interface, subject)
+        {
+            return Some(end);
+        }
+        let gateway = self.snapshot.vpc_of(interface).internet_gateway?;
+        let dst = subject.tuple.dst;
+        let translation = Translation {
+            dst: (private != dst).then_some(private),
+            ..Translation::default()
+        };
+        let inner = self.translate(translation, subject);
+        self.step(
+            gateway,
+            Direction::Ingress,
+            Stage::InternetGateway,
+            None,
+            Outcome::Pass,
+            || format!("destination {dst} is {private}"),
+        );
+        Some(self.ingress(interface, true, None, &inner))
     }
 }

@@ -4,12 +4,13 @@ use std::net::IpAddr;
 
 use model::Timestamp;
 use packet::icmp_error::{IcmpError, icmp_error};
-use packet::{Ip, Kind, Mac, Packet, ethernet, fragment};
+use packet::rewrite::take_hops;
+use packet::{Ip, Kind, Mac, Packet, ethernet, fragment, mss, tcp};
 
 use crate::compile::network_interface::Interface;
 use crate::compile::{Port, Snapshot};
 use crate::disposition::{Disposition, DropReason};
-use crate::flow_cache::{self, FlowTuple};
+use crate::flow_cache::{self, FlowTuple, Owner};
 use crate::forward::{Dataplane, Offload, Verdict, longest, translate};
 use crate::meter::Count;
 use crate::neighbour::{self, SubnetLink};
@@ -17,7 +18,10 @@ use crate::ports::PortId;
 use crate::service::{self, Allowance};
 use crate::subject::Subject;
 use crate::tuple::{L4, Tuple};
-use crate::walk::{Decision, Walk, Way};
+use crate::walk::{Answer, Decision, Walk, Way};
+
+/// Headers of IPv4 and TCP, which a maximum segment size leaves out.
+const MSS_OVERHEAD: u16 = 40;
 
 impl Dataplane {
     #[inline(never)]
@@ -132,6 +136,7 @@ impl Dataplane {
         let mut decision = Walk {
             snapshot,
             connections: &mut self.connections,
+            sessions: &mut self.sessions,
             cache: &mut self.cache,
             now,
             steps: None,
@@ -143,6 +148,11 @@ impl Dataplane {
         let Some(out) = decision.out else {
             let reason = decision.disposition.drop_reason();
             let verdict = self.drop(reason.unwrap_or(DropReason::Malformed));
+            if let Some(answer) = decision.answer {
+                return self
+                    .tell(snapshot, from, ip, frame, answer)
+                    .unwrap_or(verdict);
+            }
             if let Disposition::MtuExceeded { mtu } = decision.disposition {
                 return self
                     .tell_too_big(snapshot, from, ip, frame, mtu)
@@ -150,8 +160,18 @@ impl Dataplane {
             }
             return verdict;
         };
-        if !translate(frame, ip, decision.translation, offload) {
+        if !translate(frame, ip, decision.translation, offload)
+            || (decision.hops > 0 && take_hops(frame, ip, decision.hops).is_err())
+        {
             return self.drop(DropReason::Malformed);
+        }
+        if decision.hops > 0 && ip.tcp_flags & tcp::SYN != 0 {
+            mss::limit(
+                frame,
+                ip,
+                decision.mtu - MSS_OVERHEAD,
+                offload.partial_checksum,
+            );
         }
         let _ = ethernet::set_macs(frame, out.dst_mac, out.src_mac);
         if subject.len > usize::from(decision.mtu) {
@@ -201,7 +221,8 @@ impl Dataplane {
             mtu: decision.mtu,
             deny: reason.is_some(),
             records: std::mem::take(&mut decision.records),
-            connections: decision.connections.clone(),
+            memberships: decision.memberships.clone(),
+            hops: decision.hops,
             translation: decision.translation,
             reason,
             guard: decision.refused_by.map(begun),
@@ -214,9 +235,13 @@ impl Dataplane {
         if let Some(counted) = counted {
             self.meter.keep(&counted);
         }
-        for tracked in &decision.connections {
-            if let Some(connection) = self.connections.get_mut(tracked.connection) {
-                connection.paths[usize::from(!tracked.egress)] = path;
+        for member in &decision.memberships {
+            let paths = match member.owner {
+                Owner::Connection(index) => self.connections.get_mut(index).map(|c| &mut c.paths),
+                Owner::Session(index) => self.sessions.get_mut(index).map(|s| &mut s.paths),
+            };
+            if let Some(paths) = paths {
+                paths[usize::from(!member.egress)] = path;
             }
         }
         let hash = self.cache.hash(&key);
@@ -225,6 +250,28 @@ impl Dataplane {
         {
             self.cache.mark_dirty(key);
         }
+    }
+
+    /// Tells the sender what a gateway has against its packet.
+    fn tell(
+        &mut self,
+        snapshot: &Snapshot,
+        to: PortId,
+        ip: &Ip,
+        frame: &[u8],
+        answer: Answer,
+    ) -> Option<Verdict> {
+        let interface = snapshot.interface(to)?;
+        let router = snapshot.vpc_of(interface).router_mac;
+        let answer = match answer {
+            Answer::Reset => packet::reset::reset(frame, ip, router)?,
+            Answer::TimeExceeded { from } => {
+                let mut answer = Vec::new();
+                icmp_error(frame, IcmpError::TimeExceeded, from, router, &mut answer).ok()?;
+                answer
+            }
+        };
+        Some(self.answer(to, Ok(answer)))
     }
 
     /// Tells the sender how long packets may be, from its router.
@@ -280,6 +327,7 @@ impl Dataplane {
         Walk {
             snapshot: &snapshot,
             connections: &mut self.connections,
+            sessions: &mut self.sessions,
             cache: &mut self.cache,
             now,
             steps: Some(steps),

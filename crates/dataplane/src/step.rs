@@ -40,6 +40,10 @@ pub enum Stage {
     RouteTable,
     /// Internet gateway.
     InternetGateway,
+    /// Egress-only internet gateway.
+    EgressOnlyInternetGateway,
+    /// NAT gateway.
+    NatGateway,
     /// Longest packet.
     Mtu,
     /// To whom the packet is given.
@@ -57,6 +61,8 @@ impl Stage {
             Self::NetworkAcl => "network ACL",
             Self::RouteTable => "route table",
             Self::InternetGateway => "internet gateway",
+            Self::EgressOnlyInternetGateway => "egress-only internet gateway",
+            Self::NatGateway => "NAT gateway",
             Self::Mtu => "MTU",
             Self::Delivery => "delivery",
         }

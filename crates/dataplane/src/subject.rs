@@ -17,6 +17,8 @@ pub(crate) struct Subject {
     /// Length of the packet, or of the longest segment of a super-frame.
     pub(crate) len: usize,
     pub(crate) dont_fragment: bool,
+    pub(crate) is_fragment: bool,
+    pub(crate) ttl: u8,
 }
 
 impl Subject {
@@ -27,6 +29,8 @@ impl Subject {
             quoted,
             len,
             dont_fragment: ip.dont_fragment,
+            is_fragment: ip.fragment.is_some(),
+            ttl: ip.ttl,
         }
     }
 

@@ -189,6 +189,8 @@ fn first_packet(snapshot: &Snapshot, request: &TraceRequest) -> Result<Subject, 
         quoted: None,
         len: 60,
         dont_fragment: true,
+        is_fragment: false,
+        ttl: 64,
     })
 }
 

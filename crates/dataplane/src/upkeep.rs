@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use model::Timestamp;
 
+use crate::flow_cache::Owner;
 use crate::forward::Dataplane;
 use crate::{FlowSample, InterfaceMetadata};
 
@@ -30,29 +31,57 @@ impl Dataplane {
         for _ in 0..STEPS.min(self.cache.places()) {
             self.swept_flows = (self.swept_flows + 1) % self.cache.places();
             let expired = self.cache.expire(self.swept_flows, self.epoch, now);
-            let Some((counted, connections, last)) = expired else {
+            let Some((counted, memberships, last)) = expired else {
                 continue;
             };
             if let Some(counted) = counted {
                 self.meter.keep(&counted);
             }
-            for tracked in connections {
-                if let Some(connection) = self.connections.get_mut(tracked.connection)
-                    && connection.paths.contains(&self.swept_flows)
+            for member in memberships {
+                let known = match member.owner {
+                    Owner::Connection(index) => self
+                        .connections
+                        .get_mut(index)
+                        .map(|c| (&c.paths, &mut c.last)),
+                    Owner::Session(index) => self
+                        .sessions
+                        .get_mut(index)
+                        .map(|s| (&s.paths, &mut s.last)),
+                };
+                if let Some((paths, seen)) = known
+                    && paths.contains(&self.swept_flows)
                 {
-                    connection.last = connection.last.max(last);
+                    *seen = (*seen).max(last);
                 }
             }
         }
         for _ in 0..STEPS.min(self.connections.places()) {
             self.swept_connections = (self.swept_connections + 1) % self.connections.places();
             let index = self.swept_connections;
-            let last = crate::walk::last_seen(&self.connections, &self.cache, index);
+            let last = self.last_seen(Owner::Connection(index));
             if self.connections.is_expired(index, last, now)
                 && let Some(connection) = self.connections.remove(index)
             {
                 connection.paths.iter().for_each(|&p| self.cache.forget(p));
             }
         }
+        for _ in 0..STEPS.min(self.sessions.places()) {
+            self.swept_sessions = (self.swept_sessions + 1) % self.sessions.places();
+            let index = self.swept_sessions;
+            let last = self.last_seen(Owner::Session(index));
+            let is_orphan = self
+                .sessions
+                .get(index)
+                .is_some_and(|session| self.snapshot.interface(session.gateway()).is_none());
+            if (is_orphan || self.sessions.is_expired(index, last, now))
+                && let Some(session) = self.sessions.remove(index)
+            {
+                session.paths.iter().for_each(|&p| self.cache.forget(p));
+            }
+        }
+    }
+
+    fn last_seen(&self, owner: Owner) -> Timestamp {
+        crate::walk::last_seen(&self.connections, &self.sessions, &self.cache, owner)
     }
 }

@@ -1,5 +1,7 @@
 //! One packet on its way through the pipeline: what the two halves, `egress` and `ingress`, share.
 
+use std::net::IpAddr;
+
 use model::{ResourceId, Timestamp};
 use packet::Mac;
 use smallvec::SmallVec;
@@ -8,9 +10,10 @@ use crate::compile::Snapshot;
 use crate::compile::network_interface::Interface;
 use crate::connection::{Connections, Trackable};
 use crate::disposition::Disposition;
-use crate::flow_cache::{FlowCache, Membership, Tracked, Translation};
+use crate::flow_cache::{FlowCache, Membership, Memberships, Owner, Translation};
 use crate::meter::{Record, Records};
 use crate::ports::PortId;
+use crate::session::Sessions;
 use crate::step::{Outcome, Stage, Step};
 use crate::subject::Subject;
 use crate::tuple::Tuple;
@@ -41,17 +44,31 @@ pub(crate) struct Decision {
     /// The longest packet of the way, or of the part of it that the packet went.
     pub(crate) mtu: u16,
     pub(crate) records: Records,
-    pub(crate) connections: Tracked,
+    pub(crate) memberships: Memberships,
     pub(crate) idle_secs: u32,
     pub(crate) cacheable: bool,
     /// The interface whose groups refused.
     pub(crate) refused_by: Option<PortId>,
+    /// How many hops the way takes.
+    pub(crate) hops: u8,
+    /// What a gateway tells the sender of a packet that it refuses.
+    pub(crate) answer: Option<Answer>,
+}
+
+/// What a gateway tells the sender of a packet that it refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// The connection does not exist: TCP RST.
+    Reset,
+    /// The packet has no hop left: ICMP, from the gateway's address.
+    TimeExceeded { from: IpAddr },
 }
 
 /// The way of one packet.
 pub(crate) struct Walk<'a> {
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) connections: &'a mut Connections,
+    pub(crate) sessions: &'a mut Sessions,
     pub(crate) cache: &'a mut FlowCache,
     pub(crate) now: Timestamp,
     pub(crate) steps: Option<&'a mut Vec<Step>>,
@@ -66,10 +83,12 @@ pub(crate) struct Way {
     pub(crate) from: Option<PortId>,
     pub(crate) translation: Translation,
     pub(crate) mtu: u16,
-    pub(crate) connections: Tracked,
+    pub(crate) memberships: Memberships,
     pub(crate) idle_secs: u32,
     pub(crate) cacheable: bool,
     pub(crate) refused_by: Option<PortId>,
+    pub(crate) hops: u8,
+    pub(crate) answer: Option<Answer>,
     /// Who records the packet, and as what, in the order of the way.
     pub(crate) seen: SmallVec<[Sighting; 2]>,
 }
@@ -90,12 +109,21 @@ impl Default for Way {
             from: None,
             translation: Translation::default(),
             mtu: MTU_VPC,
-            connections: Tracked::new(),
+            memberships: Memberships::new(),
             idle_secs: IDLE_SECS,
             cacheable: true,
             refused_by: None,
+            hops: 0,
+            answer: None,
             seen: SmallVec::new(),
         }
+    }
+}
+
+impl Way {
+    /// A part of the way carries no longer packets than these.
+    pub(crate) fn limit_mtu(&mut self, mtu: u16) {
+        self.mtu = self.mtu.min(mtu);
     }
 }
 
@@ -137,7 +165,9 @@ impl<'a> Walk<'a> {
             out,
             translation: self.way.translation,
             mtu: self.way.mtu,
-            connections: self.way.connections,
+            memberships: self.way.memberships,
+            hops: self.way.hops,
+            answer: self.way.answer,
             idle_secs: self.way.idle_secs,
             cacheable: self.way.cacheable,
             refused_by: self.way.refused_by,
@@ -241,8 +271,8 @@ impl<'a> Walk<'a> {
             .begin(trackable.key, egress, flags, self.now)
         {
             Ok((index, seen)) => {
-                self.way.connections.push(Membership {
-                    connection: index,
+                self.way.memberships.push(Membership {
+                    owner: Owner::Connection(index),
                     egress,
                 });
                 self.way.idle_secs = self.way.idle_secs.min(seen.idle_secs);
@@ -280,6 +310,17 @@ impl<'a> Walk<'a> {
         interface.groups.is_untracked(!egress, &quoted)
     }
 
+    /// Whether a packet into an interface answers what went out of it, or is an error about that.
+    pub(crate) fn is_answer(&mut self, to: &Interface, subject: &Subject) -> bool {
+        let about = match subject.quoted {
+            Some(quoted) => Trackable::of(to.port, true, &quoted),
+            None => Trackable::of(to.port, false, &subject.tuple),
+        };
+        self.alive(&about, subject)
+            .and_then(|index| self.connections.get(index))
+            .is_some_and(|connection| connection.begun_by_local)
+    }
+
     /// The connection that a packet belongs to, unless that is over or too long ago.
     fn alive(&mut self, trackable: &Trackable, subject: &Subject) -> Option<u32> {
         let index = self.connections.find(&trackable.key)?;
@@ -294,7 +335,8 @@ impl<'a> Walk<'a> {
     }
 
     fn is_expired(&self, index: u32) -> bool {
-        let last = last_seen(self.connections, self.cache, index);
+        let owner = Owner::Connection(index);
+        let last = last_seen(self.connections, self.sessions, self.cache, owner);
         self.connections.is_expired(index, last, self.now)
     }
 
@@ -304,8 +346,8 @@ impl<'a> Walk<'a> {
             if seen.forget {
                 self.forget(index);
             }
-            self.way.connections.push(Membership {
-                connection: index,
+            self.way.memberships.push(Membership {
+                owner: Owner::Connection(index),
                 egress,
             });
             self.way.idle_secs = self.way.idle_secs.min(seen.idle_secs);
@@ -327,16 +369,24 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// When a connection was last seen, by the slow path or by the flow cache.
-pub(crate) fn last_seen(connections: &Connections, cache: &FlowCache, index: u32) -> Timestamp {
-    let Some(connection) = connections.get(index) else {
+/// When what remembers a flow last saw it, on the slow path or by the flow cache.
+pub(crate) fn last_seen(
+    connections: &Connections,
+    sessions: &Sessions,
+    cache: &FlowCache,
+    owner: Owner,
+) -> Timestamp {
+    let known = match owner {
+        Owner::Connection(index) => connections.get(index).map(|c| (c.paths, c.last)),
+        Owner::Session(index) => sessions.get(index).map(|s| (s.paths, s.last)),
+    };
+    let Some((paths, last)) = known else {
         return Timestamp::default();
     };
-    connection
-        .paths
+    paths
         .iter()
-        .filter_map(|&path| cache.last_seen(path, index))
-        .fold(connection.last, Timestamp::max)
+        .filter_map(|&path| cache.last_seen(path, owner))
+        .fold(last, Timestamp::max)
 }
 
 pub(crate) fn direction(egress: bool) -> Direction {

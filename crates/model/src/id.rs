@@ -211,6 +211,10 @@ ids! {
     ImageId Image "ami-" "image";
     /// A flow log.
     FlowLogId FlowLog "fl-" "vpc-flow-log";
+    /// A NAT gateway.
+    NatGatewayId NatGateway "nat-" "natGateway";
+    /// An egress-only internet gateway.
+    EgressOnlyInternetGatewayId EgressOnlyInternetGateway "eigw-" "eigw";
     /// A prefix list.
     PrefixListId PrefixList "pl-" "prefix list";
 }

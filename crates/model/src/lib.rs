@@ -7,6 +7,7 @@
 pub mod address;
 pub mod client_token;
 pub mod dhcp_options;
+pub mod egress_only_internet_gateway;
 pub mod flow_log;
 pub mod flow_log_field;
 pub mod flow_log_format;
@@ -14,6 +15,7 @@ pub mod id;
 pub mod instance;
 pub mod internet_gateway;
 pub mod internet_host;
+pub mod nat_gateway;
 pub mod network_acl;
 pub mod network_interface;
 pub mod region;
@@ -30,6 +32,7 @@ pub mod vpc;
 pub use address::{Address, AddressAssociation};
 pub use client_token::ClientToken;
 pub use dhcp_options::DhcpOptions;
+pub use egress_only_internet_gateway::EgressOnlyInternetGateway;
 pub use flow_log::{
     AggregationInterval, DeliveryStatus, FlowLog, FlowLogResource, LogDestination, TrafficType,
 };
@@ -39,9 +42,12 @@ pub use id::*;
 pub use instance::{Instance, InstanceState};
 pub use internet_gateway::InternetGateway;
 pub use internet_host::InternetHost;
+pub use nat_gateway::{
+    Connectivity, NatGateway, NatGatewayAddress, NatGatewayElasticIp, NatGatewayState,
+};
 pub use network_acl::{NetworkAcl, NetworkAclAssociation, NetworkAclEntry, RuleAction};
 pub use network_interface::{
-    Attachment, MacAddress, NetworkInterface, PrivateIpAddress, PublicIpAssociation,
+    Attachment, InterfaceType, MacAddress, NetworkInterface, PrivateIpAddress, PublicIpAssociation,
 };
 pub use region::{AvailabilityZone, Region};
 pub use route_table::{

@@ -16,6 +16,9 @@ use crate::{
 pub struct NetworkInterface {
     /// Its id.
     pub id: NetworkInterfaceId,
+    /// What it is.
+    #[serde(default)]
+    pub interface_type: InterfaceType,
     /// The subnet it lives in.
     pub subnet_id: SubnetId,
     /// The VPC of that subnet.
@@ -70,6 +73,33 @@ impl NetworkInterface {
     /// The instance that it is attached to.
     pub fn instance_id(&self) -> Option<InstanceId> {
         self.attachment.as_ref().map(|a| a.instance_id)
+    }
+}
+
+/// What a network interface is: its owner's, or that of a service which made it for its own use.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub enum InterfaceType {
+    /// An ordinary one.
+    #[default]
+    Interface,
+    /// A NAT gateway's.
+    NatGateway,
+}
+
+impl InterfaceType {
+    /// As the API spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Interface => "interface",
+            Self::NatGateway => "natGateway",
+        }
+    }
+
+    /// Whether a service of AWS made it and looks after it.
+    pub const fn is_requester_managed(self) -> bool {
+        !matches!(self, Self::Interface)
     }
 }
 

@@ -6,8 +6,8 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    InternetGatewayId, NetworkInterfaceId, RouteTableAssociationId, RouteTableId, SubnetId, Tags,
-    VpcId,
+    EgressOnlyInternetGatewayId, InternetGatewayId, NatGatewayId, NetworkInterfaceId,
+    RouteTableAssociationId, RouteTableId, SubnetId, Tags, VpcId,
 };
 
 /// A route table of a VPC.
@@ -80,6 +80,10 @@ pub enum RouteTarget {
     Local,
     /// An internet gateway.
     InternetGateway(InternetGatewayId),
+    /// An egress-only internet gateway.
+    EgressOnlyInternetGateway(EgressOnlyInternetGatewayId),
+    /// A NAT gateway.
+    NatGateway(NatGatewayId),
     /// A network interface, usually of a middlebox.
     NetworkInterface(NetworkInterfaceId),
 }
@@ -89,6 +93,8 @@ impl fmt::Display for RouteTarget {
         match self {
             RouteTarget::Local => f.write_str("local"),
             RouteTarget::InternetGateway(id) => id.fmt(f),
+            RouteTarget::EgressOnlyInternetGateway(id) => id.fmt(f),
+            RouteTarget::NatGateway(id) => id.fmt(f),
             RouteTarget::NetworkInterface(id) => id.fmt(f),
         }
     }

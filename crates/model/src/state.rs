@@ -89,6 +89,10 @@ tables! {
     route_tables: RouteTableId => RouteTable(RouteTable);
     /// Internet gateways.
     internet_gateways: InternetGatewayId => InternetGateway(InternetGateway);
+    /// Egress-only internet gateways.
+    egress_only_internet_gateways: EgressOnlyInternetGatewayId => EgressOnlyInternetGateway(EgressOnlyInternetGateway);
+    /// NAT gateways, those that are gone included, for as long as AWS describes them.
+    nat_gateways: NatGatewayId => NatGateway(NatGateway);
     /// Security groups with their rules.
     security_groups: SecurityGroupId => SecurityGroup(SecurityGroup);
     /// Network ACLs with their entries and associations.
@@ -194,6 +198,14 @@ impl State {
                 .internet_gateways
                 .get(id)
                 .is_some_and(|g| g.vpc_id == Some(vpc_id)),
+            RouteTarget::EgressOnlyInternetGateway(id) => self
+                .egress_only_internet_gateways
+                .get(id)
+                .is_some_and(|g| g.vpc_id == vpc_id),
+            RouteTarget::NatGateway(id) => self
+                .nat_gateways
+                .get(id)
+                .is_some_and(NatGateway::is_available),
             RouteTarget::NetworkInterface(id) => self
                 .network_interfaces
                 .get(id)

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ec2_api::{InstanceNetworkInterfaceSpecification, RunInstancesRequest};
 use model::{
-    AvailabilityZone, NetworkInterface, NetworkInterfaceId, SecurityGroupId, Subnet, SubnetId, Tags,
+    AvailabilityZone, InterfaceType, NetworkInterface, NetworkInterfaceId, SecurityGroupId, Subnet,
+    SubnetId, Tags,
 };
 
 use super::instance_type::InstanceType;
@@ -53,6 +54,7 @@ impl Planned {
                 addresses,
             } => {
                 let wanted = Wanted {
+                    interface_type: InterfaceType::Interface,
                     subnet_id: self.subnet_id,
                     description: description.clone(),
                     groups: groups.clone(),

@@ -116,13 +116,14 @@ pub(crate) fn filter_values(
         "description" => vec![eni.description.clone()],
         "group-id" => groups().filter_map(|g| g.group_id).collect(),
         "group-name" => groups().filter_map(|g| g.group_name).collect(),
-        "interface-type" => vec!["interface".to_owned()],
+        "interface-type" => vec![eni.interface_type.name().to_owned()],
         "ipv6-addresses.ipv6-address" => {
             eni.ipv6_addresses.iter().map(ToString::to_string).collect()
         }
         "mac-address" => vec![eni.mac.to_string()],
         "network-interface-id" => vec![eni.id.to_string()],
-        "operator.managed" | "requester-managed" => boolean(false),
+        "operator.managed" => boolean(false),
+        "requester-managed" => boolean(eni.interface_type.is_requester_managed()),
         "owner-id" => vec![tx.scope().account.to_string()],
         "private-dns-name" => optional(eni.primary_ipv4().map(|a| super::ip_name(tx, a))),
         "private-ip-address" => optional(eni.primary_ipv4()),

@@ -247,6 +247,10 @@ pub(super) fn shape(tx: &Transaction<'_>, vpc_id: VpcId, route: &Route) -> ec2_a
         RouteTarget::Local | RouteTarget::InternetGateway(_) => {
             shape.gateway_id = Some(route.target.to_string());
         }
+        RouteTarget::EgressOnlyInternetGateway(id) => {
+            shape.egress_only_internet_gateway_id = Some(id.to_string());
+        }
+        RouteTarget::NatGateway(id) => shape.nat_gateway_id = Some(id.to_string()),
         RouteTarget::NetworkInterface(id) => {
             shape.network_interface_id = Some(id.to_string());
             let interface = tx.find::<NetworkInterface>(id).ok();

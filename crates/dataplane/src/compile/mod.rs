@@ -1,6 +1,7 @@
 //! Compiles what the API has made into what `forward` reads.
 
 pub(crate) mod internet;
+pub(crate) mod nat_gateway;
 pub(crate) mod network_acl;
 pub(crate) mod network_interface;
 pub(crate) mod route_table;
@@ -179,6 +180,7 @@ fn compile_region(snapshot: &mut Snapshot, scope: Scope, state: &State, ports: &
     }
     compile_subnets(snapshot, &mut places, state, ports);
     let groups = security_group::compile(state);
+    let mut nat_gateways = nat_gateway::compile(state);
     for eni in state.network_interfaces.values() {
         let (Some(&vpc), Some(&subnet), Some(row), Some(port)) = (
             places.vpcs.get(&eni.vpc_id),
@@ -199,6 +201,7 @@ fn compile_region(snapshot: &mut Snapshot, scope: Scope, state: &State, ports: &
             groups: security_group::groups_of(eni, &groups),
             source_dest_check: eni.source_dest_check,
             attached: network_interface::is_attached(state, eni),
+            nat_gateway: nat_gateways.remove(&eni.id),
             metadata: ports.share(network_interface::metadata(eni, row, scope)),
             resource_name: ResourceName {
                 primary: eni.attachment.as_ref().is_some_and(|a| a.device_index == 0),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use model::{InstanceState, NetworkInterfaceId, Scope, State};
 use packet::Mac;
 
+use super::nat_gateway::NatGateway;
 use super::security_group::Groups;
 use crate::InterfaceMetadata;
 use crate::ports::PortId;
@@ -27,6 +28,8 @@ pub(crate) struct Interface {
     pub(crate) source_dest_check: bool,
     /// Whether there is a running instance behind it.
     pub(crate) attached: bool,
+    /// The NAT gateway whose interface it is.
+    pub(crate) nat_gateway: Option<NatGateway>,
     pub(crate) metadata: Arc<InterfaceMetadata>,
     /// What the resource name of its instance resolves to, if it is the primary interface.
     pub(crate) resource_name: ResourceName,

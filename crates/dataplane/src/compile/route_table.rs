@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use model::{
-    Destination, InternetGatewayId, NetworkInterfaceId, RouteState, RouteTableId, RouteTarget,
-    State,
+    Destination, EgressOnlyInternetGatewayId, InternetGatewayId, NatGateway, RouteState,
+    RouteTableId, RouteTarget, State,
 };
 
 use crate::ports::{Device, PortId, Ports};
@@ -31,7 +31,10 @@ pub(crate) struct Route {
 pub(crate) enum Next {
     Local,
     InternetGateway(InternetGatewayId),
-    Interface(NetworkInterfaceId, PortId),
+    EgressOnlyInternetGateway(EgressOnlyInternetGatewayId),
+    Interface(PortId),
+    /// The gateway's interface.
+    NatGateway(PortId),
     Blackhole,
 }
 
@@ -59,9 +62,18 @@ pub(crate) fn compile(state: &State, table: &model::RouteTable, ports: &Ports) -
                 (RouteState::Blackhole, _) => Next::Blackhole,
                 (_, RouteTarget::Local) => Next::Local,
                 (_, RouteTarget::InternetGateway(id)) => Next::InternetGateway(id),
+                (_, RouteTarget::EgressOnlyInternetGateway(id)) => {
+                    Next::EgressOnlyInternetGateway(id)
+                }
                 (_, RouteTarget::NetworkInterface(id)) => ports
                     .get(&Device::Interface(id))
-                    .map_or(Next::Blackhole, |port| Next::Interface(id, port)),
+                    .map_or(Next::Blackhole, Next::Interface),
+                (_, RouteTarget::NatGateway(id)) => state
+                    .nat_gateways
+                    .get(&id)
+                    .and_then(NatGateway::network_interface_id)
+                    .and_then(|id| ports.get(&Device::Interface(id)))
+                    .map_or(Next::Blackhole, Next::NatGateway),
             };
             let compiled = Route {
                 destination: route.destination,

@@ -1,0 +1,315 @@
+//! NAT gateways: many inside hosts behind few addresses (Amazon VPC User Guide, "NAT gateway basics").
+//!
+//! A gateway has a network interface, whose subnet's network ACL and route table rule what it sends on. No security
+//! group does. It is the one router that packets notice: it takes a hop off them.
+
+use packet::{protocol, tcp};
+
+use crate::Action;
+use crate::compile::nat_gateway::NatGateway;
+use crate::compile::network_interface::Interface;
+use crate::disposition::Disposition;
+use crate::flow_cache::{Membership, Owner, Translation};
+use crate::session::{IDLE_SECS, Key};
+use crate::step::{Outcome, Stage};
+use crate::subject::Subject;
+use crate::tuple::{L4, Tuple};
+use crate::walk::{Answer, End, Walk, last_seen};
+use crate::{Direction, DropReason};
+
+/// The longest packet through a NAT gateway.
+pub(crate) const MTU_NAT_GATEWAY: u16 = 8500;
+/// More gateways than this on one way are a loop.
+pub(crate) const HOPS_MAX: u8 = 3;
+
+impl Walk<'_> {
+    /// A packet that a route sends to a gateway.
+    pub(crate) fn to_nat_gateway(
+        &mut self,
+        to: &Interface,
+        gateway: &NatGateway,
+        enters_subnet: bool,
+        subject: &Subject,
+    ) -> End {
+        self.pass_into(to, enters_subnet, &subject.tuple)?;
+        self.take_hop(to, gateway, subject)?;
+        let translation = match self.translation_out(to, gateway, subject) {
+            Ok(translation) => translation,
+            Err(disposition) => return Err(self.refused_by_nat_gateway(gateway, disposition)),
+        };
+        let translated = self.translate(translation, subject);
+        self.step(
+            gateway.id,
+            Direction::Egress,
+            Stage::NatGateway,
+            None,
+            Outcome::Pass,
+            || {
+                let (was, is) = (&subject.tuple, &translated.tuple);
+                format!("source {} is {}", near(was), near(is))
+            },
+        );
+        self.send_on(to, &translated)
+    }
+
+    /// A packet that has come to a gateway's own address: an answer, or nothing that it knows of.
+    pub(crate) fn into_nat_gateway(
+        &mut self,
+        to: &Interface,
+        gateway: &NatGateway,
+        enters_subnet: bool,
+        subject: &Subject,
+    ) -> End {
+        self.pass_into(to, enters_subnet, &subject.tuple)?;
+        self.take_hop(to, gateway, subject)?;
+        let Some(translation) = self.translation_in(to, gateway, subject) else {
+            let gateway_id = gateway.id;
+            let unknown = Disposition::NoNatSession {
+                gateway: gateway_id,
+            };
+            return Err(self.refused_by_nat_gateway(gateway, unknown));
+        };
+        let translated = self.translate(translation, subject);
+        self.step(
+            gateway.id,
+            Direction::Ingress,
+            Stage::NatGateway,
+            None,
+            Outcome::Pass,
+            || {
+                let (was, is) = (subject.tuple.reversed(), translated.tuple.reversed());
+                format!("destination {} is {}", near(&was), near(&is))
+            },
+        );
+        self.send_on(to, &translated)
+    }
+
+    /// The network ACL of the gateway's subnet, and what its interface records.
+    fn pass_into(
+        &mut self,
+        to: &Interface,
+        enters_subnet: bool,
+        tuple: &Tuple,
+    ) -> Result<(), Disposition> {
+        let subnet = self.snapshot.subnet_of(to);
+        if enters_subnet
+            && let Some(acl) = &subnet.network_acl
+            && let Err(denied) = self.network_acl(acl, subnet.id.into(), false, tuple)
+        {
+            self.saw_ingress(to, tuple, Action::Reject);
+            return Err(denied);
+        }
+        self.saw_ingress(to, tuple, Action::Accept);
+        self.way.limit_mtu(MTU_NAT_GATEWAY);
+        Ok(())
+    }
+
+    fn send_on(&mut self, from: &Interface, translated: &Subject) -> End {
+        let table = self.snapshot.subnet_of(from).route_table.as_ref();
+        let route = table.and_then(|table| table.lookup(translated.tuple.dst));
+        self.leave(from, route, translated)
+    }
+
+    fn take_hop(
+        &mut self,
+        to: &Interface,
+        gateway: &NatGateway,
+        subject: &Subject,
+    ) -> Result<(), Disposition> {
+        self.way.hops += 1;
+        if subject.ttl > self.way.hops && self.way.hops <= HOPS_MAX {
+            return Ok(());
+        }
+        let router = to.addresses.first().copied();
+        self.way.answer = router.map(|from| Answer::TimeExceeded { from });
+        self.way.cacheable = false;
+        let exceeded = Disposition::HopLimitExceeded {
+            gateway: gateway.id,
+        };
+        Err(self.refused_by_nat_gateway(gateway, exceeded))
+    }
+
+    /// What replaces the source of a packet from inside, or of the packet that an ICMP error from inside is about.
+    fn translation_out(
+        &mut self,
+        to: &Interface,
+        gateway: &NatGateway,
+        subject: &Subject,
+    ) -> Result<Translation, Disposition> {
+        let unknown = Disposition::NoNatSession {
+            gateway: gateway.id,
+        };
+        if let Some(quoted) = &subject.quoted {
+            self.way.cacheable = false;
+            let key = Key::outward(to.port, &quoted.reversed());
+            let index = key.and_then(|key| self.session(&key, gateway, subject));
+            return self.source_of(index.ok_or(unknown)?, quoted);
+        }
+        if !is_translatable(subject) {
+            return Err(Disposition::NatProtocol {
+                gateway: gateway.id,
+                protocol: subject.tuple.protocol,
+            });
+        }
+        let Some(key) = Key::outward(to.port, &subject.tuple) else {
+            return Err(unknown);
+        };
+        if let Some(index) = self.session(&key, gateway, subject) {
+            self.see_session(index, true, subject);
+            return self.source_of(index, &subject.tuple);
+        }
+        if !begins(subject) {
+            // The host believes in a connection that the gateway has forgotten.
+            let is_tcp = subject.tuple.protocol == protocol::TCP;
+            let answerable = is_tcp && subject.tcp_flags & tcp::RST == 0;
+            self.way.answer = answerable.then_some(Answer::Reset);
+            return Err(unknown);
+        }
+        let begun = self.sessions.begin(key, &gateway.addresses, self.now);
+        let Some((index, seen)) = begun else {
+            return Err(Disposition::NatPortAllocation {
+                gateway: gateway.id,
+                address: subject.tuple.dst,
+            });
+        };
+        self.belongs_to_session(index, true, seen);
+        self.source_of(index, &subject.tuple)
+    }
+
+    /// What replaces the destination of a packet from outside.
+    fn translation_in(
+        &mut self,
+        to: &Interface,
+        gateway: &NatGateway,
+        subject: &Subject,
+    ) -> Option<Translation> {
+        let (key, tuple) = match &subject.quoted {
+            Some(quoted) => {
+                self.way.cacheable = false;
+                (Key::inward(to.port, &quoted.reversed())?, quoted.reversed())
+            }
+            None if is_translatable(subject) => {
+                (Key::inward(to.port, &subject.tuple)?, subject.tuple)
+            }
+            None => return None,
+        };
+        let index = self.session(&key, gateway, subject)?;
+        if subject.quoted.is_none() {
+            self.see_session(index, false, subject);
+        }
+        let near = self.sessions.get(index)?.near();
+        let mut translation = Translation {
+            dst: Some(near.address),
+            ..Translation::default()
+        };
+        match tuple.l4 {
+            L4::Icmp { .. } => translation.icmp_identifier = Some(near.port),
+            _ => translation.dst_port = Some(near.port),
+        }
+        Some(translation)
+    }
+
+    fn source_of(&self, index: u32, tuple: &Tuple) -> Result<Translation, Disposition> {
+        let Some(session) = self.sessions.get(index) else {
+            return Err(Disposition::RefusedOnLink(DropReason::UnknownPort));
+        };
+        let near = session.translated;
+        let mut translation = Translation {
+            src: Some(near.address),
+            ..Translation::default()
+        };
+        match tuple.l4 {
+            L4::Icmp { .. } => translation.icmp_identifier = Some(near.port),
+            _ => translation.src_port = Some(near.port),
+        }
+        Ok(translation)
+    }
+
+    /// The session of a key, unless it is over or too long ago, or its address is no longer the gateway's.
+    fn session(&mut self, key: &Key, gateway: &NatGateway, subject: &Subject) -> Option<u32> {
+        let index = self.sessions.find(key)?;
+        let opens = subject.tcp_flags & (tcp::SYN | tcp::ACK) == tcp::SYN;
+        let reopened = opens && subject.quoted.is_none() && self.sessions.is_closed(index);
+        let last = last_seen(
+            self.connections,
+            self.sessions,
+            self.cache,
+            Owner::Session(index),
+        );
+        let address = self.sessions.get(index).map(|s| s.translated.address);
+        let is_owned = address.is_some_and(|address| gateway.addresses.contains(&address));
+        if reopened || !is_owned || self.sessions.is_expired(index, last, self.now) {
+            if let Some(session) = self.sessions.remove(index) {
+                session.paths.iter().for_each(|&p| self.cache.forget(p));
+            }
+            return None;
+        }
+        Some(index)
+    }
+
+    fn see_session(&mut self, index: u32, outward: bool, subject: &Subject) {
+        if let Some(seen) = self
+            .sessions
+            .see(index, outward, subject.tcp_flags, self.now)
+        {
+            self.belongs_to_session(index, outward, seen);
+        }
+    }
+
+    fn belongs_to_session(&mut self, index: u32, outward: bool, seen: crate::session::Seen) {
+        self.way.memberships.push(Membership {
+            owner: Owner::Session(index),
+            egress: outward,
+        });
+        self.way.idle_secs = self.way.idle_secs.min(seen.idle_secs.min(IDLE_SECS));
+        self.way.cacheable &= seen.cacheable;
+    }
+
+    fn refused_by_nat_gateway(
+        &mut self,
+        gateway: &NatGateway,
+        disposition: Disposition,
+    ) -> Disposition {
+        // A session that ends or begins elsewhere changes what is said of the next packet.
+        self.way.cacheable = false;
+        let side = Direction::Egress;
+        let stage = Stage::NatGateway;
+        self.step(gateway.id, side, stage, None, Outcome::Drop, || {
+            disposition.to_string()
+        });
+        disposition
+    }
+}
+
+/// Whether a packet may begin a session.
+fn begins(subject: &Subject) -> bool {
+    match subject.tuple.l4 {
+        L4::Ports { .. } if subject.tuple.protocol == protocol::TCP => {
+            subject.tcp_flags & (tcp::SYN | tcp::ACK | tcp::RST) == tcp::SYN
+        }
+        L4::Ports { .. } => true,
+        L4::Icmp { icmp_type, .. } => icmp_type == packet::icmp::ECHO_REQUEST,
+        L4::None => false,
+    }
+}
+
+/// TCP, UDP and ICMP echo; fragments of UDP only.
+fn is_translatable(subject: &Subject) -> bool {
+    match (subject.tuple.protocol, subject.tuple.l4) {
+        (protocol::TCP, L4::Ports { .. }) => !subject.is_fragment,
+        (protocol::UDP, L4::Ports { .. }) => true,
+        (protocol::ICMP, L4::Icmp { icmp_type, .. }) => {
+            let echo = [packet::icmp::ECHO_REQUEST, packet::icmp::ECHO_REPLY];
+            echo.contains(&icmp_type) && !subject.is_fragment
+        }
+        _ => false,
+    }
+}
+
+fn near(tuple: &Tuple) -> String {
+    match tuple.l4 {
+        L4::Ports { src, .. } => format!("{}:{src}", tuple.src),
+        L4::Icmp { id, .. } => format!("{} id {id}", tuple.src),
+        L4::None => tuple.src.to_string(),
+    }
+}
