@@ -139,6 +139,7 @@ fn a_mapped_address_keeps_the_gateway() {
     let subnet_id = state.subnets.values().next().unwrap().id;
     let gateway = state.internet_gateway_of(vpc_id).unwrap().id;
     let interface = model::NetworkInterface {
+        interface_type: model::InterfaceType::Interface,
         id: "eni-0123456789abcdef0".parse().unwrap(),
         subnet_id,
         vpc_id,

@@ -57,6 +57,7 @@ fn network(fixture: &mut Fixture, cidr: &str) -> Network {
 /// Puts a free network interface into a subnet.
 fn interface(fixture: &mut Fixture, network: &Network) -> Option<String> {
     let interface = model::NetworkInterface {
+        interface_type: model::InterfaceType::Interface,
         id: "eni-0123456789abcdef0".parse().unwrap(),
         subnet_id: network.subnet_id.as_deref().unwrap().parse().unwrap(),
         vpc_id: network.vpc_id.as_deref().unwrap().parse().unwrap(),

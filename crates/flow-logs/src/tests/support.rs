@@ -124,6 +124,7 @@ pub(crate) fn world(interfaces: &[&str], flow_logs: &[&str]) -> World {
 
 pub(crate) fn network_interface(id: &str) -> NetworkInterface {
     NetworkInterface {
+        interface_type: model::InterfaceType::Interface,
         id: id.parse().unwrap(),
         subnet_id: SUBNET.parse().unwrap(),
         vpc_id: VPC.parse().unwrap(),
