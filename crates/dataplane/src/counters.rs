@@ -1,6 +1,6 @@
 //! Counters of the data plane as a whole.
 
-use crate::disposition::DropReason;
+use crate::drop_reason::DropReason;
 
 /// What has happened to frames so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -95,7 +95,7 @@ impl<'a> Walk<'a> {
             }
             Next::EgressOnlyInternetGateway(gateway) => {
                 self.left_by(from, PATH_INTERNET_GATEWAY);
-                self.out_of_egress_only_internet_gateway(from, gateway, subject)
+                self.leave_by_egress_only_internet_gateway(from, gateway, subject)
             }
             Next::Local | Next::Interface(..) | Next::NatGateway(_) | Next::Blackhole => {
                 self.left_by(from, PATH_LOCAL);
@@ -103,7 +103,7 @@ impl<'a> Walk<'a> {
                 let to = target.ok_or_else(|| self.no_such_address(from, subject.tuple.dst))?;
                 match (route.next, &to.nat_gateway) {
                     (Next::NatGateway(_), Some(gateway)) => {
-                        self.to_nat_gateway(to, gateway, !stays, subject)
+                        self.leave_by_nat_gateway(to, gateway, !stays, subject)
                     }
                     _ => self.ingress(to, !stays, None, subject),
                 }

@@ -15,7 +15,7 @@ use crate::walk::{End, MTU_INTERNET, Walk};
 
 impl Walk<'_> {
     /// Carries a packet out, with its own address.
-    pub(crate) fn out_of_egress_only_internet_gateway(
+    pub(crate) fn leave_by_egress_only_internet_gateway(
         &mut self,
         from: &Interface,
         gateway: EgressOnlyInternetGatewayId,
@@ -53,7 +53,7 @@ impl Walk<'_> {
 
     /// The egress-only gateway by which an interface's answers to a packet from the internet would leave: then the
     /// packet must be an answer itself.
-    pub(crate) fn into_egress_only_internet_gateway(
+    pub(crate) fn enter_by_egress_only_internet_gateway(
         &mut self,
         to: &Interface,
         subject: &Subject,

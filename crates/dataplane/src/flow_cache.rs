@@ -16,7 +16,7 @@ use model::Timestamp;
 use packet::Mac;
 use smallvec::SmallVec;
 
-use crate::disposition::DropReason;
+use crate::drop_reason::DropReason;
 use crate::meter::Records;
 use crate::ports::PortId;
 use crate::slab::Slab;

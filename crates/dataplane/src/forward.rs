@@ -10,7 +10,7 @@ use packet::{Ip, Mac, Malformed, Packet, ethernet, tcp};
 use crate::compile::Snapshot;
 use crate::connection::Connections;
 use crate::counters::Counters;
-use crate::disposition::DropReason;
+use crate::drop_reason::DropReason;
 use crate::flow_cache::{DENY, FlowCache, FlowTuple, TRANSLATE, Translation};
 use crate::fragment::Fragments;
 use crate::meter::{Count, Meter};

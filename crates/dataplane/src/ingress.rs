@@ -24,7 +24,7 @@ impl Walk<'_> {
         let snapshot = self.snapshot;
         let subnet = snapshot.subnet_of(to);
         if let Some(gateway) = &to.nat_gateway {
-            return self.into_nat_gateway(to, gateway, enters_subnet, subject);
+            return self.enter_by_nat_gateway(to, gateway, enters_subnet, subject);
         }
         if !to.attached && self.assumed != Some(to.port) {
             let interface = to.id;

@@ -66,7 +66,7 @@ impl Walk<'_> {
                 .map(|&port| (port, dst)),
         };
         if let Some((port, private)) = target {
-            let into = self.into_vpc(port, private, subject);
+            let into = self.enter_vpc(port, private, subject);
             return into.unwrap_or(Err(unreachable));
         }
         let out = match snapshot.internet.hosts.get(&dst) {
@@ -102,10 +102,10 @@ impl Walk<'_> {
     }
 
     /// Into a VPC by its gateway. `None` if the VPC has none.
-    fn into_vpc(&mut self, port: PortId, private: IpAddr, subject: &Subject) -> Option<End> {
+    fn enter_vpc(&mut self, port: PortId, private: IpAddr, subject: &Subject) -> Option<End> {
         let interface = self.snapshot.interface(port)?;
         if private.is_ipv6()
-            && let Some(end) = self.into_egress_only_internet_gateway(interface, subject)
+            && let Some(end) = self.enter_by_egress_only_internet_gateway(interface, subject)
         {
             return Some(end);
         }

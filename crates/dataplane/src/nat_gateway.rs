@@ -24,7 +24,7 @@ pub(crate) const HOPS_MAX: u8 = 3;
 
 impl Walk<'_> {
     /// A packet that a route sends to a gateway.
-    pub(crate) fn to_nat_gateway(
+    pub(crate) fn leave_by_nat_gateway(
         &mut self,
         to: &Interface,
         gateway: &NatGateway,
@@ -53,7 +53,7 @@ impl Walk<'_> {
     }
 
     /// A packet that has come to a gateway's own address: an answer, or nothing that it knows of.
-    pub(crate) fn into_nat_gateway(
+    pub(crate) fn enter_by_nat_gateway(
         &mut self,
         to: &Interface,
         gateway: &NatGateway,

@@ -12,8 +12,8 @@ use crate::compile::Snapshot;
 use crate::compile::network_interface::Interface;
 use crate::compile::subnet::Subnet;
 use crate::compile::vpc::Vpc;
-use crate::disposition::DropReason;
 use crate::dns;
+use crate::drop_reason::DropReason;
 
 /// The Amazon DNS server's addresses that are the same in every VPC.
 const DNS_V4: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 253);

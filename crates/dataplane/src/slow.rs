@@ -9,7 +9,8 @@ use packet::{Ip, Kind, Mac, Packet, ethernet, fragment, mss, tcp};
 
 use crate::compile::network_interface::Interface;
 use crate::compile::{Port, Snapshot};
-use crate::disposition::{Disposition, DropReason};
+use crate::disposition::Disposition;
+use crate::drop_reason::DropReason;
 use crate::flow_cache::{self, FlowTuple, Owner};
 use crate::forward::{Dataplane, Offload, Verdict, longest, translate};
 use crate::meter::Count;

@@ -2,10 +2,12 @@
 
 mod connection;
 mod disposition;
+mod egress_only_internet_gateway;
 mod flow_records;
 mod fragment;
 mod internet_gateway;
 mod link;
+mod nat_gateway;
 mod property;
 mod reference;
 mod trace;

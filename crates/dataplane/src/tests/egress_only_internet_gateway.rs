@@ -1,0 +1,102 @@
+//! Egress-only internet gateways: out and answers back, nothing in.
+
+use expect_test::expect;
+
+use super::Net;
+
+const NET: &str = "vpc main 10.0.0.0/16 2001:db8:0:100::/56\n\
+     subnet a 10.0.1.0/24 2001:db8:0:101::/64 local, ::/0 > eigw\n\
+     subnet b 10.0.2.0/24 2001:db8:0:102::/64 local, ::/0 > igw\n\
+     sg open in all from ::/0\n\
+     sg open out all to ::/0\n\
+     eni x 10.0.1.10 2001:db8:0:101::10 in a sg:open\n\
+     eni y 10.0.2.10 2001:db8:0:102::10 in b sg:open\n\
+     host 2001:db8:ffff::7\n\
+     host 2001:db8:ffff::8\n";
+
+/// The groups are open both ways, so they alone would let everything in and track nothing.
+#[test]
+fn only_answers_come_in() {
+    let mut net = Net::new(NET);
+    expect![[r#"
+        2001:db8:ffff::7 sends tcp [2001:db8:ffff::7]:443 > [2001:db8:0:101::10]:5 syn
+          dropped: egress_only
+        x sends tcp [2001:db8:0:101::10]:5 > [2001:db8:ffff::7]:443 syn
+          to 2001:db8:ffff::7: 2001:db8:0:101::10:5 > 2001:db8:ffff::7:443 proto 6 len 60
+        2001:db8:ffff::7 sends tcp [2001:db8:ffff::7]:443 > [2001:db8:0:101::10]:5 syn ack
+          to x: 2001:db8:ffff::7:443 > 2001:db8:0:101::10:5 proto 6 len 60
+        2001:db8:ffff::7 sends tcp [2001:db8:ffff::7]:443 > [2001:db8:0:101::10]:5 ack len 9
+          to x: 2001:db8:ffff::7:443 > 2001:db8:0:101::10:5 proto 6 len 69
+        2001:db8:ffff::7 sends tcp [2001:db8:ffff::7]:443 > [2001:db8:0:101::10]:6 syn
+          dropped: egress_only
+        2001:db8:ffff::8 sends tcp [2001:db8:ffff::8]:443 > [2001:db8:0:101::10]:5 ack
+          dropped: egress_only
+        2001:db8:ffff::7 sends udp [2001:db8:ffff::7]:443 > [2001:db8:0:101::10]:5
+          dropped: egress_only
+        2001:db8:ffff::7 sends tcp [2001:db8:ffff::7]:443 > [2001:db8:0:102::10]:5 syn
+          to y: 2001:db8:ffff::7:443 > 2001:db8:0:102::10:5 proto 6 len 60
+    "#]]
+    .assert_eq(&net.run(
+        "2001:db8:ffff::7 sends tcp [2001:db8:ffff::7]:443 > [2001:db8:0:101::10]:5 syn
+         x sends tcp [2001:db8:0:101::10]:5 > [2001:db8:ffff::7]:443 syn
+         2001:db8:ffff::7 sends tcp [2001:db8:ffff::7]:443 > [2001:db8:0:101::10]:5 syn ack
+         2001:db8:ffff::7 sends tcp [2001:db8:ffff::7]:443 > [2001:db8:0:101::10]:5 ack len 9
+         2001:db8:ffff::7 sends tcp [2001:db8:ffff::7]:443 > [2001:db8:0:101::10]:6 syn
+         2001:db8:ffff::8 sends tcp [2001:db8:ffff::8]:443 > [2001:db8:0:101::10]:5 ack
+         2001:db8:ffff::7 sends udp [2001:db8:ffff::7]:443 > [2001:db8:0:101::10]:5
+         2001:db8:ffff::7 sends tcp [2001:db8:ffff::7]:443 > [2001:db8:0:102::10]:5 syn",
+    ));
+    expect![[r#"
+        x Egress Accept 2001:db8:0:101::10:5 > 2001:db8:ffff::7:443 proto 6 packets 1 bytes 60 flags 2 path 8 | left through eigw for 2001:db8:ffff::7
+        x Ingress Accept 2001:db8:ffff::7:443 > 2001:db8:0:101::10:5 proto 6 packets 2 bytes 129 flags 18 | delivered to x
+        y Ingress Accept 2001:db8:ffff::7:443 > 2001:db8:0:102::10:5 proto 6 packets 1 bytes 60 flags 2 | delivered to y
+    "#]].assert_eq(&net.records());
+}
+
+#[test]
+fn pings_are_answered_and_not_let_in() {
+    let mut net = Net::new(NET);
+    expect![[r#"
+        2001:db8:ffff::7 sends icmp 2001:db8:ffff::7 > 2001:db8:0:101::10 echo-request id 7
+          dropped: egress_only
+        x sends icmp 2001:db8:0:101::10 > 2001:db8:ffff::7 echo-request id 7
+          to 2001:db8:ffff::7: 2001:db8:0:101::10:0 > 2001:db8:ffff::7:0 proto 58 icmp 128/0 len 48
+        2001:db8:ffff::7 sends icmp 2001:db8:ffff::7 > 2001:db8:0:101::10 echo-reply id 7
+          to x: 2001:db8:ffff::7:0 > 2001:db8:0:101::10:0 proto 58 icmp 129/0 len 48
+        2001:db8:ffff::7 sends icmp 2001:db8:ffff::7 > 2001:db8:0:101::10 echo-request id 7
+          dropped: egress_only
+    "#]]
+    .assert_eq(&net.run(
+        "2001:db8:ffff::7 sends icmp 2001:db8:ffff::7 > 2001:db8:0:101::10 echo-request id 7
+         x sends icmp 2001:db8:0:101::10 > 2001:db8:ffff::7 echo-request id 7
+         2001:db8:ffff::7 sends icmp 2001:db8:ffff::7 > 2001:db8:0:101::10 echo-reply id 7
+         2001:db8:ffff::7 sends icmp 2001:db8:ffff::7 > 2001:db8:0:101::10 echo-request id 7",
+    ));
+}
+
+#[test]
+fn an_answer_that_comes_too_late_is_none() {
+    let mut net = Net::new(NET);
+    net.send("x sends udp [2001:db8:0:101::10]:5 > [2001:db8:ffff::7]:53");
+    net.wait(31);
+    expect!["dropped: egress_only"].assert_eq(
+        &net.send("2001:db8:ffff::7 sends udp [2001:db8:ffff::7]:53 > [2001:db8:0:101::10]:5"),
+    );
+}
+
+#[test]
+fn a_vpc_without_gateways_is_out_of_reach() {
+    let mut net = Net::new(NET);
+    net.send("x sends udp [2001:db8:0:101::10]:5 > [2001:db8:ffff::7]:53");
+    net.change(&NET.replace(", ::/0 > eigw", "").replace(", ::/0 > igw", ""));
+    expect![[r#"
+        x sends udp [2001:db8:0:101::10]:5 > [2001:db8:ffff::7]:53
+          dropped: no_route
+        2001:db8:ffff::7 sends udp [2001:db8:ffff::7]:53 > [2001:db8:0:101::10]:5
+          dropped: internet_unreachable
+    "#]]
+    .assert_eq(&net.run(
+        "x sends udp [2001:db8:0:101::10]:5 > [2001:db8:ffff::7]:53
+         2001:db8:ffff::7 sends udp [2001:db8:ffff::7]:53 > [2001:db8:0:101::10]:5",
+    ));
+}
