@@ -37,6 +37,7 @@ fn main() {
             println!("allocations, {live}k live flows, {how}: {allocations} in {packets} packets");
         }
     }
+    nat_gateway();
     let first = 200_000;
     let mut bench = Bench::new(&many_rules(), first);
     bench.first_packets(first);
@@ -54,6 +55,38 @@ fn main() {
         first / 1000
     );
     println!("compile of 2000 interfaces: {:.1} ms", compile_many());
+}
+
+/// The same flows, from one subnet to the other, with and without a NAT gateway between them.
+fn nat_gateway() {
+    let routed = two_subnets();
+    let translated = two_subnets()
+        .replace("a 10.0.1.0/24", "a 10.0.1.0/24 local, 10.0.2.0/24 > nat:n")
+        .replace("from 10.0.1.0/24", "from 10.0.3.0/24")
+        + "subnet c 10.0.3.0/24\nnat n 10.0.3.220 in c\n";
+    for live in [1024, 64 * 1024] {
+        let cost = |network: &str| {
+            let mut bench = Bench::new(network, live);
+            bench.open_one_way(live);
+            bench.cached_one_way(live)
+        };
+        // The two in turn, and the best of each, so that neither has the quieter moments.
+        let rounds: Vec<_> = (0..5).map(|_| (cost(&routed), cost(&translated))).collect();
+        let plain = rounds.iter().map(|r| r.0).fold(f64::MAX, f64::min);
+        let nat = rounds.iter().map(|r| r.1).fold(f64::MAX, f64::min);
+        println!(
+            "cached through a NAT gateway, {}k live flows, to plain forwarding: {:.2} ({nat:.0} ns to {plain:.0} ns)",
+            live / 1024,
+            nat / plain
+        );
+    }
+    let sessions = 55_000;
+    let mut bench = Bench::new(&translated, sessions);
+    let (nanos, refused) = bench.one_destination(sessions);
+    println!(
+        "new NAT sessions, {sessions} to one destination: {:.2} µs each, then {refused}",
+        nanos / 1e3
+    );
 }
 
 struct Bench {
@@ -133,6 +166,8 @@ impl Bench {
         } else {
             (x, [10, 0, 1, x.2], [10, 0, 2, y.2], (flow.port, 80))
         };
+        // A NAT gateway has taken a hop off the last one.
+        frame[22] = 64;
         frame[0..6].copy_from_slice(&self.router.0);
         frame[6..12].copy_from_slice(&from.1.0);
         frame[26..30].copy_from_slice(&src);
@@ -213,6 +248,73 @@ impl Bench {
         assert_eq!(cached, PACKETS as u64, "every packet hits the cache");
         let nanos = time.as_nanos() as f64 / PACKETS as f64;
         (nanos, PACKETS, allocations.count_total)
+    }
+
+    /// Opens so many connections, one direction of each.
+    fn open_one_way(&mut self, flows: usize) {
+        for flags in [packet::tcp::SYN, packet::tcp::ACK] {
+            let mut frame = self.frame(flags);
+            for n in 0..flows {
+                assert!(self.send(Flow::number(2 * n), &mut frame));
+            }
+        }
+        assert_eq!(self.dataplane.flows(), flows);
+    }
+
+    /// Nanoseconds for a packet of flows in one direction, in bursts.
+    fn cached_one_way(&mut self, flows: usize) -> f64 {
+        let frame = self.frame(packet::tcp::ACK);
+        let mut frames = [(self.senders[0].0, [0; 80]); BURST];
+        for (_, bytes) in &mut frames {
+            bytes.copy_from_slice(&frame);
+        }
+        self.harvest();
+        let before = self.dataplane.counters().cached;
+        let mut at = 1;
+        let mut next = || {
+            at = (at * 1_664_525 + 1_013_904_223) % flows;
+            Flow::number(2 * at)
+        };
+        let start = cpu_time();
+        for _ in 0..PACKETS / BURST {
+            self.send_burst(std::iter::repeat_with(&mut next), &mut frames);
+        }
+        let time = cpu_time() - start;
+        let cached = self.dataplane.counters().cached - before;
+        assert_eq!(cached, PACKETS as u64, "every packet hits the cache");
+        time.as_nanos() as f64 / PACKETS as f64
+    }
+
+    /// Nanoseconds for each of so many connections to one destination, and what becomes of one more.
+    fn one_destination(&mut self, connections: usize) -> (f64, String) {
+        let mut frame = self.frame(packet::tcp::SYN);
+        let start = cpu_time();
+        for n in 0..connections {
+            let (from, port) = (n % SIDE, 1024 + (n / SIDE) as u16);
+            let flow = Flow {
+                from,
+                to: 0,
+                port,
+                answer: false,
+            };
+            assert!(self.send(flow, &mut frame));
+        }
+        let nanos = (cpu_time() - start).as_nanos() as f64 / connections as f64;
+        let one_more = Flow {
+            from: 0,
+            to: 0,
+            port: 60_000,
+            answer: false,
+        };
+        let from = self.make(one_more, &mut frame);
+        let verdict = self
+            .dataplane
+            .forward(from, &mut frame, Offload::default(), self.now);
+        let told = match verdict {
+            Verdict::Drop(reason) => format!("refused: {reason}"),
+            other => format!("{other:?}"),
+        };
+        (nanos, told)
     }
 
     /// The first packets of so many connections, in nanoseconds each.

@@ -294,12 +294,16 @@ impl Dataplane {
         let count = Count::of(ip, offload);
         let fresh = entry.count(count, now);
         let (out, src_mac, dst_mac) = (entry.out, entry.src_mac, entry.dst_mac);
-        let translated = entry.is(TRANSLATE).then_some(entry.path);
+        let endpoint = entry.endpoint();
+        let path = (entry.is(TRANSLATE) && endpoint.is_none()).then_some(entry.path);
         if fresh {
             self.cache.mark_dirty(key);
         }
-        if let Some(path) = translated
-            && let Some(path) = self.cache.path(path)
+        if let Some(endpoint) = endpoint {
+            if !endpoint.apply(frame, ip, offload.partial_checksum) {
+                return Some(self.drop(DropReason::Malformed));
+            }
+        } else if let Some(path) = path.and_then(|path| self.cache.path(path))
             && !(translate(frame, ip, path.translation, offload)
                 && (path.hops == 0 || take_hops(frame, ip, path.hops).is_ok()))
         {

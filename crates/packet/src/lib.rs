@@ -9,6 +9,7 @@ extern crate alloc;
 pub mod arp;
 pub mod build;
 pub mod checksum;
+pub mod endpoint;
 pub mod ethernet;
 pub mod fragment;
 pub mod icmp;

@@ -1,7 +1,10 @@
 //! The part of a flow that each of its packets touches.
 
+use std::net::IpAddr;
+
 use model::Timestamp;
 use packet::Mac;
+use packet::endpoint::{Endpoint, Side};
 
 use super::{FlowTuple, Verdict};
 use crate::meter::{Count, Records};
@@ -29,11 +32,19 @@ pub(crate) struct Entry {
     pub(crate) mtu: u16,
     pub(crate) tcp_flags: u8,
     pub(crate) marks: u8,
+    /// What the marks say of the translation, if all of it is here.
+    hops: u8,
+    port: u16,
+    address: u32,
 }
 
 pub(crate) const DIRTY: u8 = 1;
 pub(crate) const TRANSLATE: u8 = 2;
 pub(crate) const DENY: u8 = 4;
+/// The translation is of one side of an IPv4 packet, and here.
+const SOURCE: u8 = 8;
+const DESTINATION: u8 = 16;
+const PORT: u8 = 32;
 
 const _: () = assert!(size_of::<Entry>() == 128);
 
@@ -56,6 +67,9 @@ impl Entry {
             mtu: 0,
             tcp_flags: 0,
             marks: 0,
+            hops: 0,
+            port: 0,
+            address: 0,
         }
     }
 
@@ -66,6 +80,7 @@ impl Entry {
         }
         if verdict.translation.is_some() {
             self.marks |= TRANSLATE;
+            self.translate(verdict);
         }
         self.epoch = verdict.epoch;
         self.out = verdict.out;
@@ -74,6 +89,42 @@ impl Entry {
         self.src_mac = verdict.src_mac;
         self.dst_mac = verdict.dst_mac;
         self.mtu = verdict.mtu;
+    }
+
+    /// Keeps the translation at hand if it is of the usual kind.
+    fn translate(&mut self, verdict: &Verdict) {
+        let to = verdict.translation;
+        let (side, address, port, kept) = match (to.src, to.dst) {
+            (Some(IpAddr::V4(address)), None) => (SOURCE, address, to.src_port, to.dst_port),
+            (None, Some(IpAddr::V4(address))) => (DESTINATION, address, to.dst_port, to.src_port),
+            _ => return,
+        };
+        if kept.is_some() || !self.key.is_tcp_udp_or_icmp() {
+            return;
+        }
+        self.marks |= side;
+        self.address = address.into();
+        self.hops = verdict.hops;
+        if let Some(port) = port.or(to.icmp_identifier) {
+            self.marks |= PORT;
+            self.port = port;
+        }
+    }
+
+    /// The translation, if all of it is here; otherwise it is with the path.
+    #[inline]
+    pub(crate) fn endpoint(&self) -> Option<Endpoint> {
+        let side = match self.marks & (SOURCE | DESTINATION) {
+            SOURCE => Side::Source,
+            DESTINATION => Side::Destination,
+            _ => return None,
+        };
+        Some(Endpoint {
+            side,
+            address: self.address.into(),
+            port: self.is(PORT).then_some(self.port),
+            hops: self.hops,
+        })
     }
 
     pub(crate) fn is(&self, mark: u8) -> bool {

@@ -3,7 +3,7 @@
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
-use packet::{Ip, Mac};
+use packet::{Ip, Mac, protocol};
 
 use crate::ports::PortId;
 
@@ -44,6 +44,15 @@ impl FlowTuple {
             protocol: ip.protocol,
             family: if ip.src.is_ipv4() { 4 } else { 6 },
         }
+    }
+}
+
+impl FlowTuple {
+    pub(super) fn is_tcp_udp_or_icmp(&self) -> bool {
+        matches!(
+            self.protocol,
+            protocol::TCP | protocol::UDP | protocol::ICMP
+        )
     }
 }
 

@@ -1,6 +1,7 @@
 //! Tests of the crate through its public interface.
 
 mod examples;
+mod gateway;
 mod properties;
 
 use std::net::{Ipv4Addr, Ipv6Addr};
