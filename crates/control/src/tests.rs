@@ -6,6 +6,7 @@ mod instance;
 mod internet_gateway;
 mod network_acl;
 mod network_interface;
+mod prefix_list;
 mod properties;
 mod region;
 mod route_table;
