@@ -14,6 +14,7 @@ mod security_group;
 mod subnet;
 mod tag;
 mod vpc;
+mod vpc_endpoint;
 
 use std::fmt::{Debug, Write};
 
