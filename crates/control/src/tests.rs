@@ -2,6 +2,7 @@
 
 mod address;
 mod flow_log;
+mod gateway_route_table;
 mod instance;
 mod internet_gateway;
 mod network_acl;
