@@ -66,7 +66,10 @@ pub(super) fn check(
     let Some(block) = blocks(vpc).find(|block| block.contains(&net)) else {
         return Ok(());
     };
-    let to_interface = matches!(target, RouteTarget::NetworkInterface(_));
+    let to_interface = matches!(
+        target,
+        RouteTarget::NetworkInterface(_) | RouteTarget::NatGateway(_)
+    );
     if to_interface && (block == net || is_subnet(tx, vpc, net)) {
         return Ok(());
     }

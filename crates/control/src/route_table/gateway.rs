@@ -61,7 +61,7 @@ pub(super) fn check_route(
         RouteTarget::Local => return Ok(()),
         RouteTarget::NetworkInterface(_) => {}
         other => {
-            return Err(unsupported(format!("target: {other}")));
+            return Err(unsupported(&format!("target: {other}")));
         }
     }
     let vpc = tx.find::<Vpc>(table.vpc_id)?;
@@ -69,10 +69,10 @@ pub(super) fn check_route(
     if net.is_some_and(|net| blocks(vpc).any(|own| own == net) || is_subnet(tx, vpc, net)) {
         return Ok(());
     }
-    Err(unsupported(format!("destination: {destination}")))
+    Err(unsupported(&format!("destination: {destination}")))
 }
 
-fn unsupported(what: String) -> Error {
+fn unsupported(what: &str) -> Error {
     Error::new(
         "RouteNotSupported",
         format!("Route table contains unsupported route {what}."),

@@ -144,7 +144,7 @@ fn a_gateway_endpoint_brings_its_routes_and_takes_them_along() {
     assert_eq!(list_routes(&mut fixture, &other), [to_s3]);
     assert_eq!(
         described(&mut fixture, &s3).route_table_ids,
-        [other.clone()]
+        std::slice::from_ref(&other)
     );
     // A table takes its routes along, and the endpoint forgets it.
     let request = DeleteRouteTableRequest {

@@ -4,7 +4,7 @@ use ec2_api::{
     DescribeVpcEndpointServicesRequest, DescribeVpcEndpointServicesResponse, PrivateDnsDetails,
     ServiceDetail, ServiceTypeDetail,
 };
-use model::{Region, Tags};
+use model::{AvailabilityZone, Region, Tags};
 
 use crate::filter::Filters;
 use crate::page::Page;
@@ -169,7 +169,7 @@ fn shape(service: &Service, region: Region) -> ServiceDetail {
             service_type: Some(service.endpoint_type.to_owned()),
         }],
         service_region: Some(region.to_string()),
-        availability_zone_ids: region.zones().map(|zone| zone.zone_id()).collect(),
+        availability_zone_ids: region.zones().map(AvailabilityZone::zone_id).collect(),
         availability_zones: region.zones().map(|zone| zone.to_string()).collect(),
         owner: Some("amazon".to_owned()),
         base_endpoint_dns_names: vec![service.base_name(region)],
