@@ -124,6 +124,7 @@ fn malformed_code(prefix: &str) -> &'static str {
         "vpc-cidr-assoc-" => "InvalidVpcCidrBlockAssociationID.Malformed",
         "subnet-cidr-assoc-" => "InvalidSubnetCidrBlockAssociationID.Malformed",
         "pl-" => "InvalidPrefixListId.Malformed",
+        "vpce-" => "InvalidVpcEndpointId.Malformed",
         _ => "InvalidID",
     }
 }
@@ -153,6 +154,7 @@ fn not_found_code(id: &ResourceId) -> &'static str {
         ResourceId::NatGateway(_) => "NatGatewayNotFound",
         ResourceId::EgressOnlyInternetGateway(_) => "InvalidGatewayID.NotFound",
         ResourceId::PrefixList(_) => "InvalidPrefixListID.NotFound",
+        ResourceId::VpcEndpoint(_) => "InvalidVpcEndpointId.NotFound",
     }
 }
 
@@ -165,6 +167,7 @@ fn not_found_message(id: &ResourceId) -> String {
         }
         ResourceId::NatGateway(id) => format!("NatGateway {id} was not found"),
         ResourceId::Image(id) => format!("The image id '[{id}]' does not exist"),
+        ResourceId::VpcEndpoint(id) => format!("The Vpc Endpoint Id '{id}' does not exist"),
         ResourceId::FlowLog(id) => {
             format!("These flow log ids in the input list are not found: [TotalCount: 1] {id}")
         }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use model::{Change, DeliveryStatus, Entropy, FlowLogId, InstanceId, Scope, Timestamp, World};
 
-use crate::{Error, Quotas, Transaction, flow_log, instance, internet_host};
+use crate::{Error, Quotas, Transaction, flow_log, instance, internet_host, prefix_list};
 
 /// Something that happened outside the API and changes the state of an account's Region.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +61,10 @@ pub fn observe(
         } => flow_log::delivery(&mut tx, *flow_log_id, status)?,
         Event::InternetHostAdded(address) => internet_host::add(&mut tx, *address)?,
         Event::InternetHostDeleted(address) => internet_host::delete(&mut tx, *address)?,
-        Event::Tick => instance::forget_terminated(&mut tx),
+        Event::Tick => {
+            instance::forget_terminated(&mut tx);
+            prefix_list::forget_deleted(&mut tx);
+        }
     }
     Ok(tx.into_changes())
 }

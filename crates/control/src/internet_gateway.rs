@@ -11,7 +11,7 @@ use model::{InternetGateway, InternetGatewayId, NetworkInterface, Tags, Vpc, Vpc
 use crate::filter::{Filters, optional};
 use crate::page::Page;
 use crate::tag::{from_specifications, tag_set};
-use crate::{Error, Transaction, parameter};
+use crate::{Error, Transaction, parameter, route_table};
 
 const TYPE: &str = "internet-gateway";
 
@@ -99,6 +99,7 @@ pub(crate) fn detach_internet_gateway(
     }
     gateway.vpc_id = None;
     tx.put(id, gateway);
+    route_table::forget_gateway(tx, id);
     Ok(DetachInternetGatewayResponse {})
 }
 

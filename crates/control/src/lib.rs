@@ -18,6 +18,7 @@ mod network_acl;
 mod network_interface;
 mod page;
 mod parameter;
+mod prefix_list;
 mod quota;
 mod region;
 mod route_table;
@@ -29,6 +30,7 @@ mod tests;
 mod token;
 mod transaction;
 mod vpc;
+mod vpc_endpoint;
 
 pub use error::Error;
 pub use event::{Event, observe};

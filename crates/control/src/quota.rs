@@ -57,6 +57,10 @@ quotas! {
     network_acls: 200, "NetworkAclLimitExceeded", "The maximum number of network ACLs has been reached.";
     /// Entries per network ACL, direction and address family.
     network_acl_entries: 20, "NetworkAclEntryLimitExceeded", "The maximum number of network ACL entries has been reached.";
+    /// Prefix lists per Region.
+    prefix_lists: 100, "PrefixListLimitExceeded", "The maximum number of prefix lists has been reached.";
+    /// Gateway endpoints per Region.
+    gateway_endpoints: 20, "VpcEndpointLimitExceeded", "The maximum number of VPC endpoints has been reached.";
     /// Tags per resource.
     tags: 50, "TagLimitExceeded", "The maximum number of Tags for a resource has been reached.";
     /// Flow logs per network interface, subnet or VPC.

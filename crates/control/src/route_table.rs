@@ -1,6 +1,8 @@
 //! Route tables (Amazon VPC User Guide, "Configure route tables").
 
 mod association;
+mod destination;
+mod gateway;
 mod route;
 mod target;
 
@@ -10,19 +12,22 @@ use ec2_api::{
 };
 use ipnet::Ipv4Net;
 use model::{
-    Destination, Route, RouteOrigin, RouteTable, RouteTableAssociation, RouteTableId, RouteTarget,
-    SubnetId, Tags, Vpc, VpcId,
+    Destination, InternetGatewayId, Route, RouteOrigin, RouteTable, RouteTableAssociation,
+    RouteTableId, RouteTarget, SubnetId, Tags, Vpc, VpcId,
 };
 
 pub(crate) use association::{
     associate_route_table, disassociate_route_table, replace_route_table_association,
 };
-pub(crate) use route::{create_route, delete_route, replace_route};
+pub(crate) use destination::check_quota;
+pub(crate) use route::{
+    add as add_route, check as check_route, create_route, delete_route, replace_route,
+};
 
 use crate::filter::{Filters, boolean, optional};
 use crate::page::Page;
 use crate::tag::{from_specifications, tag_set};
-use crate::{Error, Transaction, parameter, token};
+use crate::{Error, Transaction, parameter, token, vpc_endpoint};
 
 const TYPE: &str = "route-table";
 const ACTION: &str = "CreateRouteTable";
@@ -34,6 +39,7 @@ pub(crate) fn create_main(tx: &mut Transaction<'_>, vpc: &Vpc) {
         id: tx.id(),
         main: true,
         subnet_id: None,
+        gateway_id: None,
     });
     tx.put(table.id, table);
 }
@@ -103,16 +109,19 @@ pub(crate) fn add_default_route(tx: &mut Transaction<'_>, vpc_id: VpcId, target:
 
 /// Ends the association of a subnet that goes away.
 pub(crate) fn forget_subnet(tx: &mut Transaction<'_>, subnet_id: SubnetId) {
-    let rules = |t: &&RouteTable| {
-        t.associations
-            .iter()
-            .any(|a| a.subnet_id == Some(subnet_id))
-    };
+    forget(tx, |a| a.subnet_id == Some(subnet_id));
+}
+
+/// Ends the association of a gateway that leaves its VPC.
+pub(crate) fn forget_gateway(tx: &mut Transaction<'_>, gateway_id: InternetGatewayId) {
+    forget(tx, |a| a.gateway_id == Some(gateway_id));
+}
+
+fn forget(tx: &mut Transaction<'_>, over: impl Fn(&RouteTableAssociation) -> bool) {
+    let rules = |t: &&RouteTable| t.associations.iter().any(&over);
     let table = tx.rows::<RouteTable>().find(rules).cloned();
     if let Some(mut table) = table {
-        table
-            .associations
-            .retain(|a| a.subnet_id != Some(subnet_id));
+        table.associations.retain(|a| !over(a));
         tx.put(table.id, table);
     }
 }
@@ -160,6 +169,7 @@ pub(crate) fn delete_route_table(
     if !tx.find::<RouteTable>(id)?.associations.is_empty() {
         return Err(Error::DependencyViolation(id.into()));
     }
+    vpc_endpoint::forget_route_table(tx, id);
     tx.delete::<RouteTable>(id);
     Ok(DeleteRouteTableResponse {})
 }
@@ -218,6 +228,7 @@ fn filter_values(tx: &Transaction<'_>, table: &RouteTable, name: &str) -> Vec<St
     }
     let associations = table.associations.iter();
     match name {
+        "association.gateway-id" => associations.flat_map(|a| optional(a.gateway_id)).collect(),
         "association.main" => associations.flat_map(|a| boolean(a.main)).collect(),
         "association.route-table-association-id" => {
             associations.map(|a| a.id.to_string()).collect()

@@ -14,7 +14,9 @@ use model::{
     NetworkInterface, RulePeer, SecurityGroup, SecurityGroupId, SecurityGroupRule, Tags, Vpc, VpcId,
 };
 
-pub(crate) use authorize::{authorize_security_group_egress, authorize_security_group_ingress};
+pub(crate) use authorize::{
+    authorize_security_group_egress, authorize_security_group_ingress, check_quota,
+};
 pub(crate) use revoke::{revoke_security_group_egress, revoke_security_group_ingress};
 pub(crate) use rule::describe_security_group_rules;
 

@@ -2,10 +2,12 @@
 
 mod address;
 mod flow_log;
+mod gateway_route_table;
 mod instance;
 mod internet_gateway;
 mod network_acl;
 mod network_interface;
+mod prefix_list;
 mod properties;
 mod region;
 mod route_table;
@@ -13,6 +15,7 @@ mod security_group;
 mod subnet;
 mod tag;
 mod vpc;
+mod vpc_endpoint;
 
 use std::fmt::{Debug, Write};
 

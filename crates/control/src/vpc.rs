@@ -12,7 +12,7 @@ use ipnet::{Ipv4Net, Ipv6Net};
 use model::vpc::VpcCidrBlock;
 use model::{
     FlowLogResource, NetworkAcl, NetworkInterface, RouteTable, Scope, SecurityGroup, Subnet, Tags,
-    Vpc, VpcId,
+    Vpc, VpcEndpoint, VpcId,
 };
 
 pub(crate) use cidr_block::{associate_vpc_cidr_block, disassociate_vpc_cidr_block};
@@ -140,6 +140,7 @@ pub(crate) fn delete_vpc(
         || tx
             .rows::<RouteTable>()
             .any(|t| t.vpc_id == id && !t.is_main())
+        || tx.rows::<VpcEndpoint>().any(|e| e.vpc_id == id)
         || tx
             .rows::<NetworkAcl>()
             .any(|acl| acl.vpc_id == id && !acl.is_default);

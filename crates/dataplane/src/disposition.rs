@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use model::{
     Destination, EgressOnlyInternetGatewayId, InternetGatewayId, NatGatewayId, NetworkAclId,
-    NetworkInterfaceId, ResourceId, RouteTableId, RouteTarget, SecurityGroupId,
+    NetworkInterfaceId, ResourceId, RouteTableId, RouteTarget, SecurityGroupId, VpcEndpointId,
 };
 
+use crate::vpc_endpoint::EndpointRefusal;
 use crate::{Action, DropReason};
 
 /// What became of a packet in the end. A record of an interface that let the packet pass carries
@@ -126,6 +127,18 @@ pub enum Disposition {
         /// The wrong address.
         address: IpAddr,
     },
+    /// A gateway endpoint does not carry such packets.
+    RefusedByEndpoint {
+        /// The endpoint.
+        endpoint: VpcEndpointId,
+        /// Why not.
+        reason: EndpointRefusal,
+    },
+    /// Nothing answers for the service of an endpoint.
+    NoServiceBehindEndpoint {
+        /// The endpoint.
+        endpoint: VpcEndpointId,
+    },
     /// Nobody on the internet has the address.
     InternetUnreachable {
         /// The address.
@@ -175,6 +188,8 @@ impl Disposition {
             Self::NoSuchDevice { .. } => DropReason::NoSuchDevice,
             Self::NoPublicAddress { .. } => DropReason::NoPublicAddress,
             Self::SourceDestinationCheck { .. } => DropReason::SourceDestinationCheck,
+            Self::RefusedByEndpoint { .. } => DropReason::RefusedByEndpoint,
+            Self::NoServiceBehindEndpoint { .. } => DropReason::NoServiceBehindEndpoint,
             Self::InternetUnreachable { .. } => DropReason::InternetUnreachable,
             Self::MtuExceeded { .. } => DropReason::MtuExceeded,
             Self::ConntrackAllowanceExceeded { .. } => DropReason::ConntrackAllowanceExceeded,

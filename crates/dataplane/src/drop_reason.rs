@@ -64,6 +64,10 @@ drop_reasons! {
     NoPublicAddress "no_public_address";
     /// See [`Disposition::SourceDestinationCheck`].
     SourceDestinationCheck "source_destination_check";
+    /// See [`Disposition::RefusedByEndpoint`].
+    RefusedByEndpoint "refused_by_endpoint";
+    /// See [`Disposition::NoServiceBehindEndpoint`].
+    NoServiceBehindEndpoint "no_service_behind_endpoint";
     /// See [`Disposition::InternetUnreachable`].
     InternetUnreachable "internet_unreachable";
     /// See [`Disposition::MtuExceeded`].

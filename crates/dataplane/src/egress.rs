@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use model::{InternetGatewayId, ResourceId, RuleAction};
+use model::{GatewayService, InternetGatewayId, ResourceId, RuleAction};
 use packet::Mac;
 
 use crate::compile::network_acl::NetworkAcl;
@@ -22,6 +22,8 @@ use crate::{Action, Direction, DropReason};
 const PATH_LOCAL: u8 = 1;
 /// `traffic-path` of what leaves through an internet gateway.
 const PATH_INTERNET_GATEWAY: u8 = 8;
+/// `traffic-path` of what leaves through a gateway endpoint.
+const PATH_GATEWAY_ENDPOINT: u8 = 7;
 
 /// Where a packet goes after the sender's side has let it out.
 enum Hop<'a> {
@@ -35,13 +37,14 @@ impl Hop<'_> {
     /// Whether security groups track the flow whatever their rules are.
     fn is_tracked(&self) -> bool {
         let next = match self {
-            Hop::Neighbour(_) => return false,
-            Hop::Routed(route) => route.map(|route| route.next),
+            Self::Routed(Some(route)) => route.next,
+            Self::Neighbour(_) | Self::Routed(None) => return false,
         };
-        matches!(
-            next,
-            Some(Next::NatGateway(_) | Next::EgressOnlyInternetGateway(_))
-        )
+        match next {
+            Next::NatGateway(_) | Next::EgressOnlyInternetGateway(_) => true,
+            Next::VpcEndpoint { service, .. } => service == GatewayService::DynamoDb,
+            Next::Local | Next::InternetGateway(_) | Next::Interface(_) | Next::Blackhole => false,
+        }
     }
 }
 
@@ -96,6 +99,11 @@ impl<'a> Walk<'a> {
             Next::EgressOnlyInternetGateway(gateway) => {
                 self.left_by(from, PATH_INTERNET_GATEWAY);
                 self.leave_by_egress_only_internet_gateway(from, gateway, subject)
+            }
+            Next::VpcEndpoint { id: endpoint, .. } => {
+                self.left_by(from, PATH_GATEWAY_ENDPOINT);
+                self.check_vpc_mtu(subject)?;
+                self.vpc_endpoint(from, endpoint, subject)
             }
             Next::Local | Next::Interface(..) | Next::NatGateway(_) | Next::Blackhole => {
                 self.left_by(from, PATH_LOCAL);
@@ -181,9 +189,10 @@ impl<'a> Walk<'a> {
         let port = match route.next {
             Next::Local => *self.snapshot.vpc_of(from).addresses.get(&dst)?,
             Next::Interface(port) | Next::NatGateway(port) => port,
-            Next::InternetGateway(_) | Next::EgressOnlyInternetGateway(_) | Next::Blackhole => {
-                return None;
-            }
+            Next::InternetGateway(_)
+            | Next::EgressOnlyInternetGateway(_)
+            | Next::VpcEndpoint { .. }
+            | Next::Blackhole => return None,
         };
         self.snapshot
             .interface(port)

@@ -124,6 +124,9 @@ impl Walk<'_> {
             Outcome::Pass,
             || format!("destination {dst} is {private}"),
         );
-        Some(self.ingress(interface, true, None, &inner))
+        Some(match self.receiver(gateway, interface, private) {
+            Ok(to) => self.ingress(to, true, None, &inner),
+            Err(disposition) => Err(disposition),
+        })
     }
 }

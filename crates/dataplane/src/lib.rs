@@ -21,6 +21,7 @@ mod flow;
 mod flow_cache;
 mod forward;
 mod fragment;
+mod gateway_route_table;
 mod ingress;
 mod internet;
 mod meter;
@@ -36,6 +37,7 @@ mod subject;
 mod trace;
 mod tuple;
 mod upkeep;
+mod vpc_endpoint;
 mod walk;
 
 pub use compile::internet::INTERNET_ROUTER_MAC;
@@ -48,6 +50,7 @@ pub use forward::{Dataplane, Ingress, Limits, Offload, Verdict};
 pub use ports::{Device, PortId, Ports};
 pub use step::{Outcome, Stage, Step};
 pub use trace::{Leg, Source, Trace, TraceError, TraceOutcome, TraceRequest, trace};
+pub use vpc_endpoint::EndpointRefusal;
 
 #[cfg(test)]
 mod tests;

@@ -38,6 +38,11 @@ fn packets_between_instances() {
 }
 
 #[test]
+fn prefix_lists_endpoints_and_middleboxes() {
+    script("routing.py");
+}
+
+#[test]
 fn state_outlives_the_daemon() {
     script("state.py");
 }

@@ -22,6 +22,11 @@ impl IdBody {
         Self(bits & ((1 << 68) - 1))
     }
 
+    /// The 8-digit body of an old resource, or of one of AWS's own.
+    pub const fn short(digits: u32) -> Self {
+        Self(digits as u128 | SHORT)
+    }
+
     fn parse(digits: &str) -> Option<Self> {
         let hex = digits
             .bytes()
@@ -217,6 +222,8 @@ ids! {
     EgressOnlyInternetGatewayId EgressOnlyInternetGateway "eigw-" "eigw";
     /// A prefix list.
     PrefixListId PrefixList "pl-" "prefix list";
+    /// A VPC endpoint.
+    VpcEndpointId VpcEndpoint "vpce-" "Vpc Endpoint";
 }
 
 /// Where new ids, addresses and other unpredictable values come from; an argument of pure code.

@@ -5,6 +5,7 @@
 //! packet (`dataplane`), and it knows no clock, wire format or disk.
 
 pub mod address;
+pub mod aws_prefix_list;
 pub mod client_token;
 pub mod dhcp_options;
 pub mod egress_only_internet_gateway;
@@ -18,6 +19,7 @@ pub mod internet_host;
 pub mod nat_gateway;
 pub mod network_acl;
 pub mod network_interface;
+pub mod prefix_list;
 pub mod region;
 pub mod route_table;
 pub mod scope;
@@ -28,8 +30,10 @@ pub mod table;
 pub mod tag;
 pub mod time;
 pub mod vpc;
+pub mod vpc_endpoint;
 
 pub use address::{Address, AddressAssociation};
+pub use aws_prefix_list::{AwsPrefixList, GatewayService};
 pub use client_token::ClientToken;
 pub use dhcp_options::DhcpOptions;
 pub use egress_only_internet_gateway::EgressOnlyInternetGateway;
@@ -49,6 +53,9 @@ pub use network_acl::{NetworkAcl, NetworkAclAssociation, NetworkAclEntry, RuleAc
 pub use network_interface::{
     Attachment, InterfaceType, MacAddress, NetworkInterface, PrivateIpAddress, PublicIpAssociation,
 };
+pub use prefix_list::{
+    AddressFamily, PrefixList, PrefixListEntry, PrefixListOperation, PrefixListVersion,
+};
 pub use region::{AvailabilityZone, Region};
 pub use route_table::{
     Destination, Route, RouteOrigin, RouteState, RouteTable, RouteTableAssociation, RouteTarget,
@@ -61,3 +68,4 @@ pub use table::Table;
 pub use tag::Tags;
 pub use time::Timestamp;
 pub use vpc::Vpc;
+pub use vpc_endpoint::{GatewayEndpoint, VpcEndpoint, VpcEndpointKind, VpcEndpointState};

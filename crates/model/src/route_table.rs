@@ -6,8 +6,8 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    EgressOnlyInternetGatewayId, InternetGatewayId, NatGatewayId, NetworkInterfaceId,
-    RouteTableAssociationId, RouteTableId, SubnetId, Tags, VpcId,
+    EgressOnlyInternetGatewayId, InternetGatewayId, NatGatewayId, NetworkInterfaceId, PrefixListId,
+    RouteTableAssociationId, RouteTableId, SubnetId, Tags, VpcEndpointId, VpcId,
 };
 
 /// A route table of a VPC.
@@ -55,21 +55,28 @@ pub enum Destination {
     Ipv4(Ipv4Net),
     /// An IPv6 block.
     Ipv6(Ipv6Net),
+    /// Every block of a prefix list.
+    PrefixList(PrefixListId),
 }
 
 impl Destination {
-    /// The block.
-    pub fn net(self) -> IpNet {
+    /// The block, if it is one.
+    pub fn net(self) -> Option<IpNet> {
         match self {
-            Destination::Ipv4(net) => IpNet::V4(net),
-            Destination::Ipv6(net) => IpNet::V6(net),
+            Destination::Ipv4(net) => Some(IpNet::V4(net)),
+            Destination::Ipv6(net) => Some(IpNet::V6(net)),
+            Destination::PrefixList(_) => None,
         }
     }
 }
 
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.net().fmt(f)
+        match self {
+            Destination::Ipv4(net) => net.fmt(f),
+            Destination::Ipv6(net) => net.fmt(f),
+            Destination::PrefixList(id) => id.fmt(f),
+        }
     }
 }
 
@@ -86,6 +93,8 @@ pub enum RouteTarget {
     NatGateway(NatGatewayId),
     /// A network interface, usually of a middlebox.
     NetworkInterface(NetworkInterfaceId),
+    /// A VPC endpoint.
+    VpcEndpoint(VpcEndpointId),
 }
 
 impl fmt::Display for RouteTarget {
@@ -96,6 +105,7 @@ impl fmt::Display for RouteTarget {
             RouteTarget::EgressOnlyInternetGateway(id) => id.fmt(f),
             RouteTarget::NatGateway(id) => id.fmt(f),
             RouteTarget::NetworkInterface(id) => id.fmt(f),
+            RouteTarget::VpcEndpoint(id) => id.fmt(f),
         }
     }
 }
@@ -118,13 +128,17 @@ pub enum RouteState {
     Blackhole,
 }
 
-/// Makes a route table rule a subnet, or all subnets without an association of their own.
+/// Makes a route table rule a subnet, what comes in through a gateway, or all subnets without an
+/// association of their own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RouteTableAssociation {
     /// Its id.
     pub id: RouteTableAssociationId,
     /// Whether this makes the table the VPC's main one.
     pub main: bool,
-    /// The subnet; absent when `main`.
+    /// The subnet, if it is one that the table rules.
     pub subnet_id: Option<SubnetId>,
+    /// The gateway, if it is one.
+    #[serde(default)]
+    pub gateway_id: Option<InternetGatewayId>,
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use ipnet::{Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, SecurityGroupId, SecurityGroupRuleId, Tags, VpcId};
+use crate::{AccountId, PrefixListId, SecurityGroupId, SecurityGroupRuleId, Tags, VpcId};
 
 /// A security group: allow rules for the network interfaces that carry it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,6 +156,8 @@ pub enum RulePeer {
     Ipv4(Ipv4Net),
     /// An IPv6 block.
     Ipv6(Ipv6Net),
+    /// Every block of a prefix list.
+    PrefixList(PrefixListId),
     /// Private addresses of the interfaces that carry a group.
     Group {
         /// The group.
@@ -170,6 +172,7 @@ impl fmt::Display for RulePeer {
         match self {
             RulePeer::Ipv4(net) => net.fmt(f),
             RulePeer::Ipv6(net) => net.fmt(f),
+            RulePeer::PrefixList(id) => id.fmt(f),
             RulePeer::Group { group_id, .. } => group_id.fmt(f),
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::*;
@@ -107,6 +108,12 @@ tables! {
     instances: InstanceId => Instance(Instance);
     /// Flow logs.
     flow_logs: FlowLogId => FlowLog(FlowLog);
+    /// Prefix lists of customers.
+    prefix_lists: PrefixListId => PrefixList(PrefixList);
+    /// The entries of prefix lists, by list and version.
+    prefix_list_versions: (PrefixListId, u64) => PrefixListVersion(PrefixListVersion);
+    /// VPC endpoints.
+    vpc_endpoints: VpcEndpointId => VpcEndpoint(VpcEndpoint);
     /// Client tokens by action and token.
     client_tokens: String => ClientToken(ClientToken);
     /// Hosts of the simulated internet; held by one scope, seen by all.
@@ -188,6 +195,18 @@ impl State {
             .find(|eni| eni.subnet_id == subnet_id && eni.addresses().any(|a| a == address))
     }
 
+    /// The blocks that a prefix list has now, be it a customer's or one of AWS's own; none if there
+    /// is no such list.
+    pub fn prefix_list_blocks(&self, id: PrefixListId) -> Vec<IpNet> {
+        if let Some(list) = AwsPrefixList::with_id(id) {
+            return list.nets().collect();
+        }
+        let version = self.prefix_lists.get(&id).map(|list| list.version);
+        let version = version.and_then(|v| self.prefix_list_versions.get(&(id, v)));
+        let entries = version.into_iter().flat_map(|v| &v.entries);
+        entries.map(|entry| entry.cidr).collect()
+    }
+
     /// Whether a route's target can take packets (Amazon VPC User Guide, "Route table concepts").
     ///
     /// A route to an interface is active only while that is attached to a running instance.
@@ -206,6 +225,9 @@ impl State {
                 .nat_gateways
                 .get(id)
                 .is_some_and(NatGateway::is_available),
+            RouteTarget::VpcEndpoint(id) => self.vpc_endpoints.get(id).is_some_and(|endpoint| {
+                endpoint.vpc_id == vpc_id && endpoint.state == VpcEndpointState::Available
+            }),
             RouteTarget::NetworkInterface(id) => self
                 .network_interfaces
                 .get(id)

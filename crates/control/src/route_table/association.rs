@@ -1,4 +1,5 @@
-//! Which route table rules which subnet (Amazon VPC User Guide, "Subnet route tables").
+//! Which route table rules which subnet or gateway (Amazon VPC User Guide, "Subnet route tables" and
+//! "Gateway route tables").
 
 use ec2_api::{
     AssociateRouteTableRequest, AssociateRouteTableResponse, DisassociateRouteTableRequest,
@@ -9,9 +10,11 @@ use model::{
     RouteTable, RouteTableAssociation, RouteTableAssociationId, RouteTableId, Subnet, SubnetId,
 };
 
+use super::gateway;
 use crate::{Error, Transaction, parameter};
 
-/// Makes a route table rule a subnet, which has no association of its own yet.
+/// Makes a route table rule a subnet or what comes in through an internet gateway. Neither may have
+/// an association of its own yet.
 pub(crate) fn associate_route_table(
     tx: &mut Transaction<'_>,
     request: &AssociateRouteTableRequest,
@@ -22,26 +25,32 @@ pub(crate) fn associate_route_table(
             "The parameters gatewayId and subnetId cannot be used together".to_owned(),
         ));
     }
-    if request.gateway_id.is_some() || request.public_ipv4_pool.is_some() {
-        return Err(Error::new(
-            "UnsupportedOperation",
-            "Associating a route table with a gateway is not supported.",
-        ));
-    }
-    let subnet_id: SubnetId = parameter::id(&request.subnet_id, "subnetId")?;
-    let mut table = tx.take::<RouteTable>(id)?;
-    let subnet = tx.find::<Subnet>(subnet_id)?;
-    if subnet.vpc_id != table.vpc_id {
-        return Err(Error::InvalidParameterValue(format!(
-            "Route table {id} and subnet {subnet_id} belong to different networks"
-        )));
-    }
-    let rules = |t: &RouteTable| {
-        t.associations
-            .iter()
-            .any(|a| a.subnet_id == Some(subnet_id))
+    parameter::refuse_unsupported(&[(request.public_ipv4_pool.is_some(), "publicIpv4Pool")])?;
+    let (mut table, subnet_id, gateway_id) = match &request.gateway_id {
+        Some(gateway) => {
+            let table = tx.take::<RouteTable>(id)?;
+            let gateway_id = gateway::find(tx, &table, gateway)?;
+            gateway::check_table(tx, &table)?;
+            (table, None, Some(gateway_id))
+        }
+        None => {
+            let subnet_id: SubnetId = parameter::id(&request.subnet_id, "subnetId")?;
+            let table = tx.take::<RouteTable>(id)?;
+            if tx.find::<Subnet>(subnet_id)?.vpc_id != table.vpc_id {
+                return Err(Error::InvalidParameterValue(format!(
+                    "Route table {id} and subnet {subnet_id} belong to different networks"
+                )));
+            }
+            (table, Some(subnet_id), None)
+        }
     };
-    if tx.rows::<RouteTable>().any(rules) {
+    let same = |a: &RouteTableAssociation| {
+        (a.subnet_id, a.gateway_id) == (subnet_id, gateway_id) && !a.main
+    };
+    if tx
+        .rows::<RouteTable>()
+        .any(|t| t.associations.iter().any(same))
+    {
         return Err(Error::new(
             "Resource.AlreadyAssociated",
             format!(
@@ -54,7 +63,8 @@ pub(crate) fn associate_route_table(
     table.associations.push(RouteTableAssociation {
         id: association_id,
         main: false,
-        subnet_id: Some(subnet_id),
+        subnet_id,
+        gateway_id,
     });
     tx.put(id, table);
     Ok(AssociateRouteTableResponse {
@@ -63,7 +73,7 @@ pub(crate) fn associate_route_table(
     })
 }
 
-/// Leaves a subnet to the main route table.
+/// Leaves a subnet to the main route table, or a gateway without one.
 pub(crate) fn disassociate_route_table(
     tx: &mut Transaction<'_>,
     request: &DisassociateRouteTableRequest,
@@ -79,7 +89,7 @@ pub(crate) fn disassociate_route_table(
     Ok(DisassociateRouteTableResponse {})
 }
 
-/// Gives a subnet another route table, or a VPC another main one.
+/// Gives a subnet or gateway another route table, or a VPC another main one.
 pub(crate) fn replace_route_table_association(
     tx: &mut Transaction<'_>,
     request: &ReplaceRouteTableAssociationRequest,
@@ -102,6 +112,9 @@ pub(crate) fn replace_route_table_association(
         association_state: Some(associated()),
     };
     new.associations.push(association);
+    if gateway::rules_gateway(&new) {
+        gateway::check_table(tx, &new)?;
+    }
     tx.put(table_id, new);
     Ok(response)
 }
@@ -137,6 +150,7 @@ pub(super) fn shape(
         route_table_association_id: Some(association.id.to_string()),
         route_table_id: Some(table_id.to_string()),
         subnet_id: association.subnet_id.map(|id| id.to_string()),
+        gateway_id: association.gateway_id.map(|id| id.to_string()),
         association_state: Some(associated()),
         ..Default::default()
     }

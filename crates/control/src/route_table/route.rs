@@ -4,17 +4,13 @@ use ec2_api::{
     CreateRouteRequest, CreateRouteResponse, DeleteRouteRequest, DeleteRouteResponse,
     ReplaceRouteRequest, ReplaceRouteResponse,
 };
-use ipnet::IpNet;
 use model::{
-    Destination, NetworkInterface, PrefixListId, Route, RouteOrigin, RouteState, RouteTable,
-    RouteTableId, RouteTarget, Subnet, Vpc, VpcId,
+    Destination, NetworkInterface, Route, RouteOrigin, RouteState, RouteTable, RouteTableId,
+    RouteTarget, VpcId,
 };
 
-use super::target;
-use crate::{Error, Transaction, parameter};
-
-/// Addresses of AWS's own services; no route can have them as destination.
-const RESERVED: [&str; 2] = ["169.254.168.0/22", "fd00:ec2::/32"];
+use super::{destination, gateway, target};
+use crate::{Error, Transaction, parameter, prefix_list};
 
 /// Adds a route.
 pub(crate) fn create_route(
@@ -22,14 +18,16 @@ pub(crate) fn create_route(
     request: &CreateRouteRequest,
 ) -> Result<CreateRouteResponse, Error> {
     let id: RouteTableId = parameter::id(&request.route_table_id, "routeTableId")?;
-    let destination = destination(
+    let destination = destination::parse(
         &request.destination_cidr_block,
         &request.destination_ipv6_cidr_block,
         &request.destination_prefix_list_id,
     )?;
     let mut table = tx.take::<RouteTable>(id)?;
-    let target = target::parse(tx, &table, &target::of_create(request))?;
-    check_destination(tx, &table, destination, target)?;
+    let targets = target::of_create(request);
+    check_list_target(&table, destination, &targets)?;
+    let target = target::parse(tx, &table, &targets)?;
+    check(tx, &table, destination, target)?;
     let done = CreateRouteResponse {
         r#return: Some(true),
     };
@@ -43,16 +41,7 @@ pub(crate) fn create_route(
         }
         None => {}
     }
-    let counted = |r: &&Route| {
-        r.origin == RouteOrigin::CreateRoute && is_ipv4(r.destination) == is_ipv4(destination)
-    };
-    tx.quotas()
-        .routes(table.routes.iter().filter(counted).count())?;
-    table.routes.push(Route {
-        destination,
-        target,
-        origin: RouteOrigin::CreateRoute,
-    });
+    add(tx, &mut table, destination, target)?;
     tx.put(id, table);
     Ok(done)
 }
@@ -63,13 +52,15 @@ pub(crate) fn replace_route(
     request: &ReplaceRouteRequest,
 ) -> Result<ReplaceRouteResponse, Error> {
     let id: RouteTableId = parameter::id(&request.route_table_id, "routeTableId")?;
-    let destination = destination(
+    let destination = destination::parse(
         &request.destination_cidr_block,
         &request.destination_ipv6_cidr_block,
         &request.destination_prefix_list_id,
     )?;
     let mut table = tx.take::<RouteTable>(id)?;
-    let target = target::parse(tx, &table, &target::of_replace(request))?;
+    let targets = target::of_replace(request);
+    check_list_target(&table, destination, &targets)?;
+    let target = target::parse(tx, &table, &targets)?;
     let Some(at) = table
         .routes
         .iter()
@@ -87,7 +78,7 @@ pub(crate) fn replace_route(
         )));
     }
     if target != RouteTarget::Local {
-        check_destination(tx, &table, destination, target)?;
+        check(tx, &table, destination, target)?;
     }
     table.routes[at].target = target;
     tx.put(id, table);
@@ -100,23 +91,35 @@ pub(crate) fn delete_route(
     request: &DeleteRouteRequest,
 ) -> Result<DeleteRouteResponse, Error> {
     let id: RouteTableId = parameter::id(&request.route_table_id, "routeTableId")?;
-    let destination = destination(
+    let destination = destination::parse(
         &request.destination_cidr_block,
         &request.destination_ipv6_cidr_block,
         &request.destination_prefix_list_id,
     )?;
     let mut table = tx.take::<RouteTable>(id)?;
-    match table.route(&destination).map(|route| route.origin) {
-        Some(RouteOrigin::CreateRoute) => {}
-        Some(RouteOrigin::CreateRouteTable) => {
+    match table.route(&destination) {
+        Some(Route {
+            target: RouteTarget::VpcEndpoint(_),
+            ..
+        }) => {
+            return Err(Error::InvalidParameterValue(format!(
+                "cannot remove VPC endpoint route {destination} in route table {id}"
+            )));
+        }
+        Some(route) if route.origin == RouteOrigin::CreateRoute => {}
+        Some(_) => {
             return Err(Error::InvalidParameterValue(format!(
                 "cannot remove local route {destination} in route table {id}"
             )));
         }
         None => {
+            let what = match destination {
+                Destination::PrefixList(_) => "destination-prefix-list-id",
+                Destination::Ipv4(_) | Destination::Ipv6(_) => "destination-cidr-block",
+            };
             return Err(Error::new(
                 "InvalidRoute.NotFound",
-                format!("no route with destination-cidr-block {destination} in route table {id}"),
+                format!("no route with {what} {destination} in route table {id}"),
             ));
         }
     }
@@ -125,84 +128,53 @@ pub(crate) fn delete_route(
     Ok(DeleteRouteResponse {})
 }
 
-fn is_ipv4(destination: Destination) -> bool {
-    matches!(destination, Destination::Ipv4(_))
-}
-
-/// The one destination that a request gives.
-fn destination(
-    ipv4: &Option<String>,
-    ipv6: &Option<String>,
-    prefix_list: &Option<String>,
-) -> Result<Destination, Error> {
-    match (ipv4, ipv6, prefix_list) {
-        (None, None, None) => Err(Error::MissingParameter("destinationCidrBlock")),
-        (Some(text), None, None) => {
-            let net = parameter::ipv4_net(text, "destinationCidrBlock")?;
-            Ok(Destination::Ipv4(net))
-        }
-        (None, Some(text), None) => {
-            let net = parameter::ipv6_net(text, "destinationIpv6CidrBlock")?;
-            Ok(Destination::Ipv6(net))
-        }
-        (None, None, Some(_)) => Err(no_prefix_list(prefix_list)),
-        _ => Err(Error::InvalidParameterCombination(
-            "Exactly one of destinationCidrBlock, destinationIpv6CidrBlock and \
-             destinationPrefixListId must be given"
-                .to_owned(),
-        )),
-    }
-}
-
-/// There are no prefix lists yet: an id is malformed or unknown.
-fn no_prefix_list(id: &Option<String>) -> Error {
-    match parameter::id::<PrefixListId>(id, "destinationPrefixListId") {
-        Ok(id) => Error::NotFound(id.into()),
-        Err(error) => error,
-    }
-}
-
-/// Whether a route for a destination can have a target in this table.
-fn check_destination(
+/// Whether a table can have a route.
+pub(crate) fn check(
     tx: &Transaction<'_>,
     table: &RouteTable,
     destination: Destination,
     target: RouteTarget,
 ) -> Result<(), Error> {
-    let net = destination.net();
-    let mut reserved = RESERVED
-        .iter()
-        .filter_map(|text| text.parse::<IpNet>().ok());
-    if reserved.any(|range| range.contains(&net)) {
-        return Err(Error::invalid_value(
-            "destinationCidrBlock",
-            destination,
-            "This range is reserved for AWS services.",
-        ));
+    destination::check(tx, table, destination, target)?;
+    if gateway::rules_gateway(table) {
+        gateway::check_route(tx, table, destination, target)?;
     }
-    let vpc = tx.find::<Vpc>(table.vpc_id)?;
-    let mut blocks = vpc_blocks(vpc);
-    let Some(block) = blocks.find(|block| block.contains(&net)) else {
-        return Ok(());
-    };
-    let is_subnet = |s: &Subnet| {
-        let v4 = s.cidr.map(IpNet::V4);
-        let v6 = s.ipv6_cidr_blocks.iter().map(|b| IpNet::V6(b.cidr));
-        s.vpc_id == vpc.id && v4.into_iter().chain(v6).any(|own| own == net)
-    };
-    let to_interface = matches!(target, RouteTarget::NetworkInterface(_));
-    if to_interface && (block == net || tx.rows::<Subnet>().any(is_subnet)) {
-        return Ok(());
-    }
-    Err(Error::InvalidParameterValue(format!(
-        "The destination CIDR block {destination} is equal to or more specific than one of this \
-         VPC's CIDR blocks. This route can target only an interface or an instance."
-    )))
+    Ok(())
 }
 
-fn vpc_blocks(vpc: &Vpc) -> impl Iterator<Item = IpNet> {
-    let v4 = vpc.cidr_blocks.iter().map(|b| IpNet::V4(b.cidr));
-    v4.chain(vpc.ipv6_cidr_blocks.iter().map(|b| IpNet::V6(b.cidr)))
+/// Refuses to touch the route of a gateway endpoint, or to make one: the endpoint does that.
+fn check_list_target(
+    table: &RouteTable,
+    destination: Destination,
+    targets: &target::Targets<'_>,
+) -> Result<(), Error> {
+    let Destination::PrefixList(_) = destination else {
+        return Ok(());
+    };
+    let existing = table.route(&destination).map(|route| route.target);
+    let taken = matches!(existing, Some(RouteTarget::VpcEndpoint(_)));
+    if taken || target::names_endpoint(targets) {
+        return Err(Error::InvalidParameterValue(
+            "Cannot create or replace a prefix list targeting a VPC Endpoint.".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// Adds a route to a table that has none for the destination, if there is room.
+pub(crate) fn add(
+    tx: &Transaction<'_>,
+    table: &mut RouteTable,
+    destination: Destination,
+    target: RouteTarget,
+) -> Result<(), Error> {
+    table.routes.push(Route {
+        destination,
+        target,
+        origin: RouteOrigin::CreateRoute,
+    });
+    let family = destination::family(tx, destination);
+    destination::check_quota(tx, table, family, |id| prefix_list::weight(tx, id))
 }
 
 /// What a route has for `route.<name>`.
@@ -216,6 +188,7 @@ pub(super) fn filter_value(
     match name {
         "destination-cidr-block" => shape.destination_cidr_block,
         "destination-ipv6-cidr-block" => shape.destination_ipv6_cidr_block,
+        "destination-prefix-list-id" => shape.destination_prefix_list_id,
         "gateway-id" => shape.gateway_id,
         "instance-id" => shape.instance_id,
         "network-interface-id" => shape.network_interface_id,
@@ -242,9 +215,10 @@ pub(super) fn shape(tx: &Transaction<'_>, vpc_id: VpcId, route: &Route) -> ec2_a
     match route.destination {
         Destination::Ipv4(net) => shape.destination_cidr_block = Some(net.to_string()),
         Destination::Ipv6(net) => shape.destination_ipv6_cidr_block = Some(net.to_string()),
+        Destination::PrefixList(id) => shape.destination_prefix_list_id = Some(id.to_string()),
     }
     match route.target {
-        RouteTarget::Local | RouteTarget::InternetGateway(_) => {
+        RouteTarget::Local | RouteTarget::InternetGateway(_) | RouteTarget::VpcEndpoint(_) => {
             shape.gateway_id = Some(route.target.to_string());
         }
         RouteTarget::EgressOnlyInternetGateway(id) => {

@@ -2,10 +2,11 @@
 
 use ec2_api::{CreateRouteRequest, ReplaceRouteRequest};
 use model::{
-    Instance, InstanceId, InternetGateway, NetworkInterface, NetworkInterfaceId, RouteTable,
-    RouteTarget,
+    Id, Instance, InstanceId, NetworkInterface, NetworkInterfaceId, RouteTable, RouteTarget,
+    VpcEndpoint, VpcEndpointId,
 };
 
+use super::gateway;
 use crate::{Error, Transaction};
 
 /// Parameters that name targets, with their values.
@@ -78,7 +79,7 @@ pub(super) fn parse(
     let unknown =
         |code, what: &str| Error::new(code, format!("The {what} '{value}' does not exist"));
     match name {
-        "gatewayId" => gateway(tx, table, value),
+        "gatewayId" => of_gateway(tx, table, value),
         "networkInterfaceId" => interface(tx, table, value.parse::<NetworkInterfaceId>()?),
         "instanceId" => instance(tx, table, value.parse::<InstanceId>()?),
         "localTarget" => Ok(RouteTarget::Local),
@@ -88,7 +89,7 @@ pub(super) fn parse(
             "vpcPeeringConnection ID",
         )),
         "egressOnlyInternetGatewayId" => Err(unknown("InvalidGatewayID.NotFound", "eigw ID")),
-        "vpcEndpointId" => Err(unknown("InvalidVpcEndpointId.NotFound", "Vpc Endpoint Id")),
+        "vpcEndpointId" => endpoint(tx, value),
         _ => Err(Error::new(
             "UnsupportedOperation",
             format!("Routes with the parameter {name} are not supported."),
@@ -96,27 +97,31 @@ pub(super) fn parse(
     }
 }
 
-fn gateway(tx: &Transaction<'_>, table: &RouteTable, value: &str) -> Result<RouteTarget, Error> {
-    if value.starts_with("vgw-") {
-        return Err(Error::new(
-            "UnsupportedOperation",
-            "Routes to virtual private gateways are not supported.",
-        ));
+fn of_gateway(tx: &Transaction<'_>, table: &RouteTable, value: &str) -> Result<RouteTarget, Error> {
+    if value.starts_with(VpcEndpointId::PREFIX) {
+        return endpoint(tx, value);
     }
-    let id = value.parse().ok();
-    let Some(gateway) = id.and_then(|id| tx.find::<InternetGateway>(id).ok()) else {
-        return Err(Error::new(
-            "InvalidGatewayID.NotFound",
-            format!("The gateway ID '{value}' does not exist"),
-        ));
-    };
-    if gateway.vpc_id != Some(table.vpc_id) {
-        return Err(Error::InvalidParameterValue(format!(
-            "route table {} and network gateway {} belong to different networks",
-            table.id, gateway.id
-        )));
-    }
-    Ok(RouteTarget::InternetGateway(gateway.id))
+    gateway::find(tx, table, value).map(RouteTarget::InternetGateway)
+}
+
+/// Whether a VPC endpoint is among the targets.
+pub(super) fn names_endpoint(targets: &Targets<'_>) -> bool {
+    targets.iter().any(|(name, value)| {
+        value.is_some() && *name == "vpcEndpointId"
+            || value.is_some_and(|value| value.starts_with(VpcEndpointId::PREFIX))
+    })
+}
+
+/// Only endpoints of Gateway Load Balancers, which there are none of, can be targets.
+fn endpoint(tx: &Transaction<'_>, value: &str) -> Result<RouteTarget, Error> {
+    let id = tx.find::<VpcEndpoint>(value.parse()?)?.id;
+    Err(Error::new(
+        "RouteNotSupported",
+        format!(
+            "Route table contains unsupported route target: {id}. VPC Endpoints of this type \
+             cannot be used as route targets."
+        ),
+    ))
 }
 
 fn interface(

@@ -4,10 +4,13 @@ use ec2_api::{
     AuthorizeSecurityGroupEgressRequest, AuthorizeSecurityGroupEgressResponse,
     AuthorizeSecurityGroupIngressRequest, AuthorizeSecurityGroupIngressResponse,
 };
-use model::{IpProtocol, RulePeer, SecurityGroup, SecurityGroupRule, Tags};
+use model::{
+    AddressFamily, IpProtocol, PrefixListId, RulePeer, SecurityGroup, SecurityGroupRule, Tags,
+};
 
 use super::permission::{self, Given, given};
 use super::rule;
+use crate::prefix_list::{self, Weight};
 use crate::tag::from_specifications;
 use crate::{Error, Transaction};
 
@@ -73,31 +76,40 @@ fn authorize(
         }
     }
     group.rules.extend(added.iter().cloned());
-    check_quota(tx, &group, is_egress, &added)?;
+    for family in [AddressFamily::Ipv4, AddressFamily::Ipv6] {
+        let weigh = |id| prefix_list::weight(tx, id);
+        check_quota(tx, &group, is_egress, family, weigh)?;
+    }
     let shapes = added.iter().map(|own| rule::shape(tx, group.id, own));
     let shapes = shapes.collect();
     tx.put(group.id, group);
     Ok(shapes)
 }
 
-/// Counts rules per direction and family; a reference to a group counts for both families.
-fn check_quota(
+/// Whether a group has not too many rules of a direction and family, its newest ones included. A
+/// reference to a group counts for both families.
+pub(crate) fn check_quota(
     tx: &Transaction<'_>,
     group: &SecurityGroup,
     is_egress: bool,
-    added: &[SecurityGroupRule],
+    family: AddressFamily,
+    weigh: impl Fn(PrefixListId) -> Weight,
 ) -> Result<(), Error> {
-    let ipv4 = |r: &&SecurityGroupRule| !matches!(r.peer, RulePeer::Ipv6(_));
-    let ipv6 = |r: &&SecurityGroupRule| !matches!(r.peer, RulePeer::Ipv4(_));
-    if added.iter().any(|r| ipv4(&r)) {
-        let count = group.rules(is_egress).filter(ipv4).count();
-        tx.quotas().rules_per_security_group(count - 1)?;
-    }
-    if added.iter().any(|r| ipv6(&r)) {
-        let count = group.rules(is_egress).filter(ipv6).count();
-        tx.quotas().rules_per_security_group(count - 1)?;
-    }
-    Ok(())
+    let count = |rule: &SecurityGroupRule| match rule.peer {
+        RulePeer::Ipv4(_) => usize::from(family == AddressFamily::Ipv4),
+        RulePeer::Ipv6(_) => usize::from(family == AddressFamily::Ipv6),
+        RulePeer::Group { .. } => 1,
+        RulePeer::PrefixList(id) => {
+            let weight = weigh(id);
+            if weight.family == family {
+                weight.entries
+            } else {
+                0
+            }
+        }
+    };
+    let used: usize = group.rules(is_egress).map(count).sum();
+    tx.quotas().rules_per_security_group(used.saturating_sub(1))
 }
 
 /// A rule in the words of AWS's error messages.

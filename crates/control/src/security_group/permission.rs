@@ -6,7 +6,7 @@ use model::{
     SecurityGroupRule, Vpc, VpcId,
 };
 
-use crate::{Error, Transaction, parameter};
+use crate::{Error, Transaction, parameter, prefix_list};
 
 const DESCRIPTION_MAX: usize = 255;
 
@@ -103,7 +103,7 @@ impl Given<'_> {
 
 /// The rules that a permission means, each with the part of the permission that means it.
 ///
-/// `existing` tells whether groups that rules refer to must exist.
+/// `existing` tells whether groups and prefix lists that rules refer to must exist.
 pub(super) fn parse(
     tx: &Transaction<'_>,
     vpc_id: VpcId,
@@ -155,9 +155,16 @@ pub(super) fn parse(
         };
         add(group(tx, vpc_id, pair, existing)?, &pair.description, part)?;
     }
-    if let Some(list) = permission.prefix_list_ids.first() {
+    for list in &permission.prefix_list_ids {
         let id: PrefixListId = parameter::id(&list.prefix_list_id, "prefixListId")?;
-        return Err(Error::NotFound(id.into()));
+        if existing {
+            prefix_list::find(tx, id)?;
+        }
+        let part = IpPermission {
+            prefix_list_ids: vec![list.clone()],
+            ..bare.clone()
+        };
+        add(RulePeer::PrefixList(id), &list.description, part)?;
     }
     if parsed.is_empty() {
         return Err(Error::MissingParameter("ipRanges"));
@@ -328,6 +335,10 @@ fn add_peer(
             description,
             cidr_ipv6: Some(net.to_string()),
         }),
+        RulePeer::PrefixList(id) => permission.prefix_list_ids.push(ec2_api::PrefixListId {
+            description,
+            prefix_list_id: Some(id.to_string()),
+        }),
         RulePeer::Group { group_id, user_id } => {
             let name = group_name(tx, group_id).filter(|_| with_names);
             permission.user_id_group_pairs.push(UserIdGroupPair {
@@ -358,6 +369,7 @@ pub(super) fn filter_values(
     let value = match (name, rule.peer) {
         ("cidr", RulePeer::Ipv4(net)) => Some(net.to_string()),
         ("ipv6-cidr", RulePeer::Ipv6(net)) => Some(net.to_string()),
+        ("prefix-list-id", RulePeer::PrefixList(id)) => Some(id.to_string()),
         ("from-port", _) => rule.ports.map(|p| p.from.to_string()),
         ("to-port", _) => rule.ports.map(|p| p.to.to_string()),
         ("group-id", _) => referred.map(|(id, _)| id.to_string()),

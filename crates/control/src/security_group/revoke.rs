@@ -132,6 +132,7 @@ fn shape(group_id: SecurityGroupId, rule: &SecurityGroupRule) -> RevokedSecurity
     match rule.peer {
         RulePeer::Ipv4(net) => shape.cidr_ipv4 = Some(net.to_string()),
         RulePeer::Ipv6(net) => shape.cidr_ipv6 = Some(net.to_string()),
+        RulePeer::PrefixList(id) => shape.prefix_list_id = Some(id.to_string()),
         RulePeer::Group { group_id, .. } => shape.referenced_group_id = Some(group_id.to_string()),
     }
     shape

@@ -103,6 +103,7 @@ pub(super) fn shape(
     match rule.peer {
         RulePeer::Ipv4(net) => shape.cidr_ipv4 = Some(net.to_string()),
         RulePeer::Ipv6(net) => shape.cidr_ipv6 = Some(net.to_string()),
+        RulePeer::PrefixList(id) => shape.prefix_list_id = Some(id.to_string()),
         RulePeer::Group { group_id, user_id } => {
             shape.referenced_group_info = Some(ReferencedSecurityGroup {
                 group_id: Some(group_id.to_string()),

@@ -8,7 +8,8 @@ use model::id::Id;
 use model::state::Row;
 use model::{
     Address, DhcpOptions, FlowLog, Instance, InternetGateway, NetworkAcl, NetworkInterface,
-    ResourceId, RouteTable, SecurityGroup, SecurityGroupRuleId, State, Subnet, Tags, Vpc,
+    PrefixList, ResourceId, RouteTable, SecurityGroup, SecurityGroupRuleId, State, Subnet, Tags,
+    Vpc, VpcEndpoint,
 };
 
 use super::add;
@@ -158,6 +159,8 @@ taggable! {
     DhcpOptions(DhcpOptions) dhcp_options "dhcp-options";
     Instance(Instance) instances "instance";
     FlowLog(FlowLog) flow_logs "vpc-flow-log";
+    PrefixList(PrefixList) prefix_lists "prefix-list";
+    VpcEndpoint(VpcEndpoint) vpc_endpoints "vpc-endpoint";
 }
 
 trait Tagged {

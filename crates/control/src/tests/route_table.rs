@@ -217,12 +217,6 @@ fn associations_are_explicit_and_single() {
     };
     refused(&mut fixture, associate(&one, &one).into());
     refused(&mut fixture, associate(&one, &two).into());
-    let gateway = AssociateRouteTableRequest {
-        route_table_id: one.table_id.clone(),
-        gateway_id: one.gateway_id.clone(),
-        ..Default::default()
-    };
-    refused(&mut fixture, gateway.into());
     let delete = |table_id: &Option<String>| DeleteRouteTableRequest {
         route_table_id: table_id.clone(),
         dry_run: None,
@@ -269,7 +263,6 @@ fn associations_are_explicit_and_single() {
         }
         Resource.AlreadyAssociated: the specified association for route table rtb-00000000000000022 conflicts with an existing association
         InvalidParameterValue: Route table rtb-00000000000000022 and subnet subnet-0000000000000002b belong to different networks
-        UnsupportedOperation: Associating a route table with a gateway is not supported.
         DependencyViolation: The routeTable 'rtb-00000000000000022' has dependencies and cannot be deleted.
         DependencyViolation: The routeTable 'rtb-00000000000000019' has dependencies and cannot be deleted.
         InvalidParameterValue: Route table rtb-0000000000000002e and network vpc-00000000000000017 belong to different networks
@@ -402,7 +395,7 @@ fn destinations_and_targets_are_checked() {
         RouteLimitExceeded: The maximum number of routes has been reached.
         InvalidGatewayID.NotFound: The gateway ID 'local' does not exist
         InvalidGatewayID.NotFound: The gateway ID 'igw-0123456789abcdef0' does not exist
-        UnsupportedOperation: Routes to virtual private gateways are not supported.
+        UnsupportedOperation: Virtual private gateways are not supported.
         InvalidParameterValue: route table rtb-00000000000000022 and network gateway igw-0000000000000002d belong to different networks
         MissingParameter: The request must contain exactly one of gatewayId, natGatewayId, networkInterfaceId, vpcPeeringConnectionId, egressOnlyInternetGatewayId, transitGatewayId, localGatewayId, carrierGatewayId, vpcEndpointId, coreNetworkArn or instanceId
         MissingParameter: The request must contain the parameter destinationCidrBlock

@@ -295,6 +295,7 @@ fn in_use(tx: &Transaction<'_>, vpc_id: VpcId, block: Destination) -> bool {
     tx.rows::<Subnet>()
         .filter(|subnet| subnet.vpc_id == vpc_id)
         .any(|subnet| match block {
+            Destination::PrefixList(_) => false,
             Destination::Ipv4(net) => subnet.cidr.is_some_and(|own| net.contains(&own)),
             Destination::Ipv6(net) => subnet
                 .ipv6_cidr_blocks

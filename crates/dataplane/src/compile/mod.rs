@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use model::{MacAddress, RouteTableId, Scope, State, SubnetId, VpcId, World};
+use model::{InternetGatewayId, MacAddress, RouteTableId, Scope, State, SubnetId, VpcId, World};
 use packet::Mac;
 
 use crate::ports::{Device, PortId, Ports};
@@ -173,10 +173,14 @@ struct Places {
 
 fn compile_region(snapshot: &mut Snapshot, scope: Scope, state: &State, ports: &mut Ports) {
     let mut places = Places::default();
+    let ingress_tables = ingress_tables(state, ports);
     for vpc in state.vpcs.values() {
         let gateway = state.internet_gateway_of(vpc.id).map(|g| g.id);
+        let table = gateway.and_then(|id| ingress_tables.get(&id).cloned());
         places.vpcs.insert(vpc.id, snapshot.vpcs.len() as u32);
-        snapshot.vpcs.push(vpc::compile(vpc, scope.region, gateway));
+        snapshot
+            .vpcs
+            .push(vpc::compile(vpc, scope.region, gateway, table));
     }
     compile_subnets(snapshot, &mut places, state, ports);
     let groups = security_group::compile(state);
@@ -211,6 +215,21 @@ fn compile_region(snapshot: &mut Snapshot, scope: Scope, state: &State, ports: &
         };
         put_interface(snapshot, interface);
     }
+}
+
+/// The route tables of internet gateways.
+fn ingress_tables(
+    state: &State,
+    ports: &Ports,
+) -> BTreeMap<InternetGatewayId, Arc<route_table::RouteTable>> {
+    let mut tables = BTreeMap::new();
+    for table in state.route_tables.values() {
+        for gateway_id in table.associations.iter().filter_map(|a| a.gateway_id) {
+            let compiled = Arc::new(route_table::compile(state, table, ports));
+            tables.insert(gateway_id, compiled);
+        }
+    }
+    tables
 }
 
 fn compile_subnets(snapshot: &mut Snapshot, places: &mut Places, state: &State, ports: &Ports) {

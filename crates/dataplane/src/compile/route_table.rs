@@ -1,10 +1,12 @@
-//! Route tables as `forward` reads them: longest prefix first.
+//! Route tables as `forward` reads them: longest prefix first, prefix lists as their blocks.
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use model::{
-    Destination, EgressOnlyInternetGatewayId, InternetGatewayId, NatGateway, RouteState,
-    RouteTableId, RouteTarget, State,
+    AwsPrefixList, Destination, EgressOnlyInternetGatewayId, GatewayService, InternetGatewayId,
+    NatGateway, PrefixListId, RouteState, RouteTableId, RouteTarget, State, VpcEndpoint,
+    VpcEndpointId,
 };
 
 use crate::ports::{Device, PortId, Ports};
@@ -35,6 +37,11 @@ pub(crate) enum Next {
     Interface(PortId),
     /// The gateway's interface.
     NatGateway(PortId),
+    /// A gateway endpoint.
+    VpcEndpoint {
+        id: VpcEndpointId,
+        service: GatewayService,
+    },
     Blackhole,
 }
 
@@ -54,40 +61,64 @@ impl RouteTable {
 }
 
 pub(crate) fn compile(state: &State, table: &model::RouteTable, ports: &Ports) -> RouteTable {
-    let mut routes: Vec<(Block, Route)> = table
-        .routes
-        .iter()
-        .map(|route| {
-            let next = match (state.route_state(table.vpc_id, &route.target), route.target) {
-                (RouteState::Blackhole, _) => Next::Blackhole,
-                (_, RouteTarget::Local) => Next::Local,
-                (_, RouteTarget::InternetGateway(id)) => Next::InternetGateway(id),
-                (_, RouteTarget::EgressOnlyInternetGateway(id)) => {
-                    Next::EgressOnlyInternetGateway(id)
-                }
-                (_, RouteTarget::NetworkInterface(id)) => ports
-                    .get(&Device::Interface(id))
-                    .map_or(Next::Blackhole, Next::Interface),
-                (_, RouteTarget::NatGateway(id)) => state
-                    .nat_gateways
-                    .get(&id)
-                    .and_then(NatGateway::network_interface_id)
-                    .and_then(|id| ports.get(&Device::Interface(id)))
-                    .map_or(Next::Blackhole, Next::NatGateway),
-            };
-            let compiled = Route {
-                destination: route.destination,
-                target: route.target,
-                next,
-            };
-            (route.destination.net().into(), compiled)
-        })
-        .collect();
-    routes.sort_by_key(|(_, route)| std::cmp::Reverse(route.destination.net().prefix_len()));
-    let (routes_v4, routes_v6) = routes.into_iter().partition(|(block, _)| block.is_ipv4());
+    let mut routes: Vec<(IpNet, Route)> = Vec::new();
+    for route in &table.routes {
+        let compiled = Route {
+            destination: route.destination,
+            target: route.target,
+            next: next(state, table, route, ports),
+        };
+        match route.destination {
+            Destination::PrefixList(id) => {
+                let blocks = state.prefix_list_blocks(id).into_iter();
+                routes.extend(blocks.map(|block| (block, compiled)));
+            }
+            Destination::Ipv4(net) => routes.push((net.into(), compiled)),
+            Destination::Ipv6(net) => routes.push((net.into(), compiled)),
+        }
+    }
+    routes.sort_by_key(|(net, route)| (std::cmp::Reverse(net.prefix_len()), list_of(route)));
+    let routes = routes.into_iter().map(|(net, route)| (net.into(), route));
+    let (routes_v4, routes_v6) = routes.partition(|(block, _): &(Block, _)| block.is_ipv4());
     RouteTable {
         id: table.id,
         routes_v4,
         routes_v6,
     }
+}
+
+/// What decides between routes for the same block: one that names the block goes before one that
+/// names a prefix list, and of several lists the one with the lowest id.
+fn list_of(route: &Route) -> Option<PrefixListId> {
+    match route.destination {
+        Destination::PrefixList(id) => Some(id),
+        Destination::Ipv4(_) | Destination::Ipv6(_) => None,
+    }
+}
+
+fn next(state: &State, table: &model::RouteTable, route: &model::Route, ports: &Ports) -> Next {
+    match (state.route_state(table.vpc_id, &route.target), route.target) {
+        (RouteState::Blackhole, _) => Next::Blackhole,
+        (_, RouteTarget::Local) => Next::Local,
+        (_, RouteTarget::InternetGateway(id)) => Next::InternetGateway(id),
+        (_, RouteTarget::VpcEndpoint(id)) => service_of(state, id)
+            .map_or(Next::Blackhole, |service| Next::VpcEndpoint { id, service }),
+        (_, RouteTarget::EgressOnlyInternetGateway(id)) => Next::EgressOnlyInternetGateway(id),
+        (_, RouteTarget::NetworkInterface(id)) => ports
+            .get(&Device::Interface(id))
+            .map_or(Next::Blackhole, Next::Interface),
+        (_, RouteTarget::NatGateway(id)) => state
+            .nat_gateways
+            .get(&id)
+            .and_then(NatGateway::network_interface_id)
+            .and_then(|id| ports.get(&Device::Interface(id)))
+            .map_or(Next::Blackhole, Next::NatGateway),
+    }
+}
+
+/// The service that a gateway endpoint leads to.
+fn service_of(state: &State, id: VpcEndpointId) -> Option<GatewayService> {
+    let endpoint = state.vpc_endpoints.get(&id);
+    let own = endpoint.and_then(VpcEndpoint::gateway)?;
+    AwsPrefixList::with_id(own.prefix_list_id).map(|list| list.service)
 }

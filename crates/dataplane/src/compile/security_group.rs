@@ -34,6 +34,8 @@ pub(crate) struct Rule {
 #[derive(Debug)]
 enum Peer {
     Block(Block),
+    /// A prefix list.
+    Blocks(Box<[Block]>),
     Members(Members),
 }
 
@@ -48,6 +50,7 @@ impl Rule {
         packet.matches(self.protocol, self.ports)
             && match &self.peer {
                 Peer::Block(block) => block.contains(remote),
+                Peer::Blocks(blocks) => blocks.iter().any(|block| block.contains(remote)),
                 Peer::Members(members) => members.contains(&remote),
             }
     }
@@ -191,6 +194,10 @@ pub(crate) fn compile(state: &State) -> BTreeMap<SecurityGroupId, Arc<SecurityGr
                 peer: match rule.peer {
                     RulePeer::Ipv4(net) => Peer::Block(IpNet::V4(net).into()),
                     RulePeer::Ipv6(net) => Peer::Block(IpNet::V6(net).into()),
+                    RulePeer::PrefixList(id) => {
+                        let blocks = state.prefix_list_blocks(id).into_iter();
+                        Peer::Blocks(blocks.map(Block::from).collect())
+                    }
                     RulePeer::Group { group_id, .. } => {
                         Peer::Members(members.get(&group_id).cloned().unwrap_or_default())
                     }

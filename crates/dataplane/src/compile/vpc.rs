@@ -2,12 +2,14 @@
 //! so VPCs with equal blocks cannot notice each other.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use hashbrown::HashMap;
 use ipnet::IpNet;
 use model::{InternetGatewayId, Region, VpcId};
 use packet::Mac;
 
+use super::route_table::RouteTable;
 use crate::ports::PortId;
 use crate::tuple::Block;
 
@@ -24,6 +26,8 @@ pub(crate) struct Vpc {
     pub(crate) addresses: Map<IpAddr, PortId>,
     pub(crate) macs: Map<[u8; 6], PortId>,
     pub(crate) internet_gateway: Option<InternetGatewayId>,
+    /// What rules packets that come in through the internet gateway, if anything does.
+    pub(crate) ingress_table: Option<Arc<RouteTable>>,
     pub(crate) dns_server: Option<Ipv4Addr>,
     pub(crate) dns_support: bool,
     pub(crate) dns_hostnames: bool,
@@ -49,6 +53,7 @@ pub(crate) fn compile(
     vpc: &model::Vpc,
     region: Region,
     internet_gateway: Option<InternetGatewayId>,
+    ingress_table: Option<Arc<RouteTable>>,
 ) -> Vpc {
     let v4 = vpc.cidr_blocks.iter().map(|b| IpNet::V4(b.cidr));
     let v6 = vpc.ipv6_cidr_blocks.iter().map(|b| IpNet::V6(b.cidr));
@@ -60,6 +65,7 @@ pub(crate) fn compile(
         addresses: Map::default(),
         macs: Map::default(),
         internet_gateway,
+        ingress_table,
         dns_server: vpc.dns_server(),
         dns_support: vpc.enable_dns_support,
         dns_hostnames: vpc.enable_dns_hostnames,

@@ -53,6 +53,12 @@ impl Display for Disposition {
                     "source/destination check of {interface} refuses {which} {address}"
                 )
             }
+            Self::RefusedByEndpoint { endpoint, reason } => {
+                write!(f, "endpoint {endpoint} does not carry it: {reason}")
+            }
+            Self::NoServiceBehindEndpoint { endpoint } => {
+                write!(f, "no service behind endpoint {endpoint}")
+            }
             Self::InternetUnreachable { address } => {
                 write!(f, "nobody on the internet has address {address}")
             }

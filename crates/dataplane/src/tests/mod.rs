@@ -5,12 +5,14 @@ mod disposition;
 mod egress_only_internet_gateway;
 mod flow_records;
 mod fragment;
+mod gateway_route_table;
 mod internet_gateway;
 mod link;
 mod nat_gateway;
 mod property;
 mod reference;
 mod trace;
+mod vpc_endpoint;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -378,7 +378,7 @@ proptest! {
             }
             prop_assert_eq!(
                 subnet.route_table.as_ref().unwrap().lookup(packet.dst).map(|r| r.destination),
-                reference::route(table, packet.dst).map(|r| r.destination)
+                reference::route(state, table, packet.dst).map(|r| r.destination)
             );
         }
     }

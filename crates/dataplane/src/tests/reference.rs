@@ -6,16 +6,32 @@ use model::*;
 
 use crate::tuple::{L4, Tuple};
 
-pub(crate) fn route<'a>(table: &'a RouteTable, address: IpAddr) -> Option<&'a Route> {
-    let mut best: Option<&'a Route> = None;
-    for route in &table.routes {
-        let net = route.destination.net();
-        let longer = best.is_none_or(|b| b.destination.net().prefix_len() < net.prefix_len());
-        if net.contains(&address) && longer {
-            best = Some(route);
+pub(crate) fn route<'a>(
+    state: &State,
+    table: &'a RouteTable,
+    address: IpAddr,
+) -> Option<&'a Route> {
+    // Lists after blocks, by rising id: on a tie the first one found stays.
+    let mut routes: Vec<&Route> = table.routes.iter().collect();
+    routes.sort_by_key(|route| match route.destination {
+        Destination::PrefixList(id) => Some(id),
+        Destination::Ipv4(_) | Destination::Ipv6(_) => None,
+    });
+    let mut best: Option<(u8, &'a Route)> = None;
+    for route in routes {
+        let nets = match route.destination {
+            Destination::PrefixList(id) => state.prefix_list_blocks(id),
+            Destination::Ipv4(net) => vec![net.into()],
+            Destination::Ipv6(net) => vec![net.into()],
+        };
+        for net in nets {
+            let longer = best.is_none_or(|(len, _)| len < net.prefix_len());
+            if net.contains(&address) && longer {
+                best = Some((net.prefix_len(), route));
+            }
         }
     }
-    best
+    best.map(|(_, route)| route)
 }
 
 fn ports_match(protocol: IpProtocol, ports: Option<PortRange>, packet: &Tuple) -> bool {
@@ -78,6 +94,10 @@ pub(crate) fn groups_allow(
         let peer = match (rule.peer, remote) {
             (RulePeer::Ipv4(net), IpAddr::V4(a)) => net.contains(&a),
             (RulePeer::Ipv6(net), IpAddr::V6(a)) => net.contains(&a),
+            (RulePeer::PrefixList(id), _) => state
+                .prefix_list_blocks(id)
+                .iter()
+                .any(|net| net.contains(&remote)),
             (RulePeer::Group { group_id, .. }, _) => state
                 .network_interfaces
                 .values()

@@ -83,6 +83,19 @@ pub const ACTIONS: &[&str] = &[
     "CreateFlowLogs",
     "DescribeFlowLogs",
     "DeleteFlowLogs",
+    "CreateManagedPrefixList",
+    "ModifyManagedPrefixList",
+    "RestoreManagedPrefixListVersion",
+    "DeleteManagedPrefixList",
+    "DescribeManagedPrefixLists",
+    "GetManagedPrefixListEntries",
+    "GetManagedPrefixListAssociations",
+    "DescribePrefixLists",
+    "CreateVpcEndpoint",
+    "ModifyVpcEndpoint",
+    "DeleteVpcEndpoints",
+    "DescribeVpcEndpoints",
+    "DescribeVpcEndpointServices",
 ];
 
 /// The request of any action.
@@ -167,6 +180,19 @@ pub enum Request {
     CreateFlowLogs(Box<CreateFlowLogsRequest>),
     DescribeFlowLogs(Box<DescribeFlowLogsRequest>),
     DeleteFlowLogs(Box<DeleteFlowLogsRequest>),
+    CreateManagedPrefixList(Box<CreateManagedPrefixListRequest>),
+    ModifyManagedPrefixList(Box<ModifyManagedPrefixListRequest>),
+    RestoreManagedPrefixListVersion(Box<RestoreManagedPrefixListVersionRequest>),
+    DeleteManagedPrefixList(Box<DeleteManagedPrefixListRequest>),
+    DescribeManagedPrefixLists(Box<DescribeManagedPrefixListsRequest>),
+    GetManagedPrefixListEntries(Box<GetManagedPrefixListEntriesRequest>),
+    GetManagedPrefixListAssociations(Box<GetManagedPrefixListAssociationsRequest>),
+    DescribePrefixLists(Box<DescribePrefixListsRequest>),
+    CreateVpcEndpoint(Box<CreateVpcEndpointRequest>),
+    ModifyVpcEndpoint(Box<ModifyVpcEndpointRequest>),
+    DeleteVpcEndpoints(Box<DeleteVpcEndpointsRequest>),
+    DescribeVpcEndpoints(Box<DescribeVpcEndpointsRequest>),
+    DescribeVpcEndpointServices(Box<DescribeVpcEndpointServicesRequest>),
 }
 
 impl Request {
@@ -252,6 +278,19 @@ impl Request {
             Self::CreateFlowLogs(_) => "CreateFlowLogs",
             Self::DescribeFlowLogs(_) => "DescribeFlowLogs",
             Self::DeleteFlowLogs(_) => "DeleteFlowLogs",
+            Self::CreateManagedPrefixList(_) => "CreateManagedPrefixList",
+            Self::ModifyManagedPrefixList(_) => "ModifyManagedPrefixList",
+            Self::RestoreManagedPrefixListVersion(_) => "RestoreManagedPrefixListVersion",
+            Self::DeleteManagedPrefixList(_) => "DeleteManagedPrefixList",
+            Self::DescribeManagedPrefixLists(_) => "DescribeManagedPrefixLists",
+            Self::GetManagedPrefixListEntries(_) => "GetManagedPrefixListEntries",
+            Self::GetManagedPrefixListAssociations(_) => "GetManagedPrefixListAssociations",
+            Self::DescribePrefixLists(_) => "DescribePrefixLists",
+            Self::CreateVpcEndpoint(_) => "CreateVpcEndpoint",
+            Self::ModifyVpcEndpoint(_) => "ModifyVpcEndpoint",
+            Self::DeleteVpcEndpoints(_) => "DeleteVpcEndpoints",
+            Self::DescribeVpcEndpoints(_) => "DescribeVpcEndpoints",
+            Self::DescribeVpcEndpointServices(_) => "DescribeVpcEndpointServices",
         }
     }
 
@@ -327,6 +366,19 @@ impl Request {
             Self::CreateFlowLogs(request) => request.dry_run == Some(true),
             Self::DescribeFlowLogs(request) => request.dry_run == Some(true),
             Self::DeleteFlowLogs(request) => request.dry_run == Some(true),
+            Self::CreateManagedPrefixList(request) => request.dry_run == Some(true),
+            Self::ModifyManagedPrefixList(request) => request.dry_run == Some(true),
+            Self::RestoreManagedPrefixListVersion(request) => request.dry_run == Some(true),
+            Self::DeleteManagedPrefixList(request) => request.dry_run == Some(true),
+            Self::DescribeManagedPrefixLists(request) => request.dry_run == Some(true),
+            Self::GetManagedPrefixListEntries(request) => request.dry_run == Some(true),
+            Self::GetManagedPrefixListAssociations(request) => request.dry_run == Some(true),
+            Self::DescribePrefixLists(request) => request.dry_run == Some(true),
+            Self::CreateVpcEndpoint(request) => request.dry_run == Some(true),
+            Self::ModifyVpcEndpoint(request) => request.dry_run == Some(true),
+            Self::DeleteVpcEndpoints(request) => request.dry_run == Some(true),
+            Self::DescribeVpcEndpoints(request) => request.dry_run == Some(true),
+            Self::DescribeVpcEndpointServices(request) => request.dry_run == Some(true),
             Self::ModifyVpcAttribute(_)
             | Self::AssociateVpcCidrBlock(_)
             | Self::DisassociateVpcCidrBlock(_)
@@ -815,6 +867,84 @@ impl From<DeleteFlowLogsRequest> for Request {
     }
 }
 
+impl From<CreateManagedPrefixListRequest> for Request {
+    fn from(value: CreateManagedPrefixListRequest) -> Self {
+        Self::CreateManagedPrefixList(Box::new(value))
+    }
+}
+
+impl From<ModifyManagedPrefixListRequest> for Request {
+    fn from(value: ModifyManagedPrefixListRequest) -> Self {
+        Self::ModifyManagedPrefixList(Box::new(value))
+    }
+}
+
+impl From<RestoreManagedPrefixListVersionRequest> for Request {
+    fn from(value: RestoreManagedPrefixListVersionRequest) -> Self {
+        Self::RestoreManagedPrefixListVersion(Box::new(value))
+    }
+}
+
+impl From<DeleteManagedPrefixListRequest> for Request {
+    fn from(value: DeleteManagedPrefixListRequest) -> Self {
+        Self::DeleteManagedPrefixList(Box::new(value))
+    }
+}
+
+impl From<DescribeManagedPrefixListsRequest> for Request {
+    fn from(value: DescribeManagedPrefixListsRequest) -> Self {
+        Self::DescribeManagedPrefixLists(Box::new(value))
+    }
+}
+
+impl From<GetManagedPrefixListEntriesRequest> for Request {
+    fn from(value: GetManagedPrefixListEntriesRequest) -> Self {
+        Self::GetManagedPrefixListEntries(Box::new(value))
+    }
+}
+
+impl From<GetManagedPrefixListAssociationsRequest> for Request {
+    fn from(value: GetManagedPrefixListAssociationsRequest) -> Self {
+        Self::GetManagedPrefixListAssociations(Box::new(value))
+    }
+}
+
+impl From<DescribePrefixListsRequest> for Request {
+    fn from(value: DescribePrefixListsRequest) -> Self {
+        Self::DescribePrefixLists(Box::new(value))
+    }
+}
+
+impl From<CreateVpcEndpointRequest> for Request {
+    fn from(value: CreateVpcEndpointRequest) -> Self {
+        Self::CreateVpcEndpoint(Box::new(value))
+    }
+}
+
+impl From<ModifyVpcEndpointRequest> for Request {
+    fn from(value: ModifyVpcEndpointRequest) -> Self {
+        Self::ModifyVpcEndpoint(Box::new(value))
+    }
+}
+
+impl From<DeleteVpcEndpointsRequest> for Request {
+    fn from(value: DeleteVpcEndpointsRequest) -> Self {
+        Self::DeleteVpcEndpoints(Box::new(value))
+    }
+}
+
+impl From<DescribeVpcEndpointsRequest> for Request {
+    fn from(value: DescribeVpcEndpointsRequest) -> Self {
+        Self::DescribeVpcEndpoints(Box::new(value))
+    }
+}
+
+impl From<DescribeVpcEndpointServicesRequest> for Request {
+    fn from(value: DescribeVpcEndpointServicesRequest) -> Self {
+        Self::DescribeVpcEndpointServices(Box::new(value))
+    }
+}
+
 /// The response of any action.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Response {
@@ -897,6 +1027,19 @@ pub enum Response {
     CreateFlowLogs(Box<CreateFlowLogsResponse>),
     DescribeFlowLogs(Box<DescribeFlowLogsResponse>),
     DeleteFlowLogs(Box<DeleteFlowLogsResponse>),
+    CreateManagedPrefixList(Box<CreateManagedPrefixListResponse>),
+    ModifyManagedPrefixList(Box<ModifyManagedPrefixListResponse>),
+    RestoreManagedPrefixListVersion(Box<RestoreManagedPrefixListVersionResponse>),
+    DeleteManagedPrefixList(Box<DeleteManagedPrefixListResponse>),
+    DescribeManagedPrefixLists(Box<DescribeManagedPrefixListsResponse>),
+    GetManagedPrefixListEntries(Box<GetManagedPrefixListEntriesResponse>),
+    GetManagedPrefixListAssociations(Box<GetManagedPrefixListAssociationsResponse>),
+    DescribePrefixLists(Box<DescribePrefixListsResponse>),
+    CreateVpcEndpoint(Box<CreateVpcEndpointResponse>),
+    ModifyVpcEndpoint(Box<ModifyVpcEndpointResponse>),
+    DeleteVpcEndpoints(Box<DeleteVpcEndpointsResponse>),
+    DescribeVpcEndpoints(Box<DescribeVpcEndpointsResponse>),
+    DescribeVpcEndpointServices(Box<DescribeVpcEndpointServicesResponse>),
 }
 
 impl Response {
@@ -982,6 +1125,19 @@ impl Response {
             Self::CreateFlowLogs(_) => "CreateFlowLogs",
             Self::DescribeFlowLogs(_) => "DescribeFlowLogs",
             Self::DeleteFlowLogs(_) => "DeleteFlowLogs",
+            Self::CreateManagedPrefixList(_) => "CreateManagedPrefixList",
+            Self::ModifyManagedPrefixList(_) => "ModifyManagedPrefixList",
+            Self::RestoreManagedPrefixListVersion(_) => "RestoreManagedPrefixListVersion",
+            Self::DeleteManagedPrefixList(_) => "DeleteManagedPrefixList",
+            Self::DescribeManagedPrefixLists(_) => "DescribeManagedPrefixLists",
+            Self::GetManagedPrefixListEntries(_) => "GetManagedPrefixListEntries",
+            Self::GetManagedPrefixListAssociations(_) => "GetManagedPrefixListAssociations",
+            Self::DescribePrefixLists(_) => "DescribePrefixLists",
+            Self::CreateVpcEndpoint(_) => "CreateVpcEndpoint",
+            Self::ModifyVpcEndpoint(_) => "ModifyVpcEndpoint",
+            Self::DeleteVpcEndpoints(_) => "DeleteVpcEndpoints",
+            Self::DescribeVpcEndpoints(_) => "DescribeVpcEndpoints",
+            Self::DescribeVpcEndpointServices(_) => "DescribeVpcEndpointServices",
         }
     }
 }
@@ -1457,5 +1613,83 @@ impl From<DescribeFlowLogsResponse> for Response {
 impl From<DeleteFlowLogsResponse> for Response {
     fn from(value: DeleteFlowLogsResponse) -> Self {
         Self::DeleteFlowLogs(Box::new(value))
+    }
+}
+
+impl From<CreateManagedPrefixListResponse> for Response {
+    fn from(value: CreateManagedPrefixListResponse) -> Self {
+        Self::CreateManagedPrefixList(Box::new(value))
+    }
+}
+
+impl From<ModifyManagedPrefixListResponse> for Response {
+    fn from(value: ModifyManagedPrefixListResponse) -> Self {
+        Self::ModifyManagedPrefixList(Box::new(value))
+    }
+}
+
+impl From<RestoreManagedPrefixListVersionResponse> for Response {
+    fn from(value: RestoreManagedPrefixListVersionResponse) -> Self {
+        Self::RestoreManagedPrefixListVersion(Box::new(value))
+    }
+}
+
+impl From<DeleteManagedPrefixListResponse> for Response {
+    fn from(value: DeleteManagedPrefixListResponse) -> Self {
+        Self::DeleteManagedPrefixList(Box::new(value))
+    }
+}
+
+impl From<DescribeManagedPrefixListsResponse> for Response {
+    fn from(value: DescribeManagedPrefixListsResponse) -> Self {
+        Self::DescribeManagedPrefixLists(Box::new(value))
+    }
+}
+
+impl From<GetManagedPrefixListEntriesResponse> for Response {
+    fn from(value: GetManagedPrefixListEntriesResponse) -> Self {
+        Self::GetManagedPrefixListEntries(Box::new(value))
+    }
+}
+
+impl From<GetManagedPrefixListAssociationsResponse> for Response {
+    fn from(value: GetManagedPrefixListAssociationsResponse) -> Self {
+        Self::GetManagedPrefixListAssociations(Box::new(value))
+    }
+}
+
+impl From<DescribePrefixListsResponse> for Response {
+    fn from(value: DescribePrefixListsResponse) -> Self {
+        Self::DescribePrefixLists(Box::new(value))
+    }
+}
+
+impl From<CreateVpcEndpointResponse> for Response {
+    fn from(value: CreateVpcEndpointResponse) -> Self {
+        Self::CreateVpcEndpoint(Box::new(value))
+    }
+}
+
+impl From<ModifyVpcEndpointResponse> for Response {
+    fn from(value: ModifyVpcEndpointResponse) -> Self {
+        Self::ModifyVpcEndpoint(Box::new(value))
+    }
+}
+
+impl From<DeleteVpcEndpointsResponse> for Response {
+    fn from(value: DeleteVpcEndpointsResponse) -> Self {
+        Self::DeleteVpcEndpoints(Box::new(value))
+    }
+}
+
+impl From<DescribeVpcEndpointsResponse> for Response {
+    fn from(value: DescribeVpcEndpointsResponse) -> Self {
+        Self::DescribeVpcEndpoints(Box::new(value))
+    }
+}
+
+impl From<DescribeVpcEndpointServicesResponse> for Response {
+    fn from(value: DescribeVpcEndpointServicesResponse) -> Self {
+        Self::DescribeVpcEndpointServices(Box::new(value))
     }
 }

@@ -95,17 +95,3 @@ pub struct FlowLog {
     pub max_aggregation_interval: Option<i32>,
     pub destination_options: Option<DestinationOptionsResponse>,
 }
-
-/// AWS's `UnsuccessfulItem`.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct UnsuccessfulItem {
-    pub error: Option<UnsuccessfulItemError>,
-    pub resource_id: Option<String>,
-}
-
-/// AWS's `UnsuccessfulItemError`.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct UnsuccessfulItemError {
-    pub code: Option<String>,
-    pub message: Option<String>,
-}

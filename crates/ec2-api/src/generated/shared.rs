@@ -93,3 +93,17 @@ pub struct TagSpecification {
     pub resource_type: Option<String>,
     pub tags: Vec<Tag>,
 }
+
+/// AWS's `UnsuccessfulItem`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UnsuccessfulItem {
+    pub error: Option<UnsuccessfulItemError>,
+    pub resource_id: Option<String>,
+}
+
+/// AWS's `UnsuccessfulItemError`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UnsuccessfulItemError {
+    pub code: Option<String>,
+    pub message: Option<String>,
+}

@@ -93,6 +93,23 @@ pub(crate) fn decode(action: &str, node: Node<'_>) -> Result<Option<Request>, Er
         "CreateFlowLogs" => CreateFlowLogsRequest::decode(node)?.into(),
         "DescribeFlowLogs" => DescribeFlowLogsRequest::decode(node)?.into(),
         "DeleteFlowLogs" => DeleteFlowLogsRequest::decode(node)?.into(),
+        "CreateManagedPrefixList" => CreateManagedPrefixListRequest::decode(node)?.into(),
+        "ModifyManagedPrefixList" => ModifyManagedPrefixListRequest::decode(node)?.into(),
+        "RestoreManagedPrefixListVersion" => {
+            RestoreManagedPrefixListVersionRequest::decode(node)?.into()
+        }
+        "DeleteManagedPrefixList" => DeleteManagedPrefixListRequest::decode(node)?.into(),
+        "DescribeManagedPrefixLists" => DescribeManagedPrefixListsRequest::decode(node)?.into(),
+        "GetManagedPrefixListEntries" => GetManagedPrefixListEntriesRequest::decode(node)?.into(),
+        "GetManagedPrefixListAssociations" => {
+            GetManagedPrefixListAssociationsRequest::decode(node)?.into()
+        }
+        "DescribePrefixLists" => DescribePrefixListsRequest::decode(node)?.into(),
+        "CreateVpcEndpoint" => CreateVpcEndpointRequest::decode(node)?.into(),
+        "ModifyVpcEndpoint" => ModifyVpcEndpointRequest::decode(node)?.into(),
+        "DeleteVpcEndpoints" => DeleteVpcEndpointsRequest::decode(node)?.into(),
+        "DescribeVpcEndpoints" => DescribeVpcEndpointsRequest::decode(node)?.into(),
+        "DescribeVpcEndpointServices" => DescribeVpcEndpointServicesRequest::decode(node)?.into(),
         _ => return Ok(None),
     }))
 }
@@ -179,5 +196,18 @@ pub(crate) fn encode(response: &Response, xml: &mut Writer) {
         Response::CreateFlowLogs(shape) => shape.encode(xml),
         Response::DescribeFlowLogs(shape) => shape.encode(xml),
         Response::DeleteFlowLogs(shape) => shape.encode(xml),
+        Response::CreateManagedPrefixList(shape) => shape.encode(xml),
+        Response::ModifyManagedPrefixList(shape) => shape.encode(xml),
+        Response::RestoreManagedPrefixListVersion(shape) => shape.encode(xml),
+        Response::DeleteManagedPrefixList(shape) => shape.encode(xml),
+        Response::DescribeManagedPrefixLists(shape) => shape.encode(xml),
+        Response::GetManagedPrefixListEntries(shape) => shape.encode(xml),
+        Response::GetManagedPrefixListAssociations(shape) => shape.encode(xml),
+        Response::DescribePrefixLists(shape) => shape.encode(xml),
+        Response::CreateVpcEndpoint(shape) => shape.encode(xml),
+        Response::ModifyVpcEndpoint(shape) => shape.encode(xml),
+        Response::DeleteVpcEndpoints(shape) => shape.encode(xml),
+        Response::DescribeVpcEndpoints(shape) => shape.encode(xml),
+        Response::DescribeVpcEndpointServices(shape) => shape.encode(xml),
     }
 }

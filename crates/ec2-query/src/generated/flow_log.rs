@@ -121,17 +121,3 @@ impl Encode for FlowLog {
         xml.option("destinationOptions", &self.destination_options);
     }
 }
-
-impl Encode for UnsuccessfulItem {
-    fn encode(&self, xml: &mut Writer) {
-        xml.option("error", &self.error);
-        xml.option("resourceId", &self.resource_id);
-    }
-}
-
-impl Encode for UnsuccessfulItemError {
-    fn encode(&self, xml: &mut Writer) {
-        xml.option("code", &self.code);
-        xml.option("message", &self.message);
-    }
-}
