@@ -2,6 +2,7 @@
 
 use ec2_api::*;
 use expect_test::expect;
+use proptest::prelude::*;
 
 use super::{Fixture, answer, filter, named, show, text};
 
@@ -626,4 +627,119 @@ fn services_are_listed_for_each_type() {
         InvalidServiceName: The Vpc Endpoint Service 'com.amazonaws.us-east-1.nothing' does not exist
         UnsupportedOperation: Services of another Region (eu-west-1) are not supported.
     "#]].assert_eq(&out);
+}
+
+/// Every endpoint has a route in each of its tables and nowhere else, and every list that something
+/// names exists.
+fn check(state: &model::State) {
+    for endpoint in state.vpc_endpoints.values() {
+        let own = endpoint.gateway().unwrap();
+        let list = model::Destination::PrefixList(own.prefix_list_id);
+        let target = model::RouteTarget::VpcEndpoint(endpoint.id);
+        for table in state.route_tables.values() {
+            let routes: Vec<_> = table.routes.iter().filter(|r| r.target == target).collect();
+            let expected = usize::from(own.route_table_ids.contains(&table.id));
+            assert_eq!(routes.len(), expected);
+            assert!(routes.iter().all(|r| r.destination == list));
+        }
+        let tables: Vec<_> = own.route_table_ids.iter().collect();
+        assert!(tables.iter().all(|id| state.route_tables.contains(id)));
+    }
+    for route in state.route_tables.values().flat_map(|t| &t.routes) {
+        if let model::RouteTarget::VpcEndpoint(id) = route.target {
+            assert!(state.vpc_endpoints.contains(&id));
+        }
+        if let model::Destination::PrefixList(id) = route.destination {
+            let own = state.prefix_lists.get(&id).map(|list| list.operation);
+            assert_ne!(own, Some(model::PrefixListOperation::Delete));
+            assert!(own.is_some() || model::AwsPrefixList::with_id(id).is_some());
+        }
+    }
+}
+
+/// A request about the `a`th endpoint, table or list of what there are.
+fn step(fixture: &Fixture, (action, a, b): (u8, usize, usize)) -> Request {
+    let state = fixture.state();
+    let nth = |ids: Vec<String>, n: usize| ids.get(n % ids.len().max(1)).cloned();
+    let endpoints = state.vpc_endpoints.values().map(|e| e.id.to_string());
+    let tables = state.route_tables.values().map(|t| t.id.to_string());
+    let lists = state.prefix_lists.values().map(|l| l.id.to_string());
+    let lists = lists.chain(["pl-63a5400a".to_owned(), "pl-02cd2c6b".to_owned()]);
+    let (endpoints, tables): (Vec<_>, Vec<_>) = (endpoints.collect(), tables.collect());
+    let lists: Vec<_> = lists.collect();
+    let gateway = state
+        .internet_gateways
+        .values()
+        .next()
+        .map(|g| g.id.to_string());
+    let (vpc_id, _) = network(fixture);
+    let route_table_id = nth(tables.clone(), a);
+    match action % 10 {
+        0 | 1 => create(
+            &vpc_id,
+            [S3, DYNAMODB][b % 2],
+            &[&route_table_id.unwrap(), &nth(tables, b).unwrap()],
+        )
+        .into(),
+        2 => delete(&[&nth(endpoints, a).unwrap_or_default()]).into(),
+        3 => ModifyVpcEndpointRequest {
+            add_route_table_ids: vec![nth(tables.clone(), b).unwrap()],
+            remove_route_table_ids: nth(tables, a + b)
+                .filter(|_| b % 2 == 0)
+                .into_iter()
+                .collect(),
+            ..modify(&nth(endpoints, a))
+        }
+        .into(),
+        4 => CreateRouteTableRequest {
+            vpc_id,
+            ..Default::default()
+        }
+        .into(),
+        5 => DeleteRouteTableRequest {
+            route_table_id,
+            dry_run: None,
+        }
+        .into(),
+        6 => CreateRouteRequest {
+            route_table_id,
+            destination_prefix_list_id: nth(lists, b),
+            gateway_id: gateway,
+            ..Default::default()
+        }
+        .into(),
+        7 => DeleteRouteRequest {
+            route_table_id,
+            destination_prefix_list_id: nth(lists, b),
+            ..Default::default()
+        }
+        .into(),
+        8 => CreateManagedPrefixListRequest {
+            prefix_list_name: text("list"),
+            max_entries: Some(3),
+            address_family: text("IPv4"),
+            ..Default::default()
+        }
+        .into(),
+        _ => DeleteManagedPrefixListRequest {
+            prefix_list_id: nth(lists, b),
+            dry_run: None,
+        }
+        .into(),
+    }
+}
+
+proptest! {
+    #[test]
+    fn routes_come_and_go_with_their_endpoints(
+        steps in prop::collection::vec((any::<u8>(), 0..8_usize, 0..8_usize), 1..60)
+    ) {
+        let mut fixture = Fixture::new();
+        for one in steps {
+            let request = step(&fixture, one);
+            let _ = fixture.run(request);
+            fixture.now = fixture.now + std::time::Duration::from_secs(1);
+            check(fixture.state());
+        }
+    }
 }

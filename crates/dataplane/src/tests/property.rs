@@ -42,6 +42,7 @@ fn group_lines(name: &'static str) -> impl Strategy<Value = String> {
         4 => rule("from"),
         1 => Just("all from sg:g0".to_owned()),
         1 => Just("tcp all from sg:g1".to_owned()),
+        1 => Just("udp all from pl:p0".to_owned()),
     ];
     (
         prop::collection::vec(inbound, 0..4),
@@ -75,8 +76,8 @@ fn acl_lines() -> impl Strategy<Value = String> {
     })
 }
 
-/// Three subnets, six interfaces, two groups, an ACL, a gateway and a middlebox; a second VPC with
-/// the same blocks.
+/// Three subnets, six interfaces, two groups, an ACL, two prefix lists, a gateway, an endpoint and a
+/// middlebox; a second VPC with the same blocks.
 fn network() -> impl Strategy<Value = String> {
     (
         group_lines("g0"),
@@ -86,15 +87,18 @@ fn network() -> impl Strategy<Value = String> {
     )
         .prop_map(|(g0, g1, acl, middlebox)| {
             let via = if middlebox {
-                ", 10.0.2.0/24 > eni:e3"
+                ", 10.0.2.0/24 > eni:e3, pl:p0 > eni:e3, pl:p1 > igw"
             } else {
                 ""
             };
             format!(
                 "vpc main 10.0.0.0/16\n\
+                 pl p0 10.0.1.0/28 10.0.2.0/24 198.51.100.0/30\n\
+                 pl p1 10.0.1.0/28 198.51.100.0/24 52.216.0.0/15\n\
                  subnet s0 10.0.0.0/24 local, 0.0.0.0/0 > igw{via}\n\
                  subnet s1 10.0.1.0/24 local, 0.0.0.0/0 > igw\n\
                  subnet s2 10.0.2.0/24\n\
+                 endpoint s3 s0 s2\n\
                  {g0}{g1}{acl}\
                  eni e0 10.0.0.10 10.0.0.13 in s0 sg:g0 public 203.0.113.10\n\
                  eni e1 10.0.0.11 in s0 sg:g1\n\
@@ -125,7 +129,7 @@ const SENDERS: [(&str, &str); 10] = [
     ("198.51.100.7", "198.51.100.7"),
 ];
 
-const TARGETS: [&str; 10] = [
+const TARGETS: [&str; 11] = [
     "10.0.0.10",
     "10.0.0.11",
     "10.0.0.13",
@@ -135,6 +139,7 @@ const TARGETS: [&str; 10] = [
     "10.0.2.11",
     "203.0.113.10",
     "203.0.113.12",
+    "52.216.0.9",
     "198.51.100.7",
 ];
 
