@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use model::{Change, DeliveryStatus, Entropy, FlowLogId, InstanceId, Scope, Timestamp, World};
 
-use crate::{Error, Quotas, Transaction, flow_log, instance, internet_host};
+use crate::{
+    Error, Quotas, Transaction, flow_log, instance, internet_host, vpc_peering_connection,
+};
 
 /// Something that happened outside the API and changes the state of an account's Region.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +31,8 @@ pub enum Event {
     InternetHostAdded(IpAddr),
     /// A host is taken off the simulated internet.
     InternetHostDeleted(IpAddr),
-    /// Time passes: rows that AWS shows only for a while go away.
+    /// Time passes: steps that AWS takes by itself are taken, and rows that it shows only for a while
+    /// go away.
     Tick,
 }
 
@@ -61,7 +64,10 @@ pub fn observe(
         } => flow_log::delivery(&mut tx, *flow_log_id, status)?,
         Event::InternetHostAdded(address) => internet_host::add(&mut tx, *address)?,
         Event::InternetHostDeleted(address) => internet_host::delete(&mut tx, *address)?,
-        Event::Tick => instance::forget_terminated(&mut tx),
+        Event::Tick => {
+            instance::forget_terminated(&mut tx);
+            vpc_peering_connection::tick(&mut tx);
+        }
     }
     Ok(tx.into_changes())
 }

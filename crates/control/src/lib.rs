@@ -29,6 +29,7 @@ mod tests;
 mod token;
 mod transaction;
 mod vpc;
+mod vpc_peering_connection;
 
 pub use error::Error;
 pub use event::{Event, observe};

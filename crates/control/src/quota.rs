@@ -57,6 +57,10 @@ quotas! {
     network_acls: 200, "NetworkAclLimitExceeded", "The maximum number of network ACLs has been reached.";
     /// Entries per network ACL, direction and address family.
     network_acl_entries: 20, "NetworkAclEntryLimitExceeded", "The maximum number of network ACL entries has been reached.";
+    /// Active peering connections per VPC.
+    active_vpc_peering_connections: 50, "ActiveVpcPeeringConnectionPerVpcLimitExceeded", "The maximum number of active VPC peering connections per VPC has been reached.";
+    /// Peering requests without an answer, per account and Region.
+    outstanding_vpc_peering_connections: 25, "OutstandingVpcPeeringConnectionLimitExceeded", "The maximum number of outstanding VPC peering connection requests has been reached.";
     /// Tags per resource.
     tags: 50, "TagLimitExceeded", "The maximum number of Tags for a resource has been reached.";
     /// Flow logs per network interface, subnet or VPC.

@@ -13,6 +13,7 @@ mod security_group;
 mod subnet;
 mod tag;
 mod vpc;
+mod vpc_peering_connection;
 
 use std::fmt::{Debug, Write};
 

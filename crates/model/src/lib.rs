@@ -28,6 +28,7 @@ pub mod table;
 pub mod tag;
 pub mod time;
 pub mod vpc;
+pub mod vpc_peering_connection;
 
 pub use address::{Address, AddressAssociation};
 pub use client_token::ClientToken;
@@ -54,10 +55,13 @@ pub use route_table::{
     Destination, Route, RouteOrigin, RouteState, RouteTable, RouteTableAssociation, RouteTarget,
 };
 pub use scope::{AccountId, Scope};
-pub use security_group::{IpProtocol, PortRange, RulePeer, SecurityGroup, SecurityGroupRule};
+pub use security_group::{
+    IpProtocol, PeeredGroup, PortRange, RulePeer, SecurityGroup, SecurityGroupRule,
+};
 pub use state::{Change, State, World};
 pub use subnet::Subnet;
 pub use table::Table;
 pub use tag::Tags;
 pub use time::Timestamp;
 pub use vpc::Vpc;
+pub use vpc_peering_connection::{PeeringSide, PeeringStatus, VpcPeeringConnection};

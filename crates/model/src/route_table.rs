@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     EgressOnlyInternetGatewayId, InternetGatewayId, NatGatewayId, NetworkInterfaceId,
-    RouteTableAssociationId, RouteTableId, SubnetId, Tags, VpcId,
+    RouteTableAssociationId, RouteTableId, SubnetId, Tags, VpcId, VpcPeeringConnectionId,
 };
 
 /// A route table of a VPC.
@@ -86,6 +86,8 @@ pub enum RouteTarget {
     NatGateway(NatGatewayId),
     /// A network interface, usually of a middlebox.
     NetworkInterface(NetworkInterfaceId),
+    /// The VPC on the other side of a peering connection.
+    VpcPeeringConnection(VpcPeeringConnectionId),
 }
 
 impl fmt::Display for RouteTarget {
@@ -96,6 +98,7 @@ impl fmt::Display for RouteTarget {
             RouteTarget::EgressOnlyInternetGateway(id) => id.fmt(f),
             RouteTarget::NatGateway(id) => id.fmt(f),
             RouteTarget::NetworkInterface(id) => id.fmt(f),
+            RouteTarget::VpcPeeringConnection(id) => id.fmt(f),
         }
     }
 }

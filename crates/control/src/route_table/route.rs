@@ -11,7 +11,7 @@ use model::{
 };
 
 use super::target;
-use crate::{Error, Transaction, parameter};
+use crate::{Error, Transaction, parameter, vpc_peering_connection};
 
 /// Addresses of AWS's own services; no route can have them as destination.
 const RESERVED: [&str; 2] = ["169.254.168.0/22", "fd00:ec2::/32"];
@@ -221,6 +221,7 @@ pub(super) fn filter_value(
         "network-interface-id" => shape.network_interface_id,
         "origin" => shape.origin,
         "state" => shape.state,
+        "vpc-peering-connection-id" => shape.vpc_peering_connection_id,
         _ => None,
     }
 }
@@ -230,7 +231,8 @@ pub(super) fn shape(tx: &Transaction<'_>, vpc_id: VpcId, route: &Route) -> ec2_a
         RouteOrigin::CreateRouteTable => "CreateRouteTable",
         RouteOrigin::CreateRoute => "CreateRoute",
     };
-    let state = match tx.state().route_state(vpc_id, &route.target) {
+    let peering = |id| vpc_peering_connection::get(tx, id);
+    let state = match tx.state().route_state(vpc_id, &route.target, peering) {
         RouteState::Active => "active",
         RouteState::Blackhole => "blackhole",
     };
@@ -251,6 +253,9 @@ pub(super) fn shape(tx: &Transaction<'_>, vpc_id: VpcId, route: &Route) -> ec2_a
             shape.egress_only_internet_gateway_id = Some(id.to_string());
         }
         RouteTarget::NatGateway(id) => shape.nat_gateway_id = Some(id.to_string()),
+        RouteTarget::VpcPeeringConnection(id) => {
+            shape.vpc_peering_connection_id = Some(id.to_string());
+        }
         RouteTarget::NetworkInterface(id) => {
             shape.network_interface_id = Some(id.to_string());
             let interface = tx.find::<NetworkInterface>(id).ok();

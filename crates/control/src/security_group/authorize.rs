@@ -9,7 +9,7 @@ use model::{IpProtocol, RulePeer, SecurityGroup, SecurityGroupRule, Tags};
 use super::permission::{self, Given, given};
 use super::rule;
 use crate::tag::from_specifications;
-use crate::{Error, Transaction};
+use crate::{Error, Transaction, vpc_peering_connection};
 
 const TYPE: &str = "security-group-rule";
 
@@ -47,7 +47,14 @@ fn authorize(
     tags: &Tags,
 ) -> Result<Vec<ec2_api::SecurityGroupRule>, Error> {
     let mut added: Vec<SecurityGroupRule> = Vec::new();
-    for permission in given.list()? {
+    let permissions = given.list()?;
+    if permissions
+        .iter()
+        .any(|p| !p.user_id_group_pairs.is_empty())
+    {
+        vpc_peering_connection::settle_of(tx, group.vpc_id);
+    }
+    for permission in permissions {
         for (new, _) in permission::parse(tx, group.vpc_id, &permission, true)? {
             let new = SecurityGroupRule {
                 id: tx.id(),
@@ -55,6 +62,7 @@ fn authorize(
                 protocol: new.protocol,
                 ports: new.ports,
                 peer: new.peer,
+                peered: new.peered,
                 description: new.description,
                 tags: tags.clone(),
             };
@@ -74,7 +82,9 @@ fn authorize(
     }
     group.rules.extend(added.iter().cloned());
     check_quota(tx, &group, is_egress, &added)?;
-    let shapes = added.iter().map(|own| rule::shape(tx, group.id, own));
+    let shapes = added
+        .iter()
+        .map(|own| rule::shape(tx, (group.vpc_id, group.id), own));
     let shapes = shapes.collect();
     tx.put(group.id, group);
     Ok(shapes)

@@ -17,6 +17,7 @@ mod shared;
 mod subnet;
 mod tag;
 mod vpc;
+mod vpc_peering_connection;
 
 pub use actions::*;
 pub use address::*;
@@ -33,3 +34,4 @@ pub use shared::*;
 pub use subnet::*;
 pub use tag::*;
 pub use vpc::*;
+pub use vpc_peering_connection::*;

@@ -17,3 +17,4 @@ mod shared;
 mod subnet;
 mod tag;
 mod vpc;
+mod vpc_peering_connection;
