@@ -8,6 +8,7 @@ use std::sync::Arc;
 use model::{
     Destination, EgressOnlyInternetGatewayId, InternetGatewayId, NatGatewayId, NetworkAclId,
     NetworkInterfaceId, ResourceId, RouteTableId, RouteTarget, SecurityGroupId,
+    VpcPeeringConnectionId,
 };
 
 use crate::{Action, DropReason};
@@ -126,6 +127,14 @@ pub enum Disposition {
         /// The wrong address.
         address: IpAddr,
     },
+    /// A peering connection carries only packets between addresses of its two VPCs: nothing passes
+    /// through a VPC to another one, or to one of its gateways.
+    OutsidePeering {
+        /// The connection.
+        peering: VpcPeeringConnectionId,
+        /// The address that is neither VPC's.
+        address: IpAddr,
+    },
     /// Nobody on the internet has the address.
     InternetUnreachable {
         /// The address.
@@ -175,6 +184,7 @@ impl Disposition {
             Self::NoSuchDevice { .. } => DropReason::NoSuchDevice,
             Self::NoPublicAddress { .. } => DropReason::NoPublicAddress,
             Self::SourceDestinationCheck { .. } => DropReason::SourceDestinationCheck,
+            Self::OutsidePeering { .. } => DropReason::OutsidePeering,
             Self::InternetUnreachable { .. } => DropReason::InternetUnreachable,
             Self::MtuExceeded { .. } => DropReason::MtuExceeded,
             Self::ConntrackAllowanceExceeded { .. } => DropReason::ConntrackAllowanceExceeded,

@@ -64,6 +64,8 @@ drop_reasons! {
     NoPublicAddress "no_public_address";
     /// See [`Disposition::SourceDestinationCheck`].
     SourceDestinationCheck "source_destination_check";
+    /// See [`Disposition::OutsidePeering`].
+    OutsidePeering "outside_peering";
     /// See [`Disposition::InternetUnreachable`].
     InternetUnreachable "internet_unreachable";
     /// See [`Disposition::MtuExceeded`].

@@ -9,6 +9,7 @@ use packet::Mac;
 use crate::compile::network_acl::NetworkAcl;
 use crate::compile::network_interface::Interface;
 use crate::compile::route_table::{Next, Route};
+use crate::compile::vpc::Vpc;
 use crate::disposition::Disposition;
 use crate::flow_cache::Translation;
 use crate::ports::PortId;
@@ -16,7 +17,7 @@ use crate::step::{Outcome, Stage};
 use crate::subject::Subject;
 use crate::tuple::Tuple;
 use crate::walk::{End, MTU_INTERNET, MTU_VPC, Sighting, Walk, direction};
-use crate::{Action, Direction, DropReason};
+use crate::{Action, Direction, DropReason, vpc_peering_connection};
 
 /// `traffic-path` of what stays inside the VPC.
 const PATH_LOCAL: u8 = 1;
@@ -93,6 +94,10 @@ impl<'a> Walk<'a> {
                 self.left_by(from, PATH_INTERNET_GATEWAY);
                 self.internet_gateway(from, gateway, subject)
             }
+            Next::VpcPeeringConnection(peering) => {
+                self.left_by(from, vpc_peering_connection::traffic_path(peering));
+                self.vpc_peering_connection(from, peering, subject)
+            }
             Next::EgressOnlyInternetGateway(gateway) => {
                 self.left_by(from, PATH_INTERNET_GATEWAY);
                 self.leave_by_egress_only_internet_gateway(from, gateway, subject)
@@ -146,8 +151,14 @@ impl<'a> Walk<'a> {
     }
 
     fn no_such_address(&mut self, from: &Interface, address: IpAddr) -> Disposition {
+        let vpc = self.snapshot.vpc_of(from);
+        self.nobody_has(vpc, address)
+    }
+
+    /// No interface of a VPC has an address of the VPC's.
+    pub(crate) fn nobody_has(&mut self, vpc: &Vpc, address: IpAddr) -> Disposition {
         let disposition = Disposition::NoSuchAddress { address };
-        let (place, stage) = (self.snapshot.vpc_of(from).id, Stage::Delivery);
+        let (place, stage) = (vpc.id, Stage::Delivery);
         self.step(place, Direction::Egress, stage, None, Outcome::Drop, || {
             disposition.to_string()
         });
@@ -181,7 +192,10 @@ impl<'a> Walk<'a> {
         let port = match route.next {
             Next::Local => *self.snapshot.vpc_of(from).addresses.get(&dst)?,
             Next::Interface(port) | Next::NatGateway(port) => port,
-            Next::InternetGateway(_) | Next::EgressOnlyInternetGateway(_) | Next::Blackhole => {
+            Next::InternetGateway(_)
+            | Next::EgressOnlyInternetGateway(_)
+            | Next::VpcPeeringConnection(_)
+            | Next::Blackhole => {
                 return None;
             }
         };

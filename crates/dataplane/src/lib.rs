@@ -36,6 +36,7 @@ mod subject;
 mod trace;
 mod tuple;
 mod upkeep;
+mod vpc_peering_connection;
 mod walk;
 
 pub use compile::internet::INTERNET_ROUTER_MAC;

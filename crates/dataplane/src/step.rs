@@ -44,6 +44,8 @@ pub enum Stage {
     EgressOnlyInternetGateway,
     /// NAT gateway.
     NatGateway,
+    /// VPC peering connection.
+    VpcPeeringConnection,
     /// Longest packet.
     Mtu,
     /// To whom the packet is given.
@@ -63,6 +65,7 @@ impl Stage {
             Self::InternetGateway => "internet gateway",
             Self::EgressOnlyInternetGateway => "egress-only internet gateway",
             Self::NatGateway => "NAT gateway",
+            Self::VpcPeeringConnection => "VPC peering connection",
             Self::Mtu => "MTU",
             Self::Delivery => "delivery",
         }

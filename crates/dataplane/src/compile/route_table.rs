@@ -7,6 +7,7 @@ use model::{
     RouteTableId, RouteTarget, State,
 };
 
+use super::vpc_peering_connection::{Peering, Peerings};
 use crate::ports::{Device, PortId, Ports};
 use crate::tuple::Block;
 
@@ -35,6 +36,7 @@ pub(crate) enum Next {
     Interface(PortId),
     /// The gateway's interface.
     NatGateway(PortId),
+    VpcPeeringConnection(Peering),
     Blackhole,
 }
 
@@ -53,12 +55,19 @@ impl RouteTable {
     }
 }
 
-pub(crate) fn compile(state: &State, table: &model::RouteTable, ports: &Ports) -> RouteTable {
+pub(crate) fn compile(
+    state: &State,
+    table: &model::RouteTable,
+    peerings: &Peerings<'_>,
+    ports: &Ports,
+) -> RouteTable {
     let mut routes: Vec<(Block, Route)> = table
         .routes
         .iter()
         .map(|route| {
-            let next = match (state.route_state(table.vpc_id, &route.target), route.target) {
+            let known = |id| peerings.get(id);
+            let route_state = state.route_state(table.vpc_id, &route.target, known);
+            let next = match (route_state, route.target) {
                 (RouteState::Blackhole, _) => Next::Blackhole,
                 (_, RouteTarget::Local) => Next::Local,
                 (_, RouteTarget::InternetGateway(id)) => Next::InternetGateway(id),
@@ -74,6 +83,9 @@ pub(crate) fn compile(state: &State, table: &model::RouteTable, ports: &Ports) -
                     .and_then(NatGateway::network_interface_id)
                     .and_then(|id| ports.get(&Device::Interface(id)))
                     .map_or(Next::Blackhole, Next::NatGateway),
+                (_, RouteTarget::VpcPeeringConnection(id)) => peerings
+                    .from(table.vpc_id, id)
+                    .map_or(Next::Blackhole, Next::VpcPeeringConnection),
             };
             let compiled = Route {
                 destination: route.destination,

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use model::{InternetGatewayId, Region, VpcId};
 use packet::Mac;
 
+use super::vpc_peering_connection::Peering;
 use crate::ports::PortId;
 use crate::tuple::Block;
 
@@ -24,6 +25,7 @@ pub(crate) struct Vpc {
     pub(crate) addresses: Map<IpAddr, PortId>,
     pub(crate) macs: Map<[u8; 6], PortId>,
     pub(crate) internet_gateway: Option<InternetGatewayId>,
+    pub(crate) peerings: Vec<Peering>,
     pub(crate) dns_server: Option<Ipv4Addr>,
     pub(crate) dns_support: bool,
     pub(crate) dns_hostnames: bool,
@@ -60,6 +62,7 @@ pub(crate) fn compile(
         addresses: Map::default(),
         macs: Map::default(),
         internet_gateway,
+        peerings: Vec::new(),
         dns_server: vpc.dns_server(),
         dns_support: vpc.enable_dns_support,
         dns_hostnames: vpc.enable_dns_hostnames,
