@@ -99,6 +99,6 @@ fn refers(tx: &Transaction<'_>, peer: &PeeringSide, id: SecurityGroupId) -> bool
     let groups = tx.state_of(peer.scope).map(|state| &state.security_groups);
     groups
         .into_iter()
-        .flat_map(|groups| groups.values())
+        .flat_map(model::Table::values)
         .any(|group| group.vpc_id == peer.vpc_id && group.rules.iter().any(names))
 }

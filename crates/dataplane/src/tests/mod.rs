@@ -11,6 +11,7 @@ mod nat_gateway;
 mod property;
 mod reference;
 mod trace;
+mod vpc_peering_connection;
 
 use std::sync::Arc;
 use std::time::Duration;
