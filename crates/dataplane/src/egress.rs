@@ -78,6 +78,8 @@ impl<'a> Walk<'a> {
         subject: &Subject,
     ) -> End {
         let subnet = self.snapshot.subnet_of(from);
+        let returns = self.back_to_nat_gateway(from, subject);
+        let route = route.filter(|_| returns.is_none());
         let target = route.and_then(|route| self.interface_of(from, route, subject.tuple.dst));
         let stays = target.is_some_and(|to| to.subnet == from.subnet);
         if !stays && let Some(acl) = &subnet.network_acl {
@@ -88,6 +90,10 @@ impl<'a> Walk<'a> {
             }
         }
         self.saw_egress(from, &subject.tuple, Action::Accept, None);
+        if let Some(peering) = returns {
+            self.left_by(from, vpc_peering_connection::traffic_path(peering));
+            return self.vpc_peering_connection(from, peering, subject);
+        }
         let route = self.take_route(from, route)?;
         match route.next {
             Next::InternetGateway(gateway) => {

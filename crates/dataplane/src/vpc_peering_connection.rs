@@ -5,6 +5,7 @@ use crate::Direction;
 use crate::compile::network_interface::Interface;
 use crate::compile::vpc_peering_connection::Peering;
 use crate::disposition::Disposition;
+use crate::session::Key;
 use crate::step::{Outcome, Stage};
 use crate::subject::Subject;
 use crate::walk::{End, MTU_VPC, Walk};
@@ -48,7 +49,7 @@ impl Walk<'_> {
         } else {
             MTU_BETWEEN_REGIONS
         };
-        self.way.mtu = self.way.mtu.min(mtu);
+        self.way.limit_mtu(mtu);
         if let Some(too_long) = self.too_long(mtu, subject) {
             return Err(self.refuse(peering, Stage::Mtu, too_long));
         }
@@ -57,6 +58,34 @@ impl Walk<'_> {
             Some(to) => self.ingress(to, true, None, subject),
             None => Err(self.nobody_has(peer, dst)),
         }
+    }
+
+    /// The connection to a NAT gateway of a peer that a packet answers: such answers return to their
+    /// sender whatever the routes say (Amazon VPC User Guide, "NAT gateway basics").
+    pub(crate) fn back_to_nat_gateway(
+        &mut self,
+        from: &Interface,
+        subject: &Subject,
+    ) -> Option<Peering> {
+        let snapshot = self.snapshot;
+        let answered = match &subject.quoted {
+            Some(quoted) => quoted.reversed(),
+            None => subject.tuple,
+        };
+        for &peering in &snapshot.vpc_of(from).peerings {
+            let to = snapshot.peer(peering).addresses.get(&subject.tuple.dst);
+            let to = to.and_then(|&port| snapshot.interface(port));
+            let Some(gateway) = to.filter(|to| to.nat_gateway.is_some()) else {
+                continue;
+            };
+            let key = Key::inward(gateway.port, &answered);
+            if key.is_some_and(|key| self.sessions.find(&key).is_some()) {
+                return Some(peering);
+            }
+            // A session may begin before the next packet.
+            self.way.cacheable = false;
+        }
+        None
     }
 
     fn refuse(&mut self, peering: Peering, stage: Stage, why: Disposition) -> Disposition {
