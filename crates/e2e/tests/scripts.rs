@@ -38,6 +38,11 @@ fn packets_between_instances() {
 }
 
 #[test]
+fn packets_between_peered_vpcs() {
+    script("peering.py");
+}
+
+#[test]
 fn state_outlives_the_daemon() {
     script("state.py");
 }
