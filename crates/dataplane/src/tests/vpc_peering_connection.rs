@@ -339,6 +339,74 @@ fn rules_match_members_of_the_peers_groups_while_the_peering_lives() {
     ));
 }
 
+/// A's private subnet reaches B through a NAT gateway in A's other subnet.
+const NAT: &str = "\
+    vpc a 10.1.0.0/16\n\
+    subnet inner 10.1.1.0/24 local, 10.2.0.0/16 > nat:n\n\
+    subnet outer 10.1.2.0/24 local, 10.2.0.0/16 > pcx:p\n\
+    eni a0 10.1.1.10 in inner\n\
+    nat n 10.1.2.5 in outer\n\
+    vpc b 10.2.0.0/16\n\
+    subnet b1 10.2.1.0/24\n\
+    subnet b2 10.2.2.0/24 local, 0.0.0.0/0 > pcx:p\n\
+    sg open-b in all from 0.0.0.0/0\n\
+    eni b0 10.2.1.10 in b1 sg:open-b\n\
+    eni b2 10.2.2.10 in b2 sg:open-b\n\
+    host 198.51.100.7\n\
+    pcx p a b\n";
+
+#[test]
+fn answers_to_a_nat_gateway_of_the_peer_need_no_route() {
+    let ask = "a0 sends tcp 10.1.1.10:40000 > 10.2.1.10:80 syn";
+    // The port that the gateway takes is the same each time.
+    let told = Net::new(NAT).send(ask);
+    let (_, port) = told.split_once("10.1.2.5:").unwrap();
+    let port = port.split(' ').next().unwrap();
+    let back = format!("b0 sends tcp 10.2.1.10:80 > 10.1.2.5:{port} syn ack");
+    let mut net = Net::new(NAT);
+    // What nobody has asked for needs one, and that is not remembered.
+    let early = net.run(&back);
+    let told = net.run(ask);
+    let out = early + &told + &net.run(&back) + &net.run(&back);
+    let other = "b0 sends udp 10.2.1.10:80 > 10.1.2.5:9\nb2 sends udp 10.2.2.10:1 > 10.1.2.5:9";
+    let through = "b2 sends udp 10.2.2.10:1 > 198.51.100.7:9";
+    let out = out + &net.run(other) + &net.run(through);
+    expect![[r#"
+        b0 sends tcp 10.2.1.10:80 > 10.1.2.5:9900 syn ack
+          dropped: no_route
+        a0 sends tcp 10.1.1.10:40000 > 10.2.1.10:80 syn
+          to b0: 10.1.2.5:9900 > 10.2.1.10:80 proto 6 len 40
+        b0 sends tcp 10.2.1.10:80 > 10.1.2.5:9900 syn ack
+          to a0: 10.2.1.10:80 > 10.1.1.10:40000 proto 6 len 40
+        b0 sends tcp 10.2.1.10:80 > 10.1.2.5:9900 syn ack
+          to a0: 10.2.1.10:80 > 10.1.1.10:40000 proto 6 len 40
+        b0 sends udp 10.2.1.10:80 > 10.1.2.5:9
+          dropped: no_route
+        b2 sends udp 10.2.2.10:1 > 10.1.2.5:9
+          dropped: nat_session
+        b2 sends udp 10.2.2.10:1 > 198.51.100.7:9
+          dropped: outside_peering
+    "#]]
+    .assert_eq(&out);
+    expect![[r#"
+        a0 Egress Accept 10.1.1.10:40000 > 10.2.1.10:80 proto 6 packets 1 bytes 40 flags 2 path 1 | delivered to b0
+        a0 Ingress Accept 10.2.1.10:80 > 10.1.1.10:40000 proto 6 packets 2 bytes 80 flags 18 | delivered to a0
+        b0 Egress Accept 10.2.1.10:80 > 10.1.2.5:9 proto 17 packets 1 bytes 28 flags 0 | route table main:b has no route to it
+        b0 Egress Accept 10.2.1.10:80 > 10.1.2.5:9900 proto 6 packets 1 bytes 40 flags 18 | route table main:b has no route to it
+        b0 Egress Accept 10.2.1.10:80 > 10.1.2.5:9900 proto 6 packets 2 bytes 80 flags 18 path 4 | delivered to a0
+        b0 Ingress Accept 10.1.2.5:9900 > 10.2.1.10:80 proto 6 packets 1 bytes 40 flags 2 | delivered to b0
+        b2 Egress Accept 10.2.2.10:1 > 10.1.2.5:9 proto 17 packets 1 bytes 28 flags 0 path 4 | NAT gateway n has no such connection
+        b2 Egress Accept 10.2.2.10:1 > 198.51.100.7:9 proto 17 packets 1 bytes 28 flags 0 path 4 | peering connection p carries only addresses of its two VPCs, not 198.51.100.7
+        eni-of-n Egress Accept 10.1.2.5:80 > 10.1.1.10:40000 proto 6 packets 2 bytes 80 flags 18 pkt 10.2.1.10 > 10.1.1.10 path 1 | delivered to a0
+        eni-of-n Egress Accept 10.1.2.5:9900 > 10.2.1.10:80 proto 6 packets 1 bytes 40 flags 2 path 4 | delivered to b0
+        eni-of-n Ingress Accept 10.1.1.10:40000 > 10.1.2.5:80 proto 6 packets 1 bytes 40 flags 2 pkt 10.1.1.10 > 10.2.1.10 | delivered to b0
+        eni-of-n Ingress Accept 10.2.1.10:80 > 10.1.2.5:9900 proto 6 packets 2 bytes 80 flags 18 | delivered to a0
+        eni-of-n Ingress Accept 10.2.2.10:1 > 10.1.2.5:9 proto 17 packets 1 bytes 28 flags 0 | NAT gateway n has no such connection
+    "#]].assert_eq(&net.records());
+    net.change(&NAT.replace("pcx p a b", "pcx p a b deleted"));
+    assert_eq!(net.send(&back), "dropped: no_route");
+}
+
 #[test]
 fn a_trace_names_the_connection() {
     let net = Net::new(NET);
