@@ -22,7 +22,7 @@ use internet::{Internet, Outside};
 use network_interface::{Interface, ResourceName};
 use security_group::AllMembers;
 use subnet::Subnet;
-use vpc::Vpc;
+use vpc::{Map, Vpc};
 use vpc_peering_connection::{Peering, Peerings};
 
 /// The link-local address that the router advertises to IPv6 hosts.
@@ -127,9 +127,8 @@ pub fn compile(world: &World, ports: &mut Ports, options: Options) -> Snapshot {
     snapshot.ports.resize_with(ports.len(), || None);
     let places = compile_vpcs(&mut snapshot, world);
     let shared = Shared {
-        peerings: Peerings::new(world, places.clone()),
+        peerings: Peerings::new(world, places),
         members: security_group::members(world),
-        vpcs: places,
     };
     shared.peerings.tell(&mut snapshot.vpcs);
     for (scope, state) in &world.regions {
@@ -183,12 +182,10 @@ fn put_outside(snapshot: &mut Snapshot, port: PortId, mac: MacAddress, address: 
 struct Shared<'a> {
     peerings: Peerings<'a>,
     members: AllMembers,
-    /// Where VPCs are in the snapshot.
-    vpcs: BTreeMap<VpcId, u32>,
 }
 
-fn compile_vpcs(snapshot: &mut Snapshot, world: &World) -> BTreeMap<VpcId, u32> {
-    let mut places = BTreeMap::new();
+fn compile_vpcs(snapshot: &mut Snapshot, world: &World) -> Map<VpcId, u32> {
+    let mut places = Map::default();
     for (scope, state) in &world.regions {
         for vpc in state.vpcs.values() {
             let gateway = state.internet_gateway_of(vpc.id).map(|g| g.id);
@@ -210,8 +207,8 @@ fn compile_region(
     let groups = security_group::compile(state, &shared.members, &shared.peerings);
     let mut nat_gateways = nat_gateway::compile(state);
     for eni in state.network_interfaces.values() {
-        let (Some(&vpc), Some(&subnet), Some(row), Some(port)) = (
-            shared.vpcs.get(&eni.vpc_id),
+        let (Some(vpc), Some(&subnet), Some(row), Some(port)) = (
+            shared.peerings.place(eni.vpc_id),
             subnets.get(&eni.subnet_id),
             state.subnets.get(&eni.subnet_id),
             ports.get(&Device::Interface(eni.id)),

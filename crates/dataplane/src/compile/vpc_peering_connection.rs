@@ -1,12 +1,11 @@
 //! VPC peering connections as `forward` reads them: only those that carry packets.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use model::{PeeringStatus, Region, VpcId, VpcPeeringConnection, VpcPeeringConnectionId, World};
 
 use super::Snapshot;
-use super::vpc::Vpc;
+use super::vpc::{Map, Vpc};
 
 /// A connection as one of its VPCs sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,30 +19,33 @@ pub(crate) struct Peering {
 }
 
 /// Every active connection, whoever requested it, and where VPCs are in the snapshot.
-#[derive(Default)]
 pub(crate) struct Peerings<'a> {
-    by_id: BTreeMap<VpcPeeringConnectionId, &'a VpcPeeringConnection>,
-    /// Pairs of VPCs, in both orders.
-    within_region: BTreeSet<(VpcId, VpcId)>,
-    places: BTreeMap<VpcId, u32>,
+    all: Vec<&'a VpcPeeringConnection>,
+    by_id: Map<VpcPeeringConnectionId, &'a VpcPeeringConnection>,
+    /// Pairs of VPCs of one Region, the lower id first.
+    within_region: Map<(VpcId, VpcId), ()>,
+    places: Map<VpcId, u32>,
 }
 
 impl<'a> Peerings<'a> {
     /// Finds the connections of a world whose VPCs are at `places`.
-    pub(crate) fn new(world: &'a World, places: BTreeMap<VpcId, u32>) -> Self {
-        let mut peerings = Self {
-            places,
-            ..Self::default()
-        };
+    pub(crate) fn new(world: &'a World, places: Map<VpcId, u32>) -> Self {
         let active = |p: &&VpcPeeringConnection| p.status == PeeringStatus::Active;
-        for peering in world.vpc_peering_connections().filter(active) {
-            peerings.by_id.insert(peering.id, peering);
-            if peering.is_within_region() {
-                let (a, b) = (peering.requester.vpc_id, peering.accepter.vpc_id);
-                peerings.within_region.extend([(a, b), (b, a)]);
-            }
+        let all: Vec<_> = world.vpc_peering_connections().filter(active).collect();
+        let within_region = all.iter().filter(|p| p.is_within_region());
+        Self {
+            by_id: all.iter().map(|p| (p.id, *p)).collect(),
+            within_region: within_region
+                .map(|p| (pair(p.requester.vpc_id, p.accepter.vpc_id), ()))
+                .collect(),
+            all,
+            places,
         }
-        peerings
+    }
+
+    /// Where a VPC is in the snapshot.
+    pub(crate) fn place(&self, vpc_id: VpcId) -> Option<u32> {
+        self.places.get(&vpc_id).copied()
     }
 
     /// The active connection with this id.
@@ -53,16 +55,19 @@ impl<'a> Peerings<'a> {
 
     /// Whether rules of one VPC may refer to groups of another.
     pub(crate) fn share_groups(&self, a: VpcId, b: VpcId) -> bool {
-        self.within_region.contains(&(a, b))
+        self.within_region.contains_key(&pair(a, b))
     }
 
     /// A connection as a VPC sees it; nothing if it does not lead anywhere from there.
     pub(crate) fn from(&self, vpc_id: VpcId, id: VpcPeeringConnectionId) -> Option<Peering> {
-        let peering = self.get(id)?;
+        self.seen_from(vpc_id, self.get(id)?)
+    }
+
+    fn seen_from(&self, vpc_id: VpcId, peering: &VpcPeeringConnection) -> Option<Peering> {
         let other = peering.other(vpc_id)?;
         Some(Peering {
-            id,
-            vpc: *self.places.get(&other.vpc_id)?,
+            id: peering.id,
+            vpc: self.place(other.vpc_id)?,
             is_within_region: peering.is_within_region(),
             resolves_to_private: other.allow_dns_resolution_from_remote_vpc,
         })
@@ -70,16 +75,20 @@ impl<'a> Peerings<'a> {
 
     /// Tells every VPC its connections.
     pub(crate) fn tell(&self, vpcs: &mut [Vpc]) {
-        for peering in self.by_id.values() {
+        for peering in &self.all {
             for side in [&peering.requester, &peering.accepter] {
-                let place = self.places.get(&side.vpc_id);
-                let vpc = place.and_then(|&place| vpcs.get_mut(place as usize));
-                if let (Some(vpc), Some(seen)) = (vpc, self.from(side.vpc_id, peering.id)) {
+                let place = self.place(side.vpc_id);
+                let vpc = place.and_then(|place| vpcs.get_mut(place as usize));
+                if let (Some(vpc), Some(seen)) = (vpc, self.seen_from(side.vpc_id, peering)) {
                     vpc.peerings.push(seen);
                 }
             }
         }
     }
+}
+
+fn pair(a: VpcId, b: VpcId) -> (VpcId, VpcId) {
+    (a.min(b), a.max(b))
 }
 
 impl Snapshot {
