@@ -54,6 +54,14 @@ actions! {
     RevokeSecurityGroupIngress => security_group::revoke_security_group_ingress;
     RevokeSecurityGroupEgress => security_group::revoke_security_group_egress;
     DescribeSecurityGroupRules => security_group::describe_security_group_rules;
+    DescribeStaleSecurityGroups => security_group::describe_stale_security_groups;
+    DescribeSecurityGroupReferences => security_group::describe_security_group_references;
+    CreateVpcPeeringConnection => vpc_peering_connection::create_vpc_peering_connection;
+    AcceptVpcPeeringConnection => vpc_peering_connection::accept_vpc_peering_connection;
+    RejectVpcPeeringConnection => vpc_peering_connection::reject_vpc_peering_connection;
+    DeleteVpcPeeringConnection => vpc_peering_connection::delete_vpc_peering_connection;
+    DescribeVpcPeeringConnections => vpc_peering_connection::describe_vpc_peering_connections;
+    ModifyVpcPeeringConnectionOptions => vpc_peering_connection::modify_vpc_peering_connection_options;
     CreateNetworkAcl => network_acl::create_network_acl;
     DescribeNetworkAcls => network_acl::describe_network_acls;
     DeleteNetworkAcl => network_acl::delete_network_acl;

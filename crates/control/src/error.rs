@@ -123,6 +123,7 @@ fn malformed_code(prefix: &str) -> &'static str {
         "rtbassoc-" | "aclassoc-" | "eipassoc-" => "InvalidAssociationID.Malformed",
         "vpc-cidr-assoc-" => "InvalidVpcCidrBlockAssociationID.Malformed",
         "subnet-cidr-assoc-" => "InvalidSubnetCidrBlockAssociationID.Malformed",
+        "pcx-" => "InvalidVpcPeeringConnectionId.Malformed",
         "pl-" => "InvalidPrefixListId.Malformed",
         "vpce-" => "InvalidVpcEndpointId.Malformed",
         _ => "InvalidID",
@@ -153,6 +154,7 @@ fn not_found_code(id: &ResourceId) -> &'static str {
         ResourceId::FlowLog(_) => "InvalidFlowLogId.NotFound",
         ResourceId::NatGateway(_) => "NatGatewayNotFound",
         ResourceId::EgressOnlyInternetGateway(_) => "InvalidGatewayID.NotFound",
+        ResourceId::VpcPeeringConnection(_) => "InvalidVpcPeeringConnectionID.NotFound",
         ResourceId::PrefixList(_) => "InvalidPrefixListID.NotFound",
         ResourceId::VpcEndpoint(_) => "InvalidVpcEndpointId.NotFound",
     }

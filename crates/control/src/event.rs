@@ -4,7 +4,10 @@ use std::net::IpAddr;
 
 use model::{Change, DeliveryStatus, Entropy, FlowLogId, InstanceId, Scope, Timestamp, World};
 
-use crate::{Error, Quotas, Transaction, flow_log, instance, internet_host, prefix_list};
+use crate::{
+    Error, Quotas, Transaction, flow_log, instance, internet_host, prefix_list,
+    vpc_peering_connection,
+};
 
 /// Something that happened outside the API and changes the state of an account's Region.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +32,8 @@ pub enum Event {
     InternetHostAdded(IpAddr),
     /// A host is taken off the simulated internet.
     InternetHostDeleted(IpAddr),
-    /// Time passes: rows that AWS shows only for a while go away.
+    /// Time passes: steps that AWS takes by itself are taken, and rows that it shows only for a while
+    /// go away.
     Tick,
 }
 
@@ -64,6 +68,7 @@ pub fn observe(
         Event::Tick => {
             instance::forget_terminated(&mut tx);
             prefix_list::forget_deleted(&mut tx);
+            vpc_peering_connection::tick(&mut tx);
         }
     }
     Ok(tx.into_changes())

@@ -31,6 +31,7 @@ mod token;
 mod transaction;
 mod vpc;
 mod vpc_endpoint;
+mod vpc_peering_connection;
 
 pub use error::Error;
 pub use event::{Event, observe};

@@ -3,8 +3,10 @@
 
 mod authorize;
 mod permission;
+mod reference;
 mod revoke;
 mod rule;
+mod stale;
 
 use ec2_api::{
     CreateSecurityGroupRequest, CreateSecurityGroupResponse, DeleteSecurityGroupRequest,
@@ -19,6 +21,7 @@ pub(crate) use authorize::{
 };
 pub(crate) use revoke::{revoke_security_group_egress, revoke_security_group_ingress};
 pub(crate) use rule::describe_security_group_rules;
+pub(crate) use stale::{describe_security_group_references, describe_stale_security_groups};
 
 use crate::filter::Filters;
 use crate::page::Page;
@@ -210,7 +213,10 @@ pub(crate) fn delete_security_group(
     let carried = tx
         .rows::<NetworkInterface>()
         .any(|eni| eni.groups.contains(&id));
-    let refers = |r: &SecurityGroupRule| matches!(r.peer, RulePeer::Group { group_id, .. } if group_id == id);
+    // Rules of peered VPCs do not keep the group; they become stale.
+    let refers = |r: &SecurityGroupRule| {
+        r.peered.is_none() && matches!(r.peer, RulePeer::Group { group_id, .. } if group_id == id)
+    };
     let referenced = tx
         .rows::<SecurityGroup>()
         .any(|other| other.id != id && other.rules.iter().any(refers));

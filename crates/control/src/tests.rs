@@ -16,6 +16,7 @@ mod subnet;
 mod tag;
 mod vpc;
 mod vpc_endpoint;
+mod vpc_peering_connection;
 
 use std::fmt::{Debug, Write};
 

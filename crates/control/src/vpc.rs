@@ -21,7 +21,8 @@ use crate::filter::{Filters, boolean, optional};
 use crate::page::Page;
 use crate::tag::{from_specifications, tag_set};
 use crate::{
-    Error, Transaction, dhcp_options, flow_log, network_acl, parameter, route_table, security_group,
+    Error, Transaction, dhcp_options, flow_log, network_acl, parameter, route_table,
+    security_group, vpc_peering_connection,
 };
 
 const TYPE: &str = "vpc";
@@ -147,6 +148,8 @@ pub(crate) fn delete_vpc(
     if blocked {
         return Err(Error::DependencyViolation(id.into()));
     }
+    vpc_peering_connection::delete_with_vpc(tx, id)?;
+    let state = tx.state();
     let table = state.main_route_table(id).map(|t| t.id);
     let acl = state.default_network_acl(id).map(|acl| acl.id);
     let group = state.default_security_group(id).map(|g| g.id);

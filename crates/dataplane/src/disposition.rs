@@ -8,6 +8,7 @@ use std::sync::Arc;
 use model::{
     Destination, EgressOnlyInternetGatewayId, InternetGatewayId, NatGatewayId, NetworkAclId,
     NetworkInterfaceId, ResourceId, RouteTableId, RouteTarget, SecurityGroupId, VpcEndpointId,
+    VpcPeeringConnectionId,
 };
 
 use crate::vpc_endpoint::EndpointRefusal;
@@ -139,6 +140,14 @@ pub enum Disposition {
         /// The endpoint.
         endpoint: VpcEndpointId,
     },
+    /// A peering connection carries only packets between addresses of its two VPCs: nothing passes
+    /// through a VPC to another one, or to one of its gateways.
+    OutsidePeering {
+        /// The connection.
+        peering: VpcPeeringConnectionId,
+        /// The address that is neither VPC's.
+        address: IpAddr,
+    },
     /// Nobody on the internet has the address.
     InternetUnreachable {
         /// The address.
@@ -190,6 +199,7 @@ impl Disposition {
             Self::SourceDestinationCheck { .. } => DropReason::SourceDestinationCheck,
             Self::RefusedByEndpoint { .. } => DropReason::RefusedByEndpoint,
             Self::NoServiceBehindEndpoint { .. } => DropReason::NoServiceBehindEndpoint,
+            Self::OutsidePeering { .. } => DropReason::OutsidePeering,
             Self::InternetUnreachable { .. } => DropReason::InternetUnreachable,
             Self::MtuExceeded { .. } => DropReason::MtuExceeded,
             Self::ConntrackAllowanceExceeded { .. } => DropReason::ConntrackAllowanceExceeded,

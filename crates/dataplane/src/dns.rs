@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use model::InstanceId;
+use model::{InstanceId, Region};
 
 use crate::compile::vpc::Vpc;
 use crate::compile::{Port, Snapshot};
@@ -86,21 +86,23 @@ fn read_name(query: &[u8]) -> Option<(String, usize)> {
 }
 
 fn look_up(snapshot: &Snapshot, vpc: &Vpc, name: &str) -> Result<Found, Code> {
-    let private = vpc.region.private_domain();
-    let public = vpc.region.public_domain();
     let host_of = |domain: &str| {
         let host = name.strip_suffix(domain)?.strip_suffix('.')?;
-        (!host.contains('.')).then_some(host)
+        (!host.contains('.')).then(|| host.to_owned())
     };
+    let in_region = |domain: fn(Region) -> String| {
+        Region::all().find_map(|region| Some((region, host_of(&domain(region))?)))
+    };
+    let known = Region::all().flat_map(|r| [r.private_domain(), r.public_domain()]);
     let found = if let Some(address) = reverse_v4(name) {
         pointer(vpc, address.into())
-    } else if let Some(host) = host_of(&private) {
-        private_host(snapshot, vpc, host)
-    } else if let Some(host) = host_of(&public) {
-        public_host(snapshot, vpc, host)
-    } else if [&private, &public]
-        .iter()
-        .any(|d| name == *d || name.ends_with(&format!(".{d}")))
+    } else if let Some((region, host)) = in_region(Region::private_domain) {
+        private_host(snapshot, vpc, region, &host)
+    } else if let Some((region, host)) = in_region(Region::public_domain) {
+        public_host(snapshot, vpc, region, &host)
+    } else if known
+        .into_iter()
+        .any(|d| name == d || name.ends_with(&format!(".{d}")))
     {
         None
     } else {
@@ -118,13 +120,17 @@ fn pointer(vpc: &Vpc, address: IpAddr) -> Option<Found> {
     })
 }
 
-/// `ip-10-0-0-5` for every address of the VPC, `i-0123…` for its instances.
-fn private_host(snapshot: &Snapshot, vpc: &Vpc, host: &str) -> Option<Found> {
+/// `ip-10-0-0-5` for every address of the VPC and of peers, `i-0123…` for the VPC's instances.
+fn private_host(snapshot: &Snapshot, vpc: &Vpc, region: Region, host: &str) -> Option<Found> {
     if let Some(address) = host.strip_prefix("ip-").and_then(dashed) {
-        return vpc.contains(address.into()).then(|| Found {
+        let known = snapshot.knows_private_name(vpc, region, address);
+        return known.then(|| Found {
             addresses: vec![address.into()],
             pointer: None,
         });
+    }
+    if region != vpc.region {
+        return None;
     }
     let instance: InstanceId = host.parse().ok()?;
     let interface = vpc
@@ -142,15 +148,23 @@ fn private_host(snapshot: &Snapshot, vpc: &Vpc, host: &str) -> Option<Found> {
     })
 }
 
-/// A public name is the private address inside its own VPC, the public one elsewhere.
-fn public_host(snapshot: &Snapshot, vpc: &Vpc, host: &str) -> Option<Found> {
+/// A public name is the private address inside its own VPC and in peers that its VPC allows it, and
+/// the public one elsewhere.
+fn public_host(snapshot: &Snapshot, vpc: &Vpc, region: Region, host: &str) -> Option<Found> {
     let public = host.strip_prefix("ec2-").and_then(dashed)?;
     let &(port, private) = snapshot.internet.public_v4.get(&public)?;
     let Some(Port::Interface(interface)) = snapshot.port(port) else {
         return None;
     };
-    let inside = snapshot.vpc_of(interface).id == vpc.id;
-    let address = if inside { private } else { public };
+    let home = snapshot.vpc_of(interface);
+    if home.region != region {
+        return None;
+    }
+    let address = if snapshot.reveals_private(vpc, home) {
+        private
+    } else {
+        public
+    };
     Some(Found {
         addresses: vec![address.into()],
         pointer: None,

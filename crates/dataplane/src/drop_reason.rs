@@ -68,6 +68,8 @@ drop_reasons! {
     RefusedByEndpoint "refused_by_endpoint";
     /// See [`Disposition::NoServiceBehindEndpoint`].
     NoServiceBehindEndpoint "no_service_behind_endpoint";
+    /// See [`Disposition::OutsidePeering`].
+    OutsidePeering "outside_peering";
     /// See [`Disposition::InternetUnreachable`].
     InternetUnreachable "internet_unreachable";
     /// See [`Disposition::MtuExceeded`].

@@ -9,6 +9,7 @@ use packet::Mac;
 use crate::compile::network_acl::NetworkAcl;
 use crate::compile::network_interface::Interface;
 use crate::compile::route_table::{Next, Route};
+use crate::compile::vpc::Vpc;
 use crate::disposition::Disposition;
 use crate::flow_cache::Translation;
 use crate::ports::PortId;
@@ -16,7 +17,7 @@ use crate::step::{Outcome, Stage};
 use crate::subject::Subject;
 use crate::tuple::Tuple;
 use crate::walk::{End, MTU_INTERNET, MTU_VPC, Sighting, Walk, direction};
-use crate::{Action, Direction, DropReason};
+use crate::{Action, Direction, DropReason, vpc_peering_connection};
 
 /// `traffic-path` of what stays inside the VPC.
 const PATH_LOCAL: u8 = 1;
@@ -43,7 +44,11 @@ impl Hop<'_> {
         match next {
             Next::NatGateway(_) | Next::EgressOnlyInternetGateway(_) => true,
             Next::VpcEndpoint { service, .. } => service == GatewayService::DynamoDb,
-            Next::Local | Next::InternetGateway(_) | Next::Interface(_) | Next::Blackhole => false,
+            Next::Local
+            | Next::InternetGateway(_)
+            | Next::Interface(_)
+            | Next::VpcPeeringConnection(_)
+            | Next::Blackhole => false,
         }
     }
 }
@@ -80,6 +85,8 @@ impl<'a> Walk<'a> {
         subject: &Subject,
     ) -> End {
         let subnet = self.snapshot.subnet_of(from);
+        let returns = self.back_to_nat_gateway(from, subject);
+        let route = route.filter(|_| returns.is_none());
         let target = route.and_then(|route| self.interface_of(from, route, subject.tuple.dst));
         let stays = target.is_some_and(|to| to.subnet == from.subnet);
         if !stays && let Some(acl) = &subnet.network_acl {
@@ -90,11 +97,19 @@ impl<'a> Walk<'a> {
             }
         }
         self.saw_egress(from, &subject.tuple, Action::Accept, None);
+        if let Some(peering) = returns {
+            self.left_by(from, vpc_peering_connection::traffic_path(peering));
+            return self.vpc_peering_connection(from, peering, subject);
+        }
         let route = self.take_route(from, route)?;
         match route.next {
             Next::InternetGateway(gateway) => {
                 self.left_by(from, PATH_INTERNET_GATEWAY);
                 self.internet_gateway(from, gateway, subject)
+            }
+            Next::VpcPeeringConnection(peering) => {
+                self.left_by(from, vpc_peering_connection::traffic_path(peering));
+                self.vpc_peering_connection(from, peering, subject)
             }
             Next::EgressOnlyInternetGateway(gateway) => {
                 self.left_by(from, PATH_INTERNET_GATEWAY);
@@ -154,8 +169,14 @@ impl<'a> Walk<'a> {
     }
 
     fn no_such_address(&mut self, from: &Interface, address: IpAddr) -> Disposition {
+        let vpc = self.snapshot.vpc_of(from);
+        self.nobody_has(vpc, address)
+    }
+
+    /// No interface of a VPC has an address of the VPC's.
+    pub(crate) fn nobody_has(&mut self, vpc: &Vpc, address: IpAddr) -> Disposition {
         let disposition = Disposition::NoSuchAddress { address };
-        let (place, stage) = (self.snapshot.vpc_of(from).id, Stage::Delivery);
+        let (place, stage) = (vpc.id, Stage::Delivery);
         self.step(place, Direction::Egress, stage, None, Outcome::Drop, || {
             disposition.to_string()
         });
@@ -192,6 +213,7 @@ impl<'a> Walk<'a> {
             Next::InternetGateway(_)
             | Next::EgressOnlyInternetGateway(_)
             | Next::VpcEndpoint { .. }
+            | Next::VpcPeeringConnection(_)
             | Next::Blackhole => return None,
         };
         self.snapshot

@@ -41,6 +41,7 @@ impl<'a> Walk<'a> {
             | Next::EgressOnlyInternetGateway(_)
             | Next::NatGateway(_)
             | Next::VpcEndpoint { .. }
+            | Next::VpcPeeringConnection(_)
             | Next::Blackhole => None,
         };
         let Some(to) = to else {

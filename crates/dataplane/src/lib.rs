@@ -38,6 +38,7 @@ mod trace;
 mod tuple;
 mod upkeep;
 mod vpc_endpoint;
+mod vpc_peering_connection;
 mod walk;
 
 pub use compile::internet::INTERNET_ROUTER_MAC;

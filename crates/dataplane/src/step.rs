@@ -46,6 +46,8 @@ pub enum Stage {
     NatGateway,
     /// VPC endpoint.
     VpcEndpoint,
+    /// VPC peering connection.
+    VpcPeeringConnection,
     /// Longest packet.
     Mtu,
     /// To whom the packet is given.
@@ -66,6 +68,7 @@ impl Stage {
             Self::EgressOnlyInternetGateway => "egress-only internet gateway",
             Self::NatGateway => "NAT gateway",
             Self::VpcEndpoint => "VPC endpoint",
+            Self::VpcPeeringConnection => "VPC peering connection",
             Self::Mtu => "MTU",
             Self::Delivery => "delivery",
         }

@@ -75,16 +75,18 @@ def weir(endpoint, *arguments, timeout=30, check=True, text=True):
 
 
 class Lab:
-    """An account on a daemon, and shorthand for what tests do all the time."""
+    """An account on a daemon in a Region, and shorthand for what tests do all the time."""
 
     numbers = itertools.count(1)
 
-    def __init__(self, daemon, account=None):
+    def __init__(self, daemon, account=None, region=REGION):
         self.daemon = daemon
         self.account = account or f"{next(self.numbers):012}"
+        self.region = region
         self.clients = {}
 
-    def client(self, service, region=REGION, key=None, secret="any"):
+    def client(self, service, region=None, key=None, secret="any"):
+        region = region or self.region
         name = (service, region, key, secret)
         if name not in self.clients:
             self.clients[name] = boto3.session.Session().client(

@@ -43,6 +43,11 @@ fn prefix_lists_endpoints_and_middleboxes() {
 }
 
 #[test]
+fn packets_between_peered_vpcs() {
+    script("peering.py");
+}
+
+#[test]
 fn state_outlives_the_daemon() {
     script("state.py");
 }

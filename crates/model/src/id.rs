@@ -220,6 +220,8 @@ ids! {
     NatGatewayId NatGateway "nat-" "natGateway";
     /// An egress-only internet gateway.
     EgressOnlyInternetGatewayId EgressOnlyInternetGateway "eigw-" "eigw";
+    /// A VPC peering connection.
+    VpcPeeringConnectionId VpcPeeringConnection "pcx-" "vpcPeeringConnection";
     /// A prefix list.
     PrefixListId PrefixList "pl-" "prefix list";
     /// A VPC endpoint.

@@ -31,6 +31,7 @@ pub mod tag;
 pub mod time;
 pub mod vpc;
 pub mod vpc_endpoint;
+pub mod vpc_peering_connection;
 
 pub use address::{Address, AddressAssociation};
 pub use aws_prefix_list::{AwsPrefixList, GatewayService};
@@ -61,7 +62,9 @@ pub use route_table::{
     Destination, Route, RouteOrigin, RouteState, RouteTable, RouteTableAssociation, RouteTarget,
 };
 pub use scope::{AccountId, Scope};
-pub use security_group::{IpProtocol, PortRange, RulePeer, SecurityGroup, SecurityGroupRule};
+pub use security_group::{
+    IpProtocol, PeeredGroup, PortRange, RulePeer, SecurityGroup, SecurityGroupRule,
+};
 pub use state::{Change, State, World};
 pub use subnet::Subnet;
 pub use table::Table;
@@ -69,3 +72,4 @@ pub use tag::Tags;
 pub use time::Timestamp;
 pub use vpc::Vpc;
 pub use vpc_endpoint::{GatewayEndpoint, VpcEndpoint, VpcEndpointKind, VpcEndpointState};
+pub use vpc_peering_connection::{PeeringSide, PeeringStatus, VpcPeeringConnection};

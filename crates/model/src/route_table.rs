@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     EgressOnlyInternetGatewayId, InternetGatewayId, NatGatewayId, NetworkInterfaceId, PrefixListId,
     RouteTableAssociationId, RouteTableId, SubnetId, Tags, VpcEndpointId, VpcId,
+    VpcPeeringConnectionId,
 };
 
 /// A route table of a VPC.
@@ -95,6 +96,8 @@ pub enum RouteTarget {
     NetworkInterface(NetworkInterfaceId),
     /// A VPC endpoint.
     VpcEndpoint(VpcEndpointId),
+    /// The VPC on the other side of a peering connection.
+    VpcPeeringConnection(VpcPeeringConnectionId),
 }
 
 impl fmt::Display for RouteTarget {
@@ -106,6 +109,7 @@ impl fmt::Display for RouteTarget {
             RouteTarget::NatGateway(id) => id.fmt(f),
             RouteTarget::NetworkInterface(id) => id.fmt(f),
             RouteTarget::VpcEndpoint(id) => id.fmt(f),
+            RouteTarget::VpcPeeringConnection(id) => id.fmt(f),
         }
     }
 }

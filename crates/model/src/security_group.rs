@@ -5,7 +5,10 @@ use std::fmt;
 use ipnet::{Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, PrefixListId, SecurityGroupId, SecurityGroupRuleId, Tags, VpcId};
+use crate::{
+    AccountId, PrefixListId, SecurityGroupId, SecurityGroupRuleId, Tags, VpcId,
+    VpcPeeringConnectionId,
+};
 
 /// A security group: allow rules for the network interfaces that carry it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,10 +55,24 @@ pub struct SecurityGroupRule {
     pub ports: Option<PortRange>,
     /// The other side.
     pub peer: RulePeer,
+    /// Where the group is that `peer` names, if that is in a peered VPC. Not part of the rule's
+    /// identity.
+    #[serde(default)]
+    pub peered: Option<PeeredGroup>,
     /// Not part of the rule's identity.
     pub description: Option<String>,
     /// Tags.
     pub tags: Tags,
+}
+
+/// Where a group of a peered VPC is. It stays in the rule when the peering connection ends: the rule
+/// is stale then, and says what it once meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeeredGroup {
+    /// The group's VPC.
+    pub vpc_id: VpcId,
+    /// The peering connection through which the group was found.
+    pub vpc_peering_connection_id: VpcPeeringConnectionId,
 }
 
 impl SecurityGroupRule {

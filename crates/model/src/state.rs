@@ -114,6 +114,8 @@ tables! {
     prefix_list_versions: (PrefixListId, u64) => PrefixListVersion(PrefixListVersion);
     /// VPC endpoints.
     vpc_endpoints: VpcEndpointId => VpcEndpoint(VpcEndpoint);
+    /// VPC peering connections, in the Region of the account that requested them.
+    vpc_peering_connections: VpcPeeringConnectionId => VpcPeeringConnection(VpcPeeringConnection);
     /// Client tokens by action and token.
     client_tokens: String => ClientToken(ClientToken);
     /// Hosts of the simulated internet; held by one scope, seen by all.
@@ -210,7 +212,13 @@ impl State {
     /// Whether a route's target can take packets (Amazon VPC User Guide, "Route table concepts").
     ///
     /// A route to an interface is active only while that is attached to a running instance.
-    pub fn route_state(&self, vpc_id: VpcId, target: &RouteTarget) -> RouteState {
+    /// `peering` finds the peering connections of all accounts and Regions.
+    pub fn route_state<'a>(
+        &self,
+        vpc_id: VpcId,
+        target: &RouteTarget,
+        peering: impl FnOnce(VpcPeeringConnectionId) -> Option<&'a VpcPeeringConnection>,
+    ) -> RouteState {
         let active = match target {
             RouteTarget::Local => true,
             RouteTarget::InternetGateway(id) => self
@@ -236,6 +244,8 @@ impl State {
                 .is_some_and(|i| {
                     matches!(i.state, InstanceState::Running | InstanceState::Pending)
                 }),
+            RouteTarget::VpcPeeringConnection(id) => peering(*id)
+                .is_some_and(|p| p.status == PeeringStatus::Active && p.other(vpc_id).is_some()),
         };
         if active {
             RouteState::Active
@@ -275,6 +285,23 @@ impl World {
     pub fn apply(&mut self, scope: Scope, change: &Change) {
         self.regions.entry(scope).or_default().apply(change);
         self.generation += 1;
+    }
+
+    /// The peering connection with this id, whoever requested it.
+    pub fn vpc_peering_connection(
+        &self,
+        id: VpcPeeringConnectionId,
+    ) -> Option<&VpcPeeringConnection> {
+        self.regions
+            .values()
+            .find_map(|state| state.vpc_peering_connections.get(&id))
+    }
+
+    /// Every peering connection.
+    pub fn vpc_peering_connections(&self) -> impl Iterator<Item = &VpcPeeringConnection> + '_ {
+        self.regions
+            .values()
+            .flat_map(|state| state.vpc_peering_connections.values())
     }
 
     /// Every public IPv4 address in use, anywhere.

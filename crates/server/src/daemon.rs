@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
@@ -67,7 +68,7 @@ pub fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> anyhow::Result<()>
         .enable_all()
         .build()?;
     let result = runtime.block_on(serve(config, folder.path(), ready));
-    runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+    runtime.shutdown_timeout(Duration::from_secs(5));
     result
 }
 
@@ -178,15 +179,24 @@ fn connect_uplink(config: &Config, datapath: &Datapath) -> anyhow::Result<Option
     Ok(Some(uplink))
 }
 
-/// Rows that AWS shows only for a while go away.
+/// How often time is told to pass.
+const TICK: Duration = Duration::from_secs(1);
+/// How rarely the console output of former instances is looked for.
+const TICKS_PER_CLEANING: u64 = 30;
+
+/// Steps that AWS takes by itself within seconds are taken, and rows that it shows only for a while go
+/// away.
 async fn tick(daemon: Arc<Daemon>) {
-    loop {
-        tokio::time::sleep(std::time::Duration::from_secs(30)).await;
+    for ticks in 1_u64.. {
+        tokio::time::sleep(TICK).await;
         let scopes: Vec<Scope> = daemon.writer.world().regions.keys().copied().collect();
         for scope in scopes {
             if let Err(error) = daemon.writer.observe(scope, Event::Tick).await {
                 tracing::warn!(%error, "the passing of time could not be noted");
             }
+        }
+        if !ticks.is_multiple_of(TICKS_PER_CLEANING) {
+            continue;
         }
         let instances = daemon.instances.clone();
         let cleaned = tokio::task::spawn_blocking(move || instances.forget_consoles());

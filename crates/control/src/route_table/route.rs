@@ -10,7 +10,7 @@ use model::{
 };
 
 use super::{destination, gateway, target};
-use crate::{Error, Transaction, parameter, prefix_list};
+use crate::{Error, Transaction, parameter, prefix_list, vpc_peering_connection};
 
 /// Adds a route.
 pub(crate) fn create_route(
@@ -194,6 +194,7 @@ pub(super) fn filter_value(
         "network-interface-id" => shape.network_interface_id,
         "origin" => shape.origin,
         "state" => shape.state,
+        "vpc-peering-connection-id" => shape.vpc_peering_connection_id,
         _ => None,
     }
 }
@@ -203,7 +204,8 @@ pub(super) fn shape(tx: &Transaction<'_>, vpc_id: VpcId, route: &Route) -> ec2_a
         RouteOrigin::CreateRouteTable => "CreateRouteTable",
         RouteOrigin::CreateRoute => "CreateRoute",
     };
-    let state = match tx.state().route_state(vpc_id, &route.target) {
+    let peering = |id| vpc_peering_connection::get(tx, id);
+    let state = match tx.state().route_state(vpc_id, &route.target, peering) {
         RouteState::Active => "active",
         RouteState::Blackhole => "blackhole",
     };
@@ -225,6 +227,9 @@ pub(super) fn shape(tx: &Transaction<'_>, vpc_id: VpcId, route: &Route) -> ec2_a
             shape.egress_only_internet_gateway_id = Some(id.to_string());
         }
         RouteTarget::NatGateway(id) => shape.nat_gateway_id = Some(id.to_string()),
+        RouteTarget::VpcPeeringConnection(id) => {
+            shape.vpc_peering_connection_id = Some(id.to_string());
+        }
         RouteTarget::NetworkInterface(id) => {
             shape.network_interface_id = Some(id.to_string());
             let interface = tx.find::<NetworkInterface>(id).ok();

@@ -3,11 +3,11 @@
 use ec2_api::{CreateRouteRequest, ReplaceRouteRequest};
 use model::{
     Id, Instance, InstanceId, NetworkInterface, NetworkInterfaceId, RouteTable, RouteTarget,
-    VpcEndpoint, VpcEndpointId,
+    VpcEndpoint, VpcEndpointId, VpcPeeringConnectionId,
 };
 
 use super::gateway;
-use crate::{Error, Transaction};
+use crate::{Error, Transaction, vpc_peering_connection};
 
 /// Parameters that name targets, with their values.
 pub(super) type Targets<'a> = [(&'static str, Option<&'a str>); 13];
@@ -56,7 +56,7 @@ pub(super) fn of_replace(request: &ReplaceRouteRequest) -> Targets<'_> {
 
 /// The one target that a request gives.
 pub(super) fn parse(
-    tx: &Transaction<'_>,
+    tx: &mut Transaction<'_>,
     table: &RouteTable,
     targets: &Targets<'_>,
 ) -> Result<RouteTarget, Error> {
@@ -84,10 +84,7 @@ pub(super) fn parse(
         "instanceId" => instance(tx, table, value.parse::<InstanceId>()?),
         "localTarget" => Ok(RouteTarget::Local),
         "natGatewayId" => Err(unknown("InvalidNatGatewayID.NotFound", "natGateway ID")),
-        "vpcPeeringConnectionId" => Err(unknown(
-            "InvalidVpcPeeringConnectionID.NotFound",
-            "vpcPeeringConnection ID",
-        )),
+        "vpcPeeringConnectionId" => peering(tx, table, value.parse()?),
         "egressOnlyInternetGatewayId" => Err(unknown("InvalidGatewayID.NotFound", "eigw ID")),
         "vpcEndpointId" => endpoint(tx, value),
         _ => Err(Error::new(
@@ -136,6 +133,22 @@ fn interface(
         )));
     }
     Ok(RouteTarget::NetworkInterface(id))
+}
+
+/// A connection that is not active is a target too: the route is a blackhole until it is.
+fn peering(
+    tx: &mut Transaction<'_>,
+    table: &RouteTable,
+    id: VpcPeeringConnectionId,
+) -> Result<RouteTarget, Error> {
+    let peering = vpc_peering_connection::find(tx, id)?;
+    if peering.other(table.vpc_id).is_none() {
+        return Err(Error::InvalidParameterValue(format!(
+            "route table {} and peering connection {id} belong to different networks",
+            table.id
+        )));
+    }
+    Ok(RouteTarget::VpcPeeringConnection(id))
 }
 
 fn instance(

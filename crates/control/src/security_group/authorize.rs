@@ -12,7 +12,7 @@ use super::permission::{self, Given, given};
 use super::rule;
 use crate::prefix_list::{self, Weight};
 use crate::tag::from_specifications;
-use crate::{Error, Transaction};
+use crate::{Error, Transaction, vpc_peering_connection};
 
 const TYPE: &str = "security-group-rule";
 
@@ -50,7 +50,14 @@ fn authorize(
     tags: &Tags,
 ) -> Result<Vec<ec2_api::SecurityGroupRule>, Error> {
     let mut added: Vec<SecurityGroupRule> = Vec::new();
-    for permission in given.list()? {
+    let permissions = given.list()?;
+    if permissions
+        .iter()
+        .any(|p| !p.user_id_group_pairs.is_empty())
+    {
+        vpc_peering_connection::settle_of(tx, group.vpc_id);
+    }
+    for permission in permissions {
         for (new, _) in permission::parse(tx, group.vpc_id, &permission, true)? {
             let new = SecurityGroupRule {
                 id: tx.id(),
@@ -58,6 +65,7 @@ fn authorize(
                 protocol: new.protocol,
                 ports: new.ports,
                 peer: new.peer,
+                peered: new.peered,
                 description: new.description,
                 tags: tags.clone(),
             };
@@ -80,7 +88,9 @@ fn authorize(
         let weigh = |id| prefix_list::weight(tx, id);
         check_quota(tx, &group, is_egress, family, weigh)?;
     }
-    let shapes = added.iter().map(|own| rule::shape(tx, group.id, own));
+    let shapes = added
+        .iter()
+        .map(|own| rule::shape(tx, (group.vpc_id, group.id), own));
     let shapes = shapes.collect();
     tx.put(group.id, group);
     Ok(shapes)

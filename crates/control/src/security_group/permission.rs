@@ -2,10 +2,11 @@
 
 use ec2_api::{IpPermission, IpRange, Ipv6Range, UserIdGroupPair};
 use model::{
-    AccountId, IpProtocol, PortRange, PrefixListId, RulePeer, SecurityGroup, SecurityGroupId,
+    IpProtocol, PeeredGroup, PortRange, PrefixListId, RulePeer, SecurityGroup, SecurityGroupId,
     SecurityGroupRule, Vpc, VpcId,
 };
 
+use super::reference;
 use crate::{Error, Transaction, parameter, prefix_list};
 
 const DESCRIPTION_MAX: usize = 255;
@@ -15,6 +16,7 @@ pub(super) struct Permission {
     pub(super) protocol: IpProtocol,
     pub(super) ports: Option<PortRange>,
     pub(super) peer: RulePeer,
+    pub(super) peered: Option<PeeredGroup>,
     pub(super) description: Option<String>,
 }
 
@@ -119,12 +121,13 @@ pub(super) fn parse(
         ..Default::default()
     };
     let mut parsed = Vec::new();
-    let mut add = |peer, description: &Option<String>, part| -> Result<(), Error> {
+    let mut add = |(peer, peered), description: &Option<String>, part| -> Result<(), Error> {
         let description = check_description(description)?;
         let rule = Permission {
             protocol,
             ports,
             peer,
+            peered,
             description,
         };
         parsed.push((rule, part));
@@ -137,7 +140,7 @@ pub(super) fn parse(
             ip_ranges: vec![range.clone()],
             ..bare.clone()
         };
-        add(RulePeer::Ipv4(net), &range.description, part)?;
+        add((RulePeer::Ipv4(net), None), &range.description, part)?;
     }
     for range in &permission.ipv6_ranges {
         let text = parameter::required(&range.cidr_ipv6, "cidrIpv6")?;
@@ -146,14 +149,18 @@ pub(super) fn parse(
             ipv6_ranges: vec![range.clone()],
             ..bare.clone()
         };
-        add(RulePeer::Ipv6(net), &range.description, part)?;
+        add((RulePeer::Ipv6(net), None), &range.description, part)?;
     }
     for pair in &permission.user_id_group_pairs {
         let part = IpPermission {
             user_id_group_pairs: vec![pair.clone()],
             ..bare.clone()
         };
-        add(group(tx, vpc_id, pair, existing)?, &pair.description, part)?;
+        add(
+            reference::parse(tx, vpc_id, pair, existing)?,
+            &pair.description,
+            part,
+        )?;
     }
     for list in &permission.prefix_list_ids {
         let id: PrefixListId = parameter::id(&list.prefix_list_id, "prefixListId")?;
@@ -164,7 +171,7 @@ pub(super) fn parse(
             prefix_list_ids: vec![list.clone()],
             ..bare.clone()
         };
-        add(RulePeer::PrefixList(id), &list.description, part)?;
+        add((RulePeer::PrefixList(id), None), &list.description, part)?;
     }
     if parsed.is_empty() {
         return Err(Error::MissingParameter("ipRanges"));
@@ -249,48 +256,6 @@ fn ports(
     }
 }
 
-/// The group that a pair names: by id, or by name in the same VPC.
-fn group(
-    tx: &Transaction<'_>,
-    vpc_id: VpcId,
-    pair: &UserIdGroupPair,
-    existing: bool,
-) -> Result<RulePeer, Error> {
-    if let Some(id) = &pair.vpc_peering_connection_id {
-        return Err(Error::new(
-            "InvalidVpcPeeringConnectionID.NotFound",
-            format!("The vpcPeeringConnection ID '{id}' does not exist"),
-        ));
-    }
-    let own = tx.scope().account;
-    let owner = match &pair.user_id {
-        None => own,
-        Some(text) => text.parse::<AccountId>().map_err(|_| {
-            Error::invalid_value("userId", text, "This is not a valid AWS account ID.")
-        })?,
-    };
-    let group_id: SecurityGroupId = match (&pair.group_id, &pair.group_name) {
-        (Some(id), _) => id.parse()?,
-        (None, Some(name)) => super::by_name(tx, vpc_id, name)?.id,
-        (None, None) => return Err(Error::MissingParameter("groupId")),
-    };
-    if existing {
-        if owner != own {
-            return Err(Error::NotFound(group_id.into()));
-        }
-        if tx.find::<SecurityGroup>(group_id)?.vpc_id != vpc_id {
-            return Err(Error::new(
-                "InvalidGroup.NotFound",
-                "You have specified two resources that belong to different networks.",
-            ));
-        }
-    }
-    Ok(RulePeer::Group {
-        group_id,
-        user_id: owner,
-    })
-}
-
 /// Rules as a list of permissions, one for each protocol and port range.
 pub(super) fn grouped<'a>(
     tx: &Transaction<'_>,
@@ -314,14 +279,14 @@ pub(super) fn grouped<'a>(
                 permissions.len() - 1
             }
         };
-        add_peer(tx, with_names, &mut permissions[at].1, rule);
+        add_peer(tx, (group.vpc_id, with_names), &mut permissions[at].1, rule);
     }
     permissions.into_iter().map(|(_, p)| p).collect()
 }
 
 fn add_peer(
     tx: &Transaction<'_>,
-    with_names: bool,
+    (group_vpc_id, with_names): (VpcId, bool),
     permission: &mut IpPermission,
     rule: &SecurityGroupRule,
 ) {
@@ -346,7 +311,7 @@ fn add_peer(
                 user_id: Some(user_id.to_string()),
                 group_name: name,
                 group_id: Some(group_id.to_string()),
-                ..Default::default()
+                ..reference::peered_shape(tx, group_vpc_id, rule)
             });
         }
     }

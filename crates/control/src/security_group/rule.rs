@@ -6,10 +6,11 @@ use ec2_api::{
 use ipnet::{Ipv4Net, Ipv6Net};
 use model::{
     IpProtocol, RulePeer, SecurityGroup, SecurityGroupId, SecurityGroupRule, SecurityGroupRuleId,
-    Tags,
+    Tags, VpcId,
 };
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use super::reference;
 use crate::filter::Filters;
 use crate::page::Page;
 use crate::tag::tag_set;
@@ -35,6 +36,7 @@ pub(super) fn all_traffic(
         protocol: IpProtocol::All,
         ports: None,
         peer,
+        peered: None,
         description: None,
         tags: Tags::new(),
     }
@@ -56,15 +58,20 @@ pub(crate) fn describe_security_group_rules(
         Page::USUAL,
     )?;
     let groups = tx.rows::<SecurityGroup>();
-    let mut rows: Vec<(SecurityGroupId, &SecurityGroupRule)> = groups
-        .flat_map(|group| group.rules.iter().map(|rule| (group.id, rule)))
+    let mut rows: Vec<((VpcId, SecurityGroupId), &SecurityGroupRule)> = groups
+        .flat_map(|group| {
+            group
+                .rules
+                .iter()
+                .map(|rule| ((group.vpc_id, group.id), rule))
+        })
         .collect();
     rows.sort_by_key(|(_, rule)| rule.id);
     for id in &ids {
         rows.binary_search_by_key(id, |(_, rule)| rule.id)
             .map_err(|_| Error::NotFound((*id).into()))?;
     }
-    rows.retain(|(group_id, rule)| {
+    rows.retain(|((_, group_id), rule)| {
         let listed = ids.is_empty() || ids.contains(&rule.id);
         listed
             && filters.matches(&rule.tags, |name| match name {
@@ -74,7 +81,7 @@ pub(crate) fn describe_security_group_rules(
             })
     });
     let (rows, next_token) = page.take(rows, |(_, rule)| rule.id.to_string());
-    let shape = |(group_id, rule)| shape(tx, group_id, rule);
+    let shape = |(group, rule)| shape(tx, group, rule);
     Ok(DescribeSecurityGroupRulesResponse {
         security_group_rules: rows.into_iter().map(shape).collect(),
         next_token,
@@ -83,7 +90,7 @@ pub(crate) fn describe_security_group_rules(
 
 pub(super) fn shape(
     tx: &Transaction<'_>,
-    group_id: SecurityGroupId,
+    (vpc_id, group_id): (VpcId, SecurityGroupId),
     rule: &SecurityGroupRule,
 ) -> ec2_api::SecurityGroupRule {
     let owner = tx.scope().account.to_string();
@@ -105,10 +112,13 @@ pub(super) fn shape(
         RulePeer::Ipv6(net) => shape.cidr_ipv6 = Some(net.to_string()),
         RulePeer::PrefixList(id) => shape.prefix_list_id = Some(id.to_string()),
         RulePeer::Group { group_id, user_id } => {
+            let peered = reference::peered_shape(tx, vpc_id, rule);
             shape.referenced_group_info = Some(ReferencedSecurityGroup {
                 group_id: Some(group_id.to_string()),
                 user_id: Some(user_id.to_string()),
-                ..Default::default()
+                peering_status: peered.peering_status,
+                vpc_id: peered.vpc_id,
+                vpc_peering_connection_id: peered.vpc_peering_connection_id,
             });
         }
     }

@@ -8,14 +8,14 @@ use model::id::Id;
 use model::state::Row;
 use model::{
     Address, DhcpOptions, FlowLog, Instance, InternetGateway, NetworkAcl, NetworkInterface,
-    PrefixList, ResourceId, RouteTable, SecurityGroup, SecurityGroupRuleId, State, Subnet, Tags,
-    Vpc, VpcEndpoint,
+    PrefixList, ResourceId, RouteTable, SecurityGroup, SecurityGroupRuleId, Subnet, Tags, Vpc,
+    VpcEndpoint,
 };
 
 use super::add;
 use crate::filter::Filters;
 use crate::page::Page;
-use crate::{Error, Transaction};
+use crate::{Error, Transaction, vpc_peering_connection};
 
 pub(crate) fn create_tags(
     tx: &mut Transaction<'_>,
@@ -59,7 +59,7 @@ pub(crate) fn describe_tags(
     let page = Page::parse(request.max_results, &request.next_token, false, Page::USUAL)?;
     let filters = Filters::parse(&request.filters, FILTERS)?;
     let mut rows = Vec::new();
-    for (id, resource_type, tags) in tagged(tx.state()) {
+    for (id, resource_type, tags) in tagged(tx) {
         for (key, value) in tags {
             let own = Tags::from([(key.clone(), value.clone())]);
             let values = |name: &str| {
@@ -127,12 +127,16 @@ macro_rules! taggable {
             match resource {
                 $(ResourceId::$variant(id) => edit_row::<$row>(tx, id, change),)*
                 ResourceId::SecurityGroupRule(id) => edit_rule(tx, id, change),
+                ResourceId::VpcPeeringConnection(id) => {
+                    vpc_peering_connection::edit_tags(tx, id, change)
+                }
                 other => Err(not_taggable(&other.to_string())),
             }
         }
 
         /// Id, type and tags of everything that can carry tags.
-        fn tagged(state: &State) -> Vec<(String, &'static str, &Tags)> {
+        fn tagged<'a>(tx: &'a Transaction<'_>) -> Vec<(String, &'static str, &'a Tags)> {
+            let state = tx.state();
             let mut all = Vec::new();
             $(
                 for (id, row) in state.$table.iter() {
@@ -141,6 +145,9 @@ macro_rules! taggable {
             )*
             for rule in state.security_groups.values().flat_map(|g| &g.rules) {
                 all.push((rule.id.to_string(), "security-group-rule", &rule.tags));
+            }
+            for (peering, tags) in vpc_peering_connection::visible(tx) {
+                all.push((peering.id.to_string(), "vpc-peering-connection", tags));
             }
             all
         }

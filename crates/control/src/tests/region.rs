@@ -19,7 +19,7 @@ fn a_region_starts_with_a_default_vpc() {
             format!(
                 "{} {:?}",
                 r.destination,
-                state.route_state(vpc.id, &r.target)
+                state.route_state(vpc.id, &r.target, |_| None)
             )
         })
         .collect();

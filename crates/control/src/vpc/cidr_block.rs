@@ -9,7 +9,9 @@ use ipnet::{Ipv4Net, Ipv6Net};
 use model::vpc::VpcCidrBlock;
 use model::{Destination, Region, RouteTable, Subnet, Vpc, VpcCidrAssociationId, VpcId};
 
-use crate::{Error, Transaction, network_acl, parameter, route_table, security_group};
+use crate::{
+    Error, Transaction, network_acl, parameter, route_table, security_group, vpc_peering_connection,
+};
 
 const TEN: Ipv4Net = net([10, 0, 0, 0], 8);
 const TEN_0: Ipv4Net = net([10, 0, 0, 0], 16);
@@ -164,6 +166,7 @@ fn add_ipv4(
         ));
     }
     check_routes(tx, vpc.id, cidr)?;
+    vpc_peering_connection::check_new_block(tx, vpc.id, cidr.into())?;
     check_quota(tx, vpc.id, vpc.cidr_blocks.len())?;
     let block = VpcCidrBlock {
         association_id: tx.id(),
@@ -171,6 +174,7 @@ fn add_ipv4(
     };
     vpc.cidr_blocks.push(block.clone());
     route_table::add_local_routes(tx, vpc.id, Destination::Ipv4(cidr));
+    vpc_peering_connection::blocks_changed(tx, &vpc);
     tx.put(vpc.id, vpc);
     Ok(block)
 }
@@ -221,14 +225,17 @@ fn check_quota(tx: &Transaction<'_>, vpc_id: VpcId, used: usize) -> Result<(), E
 
 fn add_ipv6(tx: &mut Transaction<'_>, mut vpc: Vpc) -> Result<VpcCidrBlock<Ipv6Net>, Error> {
     check_quota(tx, vpc.id, vpc.ipv6_cidr_blocks.len())?;
+    let cidr = choose_ipv6(tx);
+    vpc_peering_connection::check_new_block(tx, vpc.id, cidr.into())?;
     let block = VpcCidrBlock {
-        cidr: choose_ipv6(tx),
+        cidr,
         association_id: tx.id(),
     };
     vpc.ipv6_cidr_blocks.push(block.clone());
     route_table::add_local_routes(tx, vpc.id, Destination::Ipv6(block.cidr));
     network_acl::add_ipv6_rules(tx, vpc.id);
     security_group::add_ipv6_rules(tx, vpc.id);
+    vpc_peering_connection::blocks_changed(tx, &vpc);
     tx.put(vpc.id, vpc);
     Ok(block)
 }
@@ -286,6 +293,7 @@ pub(crate) fn disassociate_vpc_cidr_block(
         return Err(Error::DependencyViolation(id.into()));
     }
     route_table::remove_routes(tx, vpc.id, destination);
+    vpc_peering_connection::blocks_changed(tx, &vpc);
     tx.put(vpc.id, vpc);
     Ok(response)
 }

@@ -8,19 +8,22 @@ pub(crate) mod route_table;
 pub(crate) mod security_group;
 pub(crate) mod subnet;
 pub(crate) mod vpc;
+pub(crate) mod vpc_peering_connection;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use model::{InternetGatewayId, MacAddress, RouteTableId, Scope, State, SubnetId, VpcId, World};
+use model::{MacAddress, RouteTableId, Scope, State, SubnetId, VpcId, World};
 use packet::Mac;
 
 use crate::ports::{Device, PortId, Ports};
 use internet::{Internet, Outside};
 use network_interface::{Interface, ResourceName};
+use security_group::AllMembers;
 use subnet::Subnet;
-use vpc::Vpc;
+use vpc::{Map, Vpc};
+use vpc_peering_connection::{Peering, Peerings};
 
 /// The link-local address that the router advertises to IPv6 hosts.
 pub const ROUTER_LINK_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0x0cff, 0xfe00, 0, 1);
@@ -92,6 +95,11 @@ impl Snapshot {
         &self.vpcs[interface.vpc as usize]
     }
 
+    /// The VPC on the other side of a peering connection.
+    pub(crate) fn peer(&self, peering: Peering) -> &Vpc {
+        &self.vpcs[peering.vpc as usize]
+    }
+
     pub(crate) fn subnet_of(&self, interface: &Interface) -> &Subnet {
         &self.subnets[interface.subnet as usize]
     }
@@ -117,8 +125,14 @@ pub fn compile(world: &World, ports: &mut Ports, options: Options) -> Snapshot {
         by_device: ports.iter().map(|(device, port)| (*device, port)).collect(),
     };
     snapshot.ports.resize_with(ports.len(), || None);
+    let places = compile_vpcs(&mut snapshot, world);
+    let shared = Shared {
+        peerings: Peerings::new(world, places),
+        members: security_group::members(world),
+    };
+    shared.peerings.tell(&mut snapshot.vpcs);
     for (scope, state) in &world.regions {
-        compile_region(&mut snapshot, *scope, state, ports);
+        compile_region(&mut snapshot, *scope, state, &shared, ports);
         for host in state.internet_hosts.values() {
             let Some(port) = ports.get(&Device::InternetHost(host.address)) else {
                 continue;
@@ -164,31 +178,39 @@ fn put_outside(snapshot: &mut Snapshot, port: PortId, mac: MacAddress, address: 
     snapshot.ports[port.index()] = Some(Port::Outside(Outside { port, mac, address }));
 }
 
-/// Where the rows of a Region are in the snapshot.
-#[derive(Default)]
-struct Places {
-    vpcs: BTreeMap<VpcId, u32>,
-    subnets: BTreeMap<SubnetId, u32>,
+/// What the Regions of all accounts have to know of one another.
+struct Shared<'a> {
+    peerings: Peerings<'a>,
+    members: AllMembers,
 }
 
-fn compile_region(snapshot: &mut Snapshot, scope: Scope, state: &State, ports: &mut Ports) {
-    let mut places = Places::default();
-    let ingress_tables = ingress_tables(state, ports);
-    for vpc in state.vpcs.values() {
-        let gateway = state.internet_gateway_of(vpc.id).map(|g| g.id);
-        let table = gateway.and_then(|id| ingress_tables.get(&id).cloned());
-        places.vpcs.insert(vpc.id, snapshot.vpcs.len() as u32);
-        snapshot
-            .vpcs
-            .push(vpc::compile(vpc, scope.region, gateway, table));
+fn compile_vpcs(snapshot: &mut Snapshot, world: &World) -> Map<VpcId, u32> {
+    let mut places = Map::default();
+    for (scope, state) in &world.regions {
+        for vpc in state.vpcs.values() {
+            let gateway = state.internet_gateway_of(vpc.id).map(|g| g.id);
+            places.insert(vpc.id, snapshot.vpcs.len() as u32);
+            snapshot.vpcs.push(vpc::compile(vpc, scope.region, gateway));
+        }
     }
-    compile_subnets(snapshot, &mut places, state, ports);
-    let groups = security_group::compile(state);
+    places
+}
+
+fn compile_region(
+    snapshot: &mut Snapshot,
+    scope: Scope,
+    state: &State,
+    shared: &Shared<'_>,
+    ports: &mut Ports,
+) {
+    compile_ingress_tables(snapshot, state, shared, ports);
+    let subnets = compile_subnets(snapshot, state, shared, ports);
+    let groups = security_group::compile(state, &shared.members, &shared.peerings);
     let mut nat_gateways = nat_gateway::compile(state);
     for eni in state.network_interfaces.values() {
-        let (Some(&vpc), Some(&subnet), Some(row), Some(port)) = (
-            places.vpcs.get(&eni.vpc_id),
-            places.subnets.get(&eni.subnet_id),
+        let (Some(vpc), Some(&subnet), Some(row), Some(port)) = (
+            shared.peerings.place(eni.vpc_id),
+            subnets.get(&eni.subnet_id),
             state.subnets.get(&eni.subnet_id),
             ports.get(&Device::Interface(eni.id)),
         ) else {
@@ -217,26 +239,40 @@ fn compile_region(snapshot: &mut Snapshot, scope: Scope, state: &State, ports: &
     }
 }
 
-/// The route tables of internet gateways.
-fn ingress_tables(
+/// Gives the internet gateways that have a route table of their own what rules packets into their VPCs.
+fn compile_ingress_tables(
+    snapshot: &mut Snapshot,
     state: &State,
+    shared: &Shared<'_>,
     ports: &Ports,
-) -> BTreeMap<InternetGatewayId, Arc<route_table::RouteTable>> {
-    let mut tables = BTreeMap::new();
+) {
     for table in state.route_tables.values() {
-        for gateway_id in table.associations.iter().filter_map(|a| a.gateway_id) {
-            let compiled = Arc::new(route_table::compile(state, table, ports));
-            tables.insert(gateway_id, compiled);
+        if table.associations.iter().any(|a| a.gateway_id.is_some())
+            && let Some(place) = shared.peerings.place(table.vpc_id)
+        {
+            let compiled = route_table::compile(state, table, &shared.peerings, ports);
+            snapshot.vpcs[place as usize].ingress_table = Some(Arc::new(compiled));
         }
     }
-    tables
 }
 
-fn compile_subnets(snapshot: &mut Snapshot, places: &mut Places, state: &State, ports: &Ports) {
+/// Gives where the subnets are in the snapshot.
+fn compile_subnets(
+    snapshot: &mut Snapshot,
+    state: &State,
+    shared: &Shared<'_>,
+    ports: &Ports,
+) -> BTreeMap<SubnetId, u32> {
+    let mut places = BTreeMap::new();
     let tables: BTreeMap<RouteTableId, Arc<route_table::RouteTable>> = state
         .route_tables
         .iter()
-        .map(|(id, table)| (*id, Arc::new(route_table::compile(state, table, ports))))
+        .map(|(id, table)| {
+            (
+                *id,
+                Arc::new(route_table::compile(state, table, &shared.peerings, ports)),
+            )
+        })
         .collect();
     let acls: BTreeMap<_, _> = state
         .network_acls
@@ -250,11 +286,10 @@ fn compile_subnets(snapshot: &mut Snapshot, places: &mut Places, state: &State, 
         let acl = acl.and_then(|acl| acls.get(&acl.id).cloned());
         let table = state.route_table_of(subnet);
         let table = table.and_then(|table| tables.get(&table.id).cloned());
-        places
-            .subnets
-            .insert(subnet.id, snapshot.subnets.len() as u32);
+        places.insert(subnet.id, snapshot.subnets.len() as u32);
         snapshot.subnets.push(subnet::compile(subnet, acl, table));
     }
+    places
 }
 
 fn put_interface(snapshot: &mut Snapshot, interface: Interface) {

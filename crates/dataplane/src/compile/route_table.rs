@@ -9,6 +9,7 @@ use model::{
     VpcEndpointId,
 };
 
+use super::vpc_peering_connection::{Peering, Peerings};
 use crate::ports::{Device, PortId, Ports};
 use crate::tuple::Block;
 
@@ -42,6 +43,7 @@ pub(crate) enum Next {
         id: VpcEndpointId,
         service: GatewayService,
     },
+    VpcPeeringConnection(Peering),
     Blackhole,
 }
 
@@ -60,13 +62,18 @@ impl RouteTable {
     }
 }
 
-pub(crate) fn compile(state: &State, table: &model::RouteTable, ports: &Ports) -> RouteTable {
+pub(crate) fn compile(
+    state: &State,
+    table: &model::RouteTable,
+    peerings: &Peerings<'_>,
+    ports: &Ports,
+) -> RouteTable {
     let mut routes: Vec<(IpNet, Route)> = Vec::new();
     for route in &table.routes {
         let compiled = Route {
             destination: route.destination,
             target: route.target,
-            next: next(state, table, route, ports),
+            next: next(state, table, route, peerings, ports),
         };
         match route.destination {
             Destination::PrefixList(id) => {
@@ -96,8 +103,15 @@ fn list_of(route: &Route) -> Option<PrefixListId> {
     }
 }
 
-fn next(state: &State, table: &model::RouteTable, route: &model::Route, ports: &Ports) -> Next {
-    match (state.route_state(table.vpc_id, &route.target), route.target) {
+fn next(
+    state: &State,
+    table: &model::RouteTable,
+    route: &model::Route,
+    peerings: &Peerings<'_>,
+    ports: &Ports,
+) -> Next {
+    let route_state = state.route_state(table.vpc_id, &route.target, |id| peerings.get(id));
+    match (route_state, route.target) {
         (RouteState::Blackhole, _) => Next::Blackhole,
         (_, RouteTarget::Local) => Next::Local,
         (_, RouteTarget::InternetGateway(id)) => Next::InternetGateway(id),
@@ -113,6 +127,9 @@ fn next(state: &State, table: &model::RouteTable, route: &model::Route, ports: &
             .and_then(NatGateway::network_interface_id)
             .and_then(|id| ports.get(&Device::Interface(id)))
             .map_or(Next::Blackhole, Next::NatGateway),
+        (_, RouteTarget::VpcPeeringConnection(id)) => peerings
+            .from(table.vpc_id, id)
+            .map_or(Next::Blackhole, Next::VpcPeeringConnection),
     }
 }
 

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use hashbrown::HashSet;
 use ipnet::IpNet;
-use model::{IpProtocol, PortRange, RulePeer, SecurityGroupId, SecurityGroupRuleId, State};
+use model::{IpProtocol, PortRange, RulePeer, SecurityGroupId, SecurityGroupRuleId, State, World};
 
+use super::vpc_peering_connection::Peerings;
 use crate::tuple::{Block, Tuple};
 
 type Members = Arc<HashSet<IpAddr, foldhash::fast::FixedState>>;
@@ -174,15 +175,28 @@ impl Groups {
     }
 }
 
-/// Every group of a Region, with the members of the groups that rules refer to.
-pub(crate) fn compile(state: &State) -> BTreeMap<SecurityGroupId, Arc<SecurityGroup>> {
-    let mut members: BTreeMap<SecurityGroupId, Members> = BTreeMap::new();
-    for interface in state.network_interfaces.values() {
+/// The private addresses of the interfaces that carry each group, in all accounts and Regions.
+pub(crate) type AllMembers = BTreeMap<SecurityGroupId, Members>;
+
+pub(crate) fn members(world: &World) -> AllMembers {
+    let mut members = AllMembers::new();
+    let states = world.regions.values();
+    for interface in states.flat_map(|state| state.network_interfaces.values()) {
         for group in &interface.groups {
             let known = Arc::make_mut(members.entry(*group).or_default());
             known.extend(interface.addresses());
         }
     }
+    members
+}
+
+/// Every group of a Region, with the members of the groups that rules refer to. A group of another
+/// VPC has members as long as the VPCs are peered.
+pub(crate) fn compile(
+    state: &State,
+    members: &AllMembers,
+    peerings: &Peerings<'_>,
+) -> BTreeMap<SecurityGroupId, Arc<SecurityGroup>> {
     let compiled = |group: &model::SecurityGroup, egress: bool| {
         group
             .rules(egress)
@@ -199,7 +213,11 @@ pub(crate) fn compile(state: &State) -> BTreeMap<SecurityGroupId, Arc<SecurityGr
                         Peer::Blocks(blocks.map(Block::from).collect())
                     }
                     RulePeer::Group { group_id, .. } => {
-                        Peer::Members(members.get(&group_id).cloned().unwrap_or_default())
+                        let within_reach = rule
+                            .peered
+                            .is_none_or(|p| peerings.share_groups(group.vpc_id, p.vpc_id));
+                        let known = members.get(&group_id).filter(|_| within_reach);
+                        Peer::Members(known.cloned().unwrap_or_default())
                     }
                 },
             })

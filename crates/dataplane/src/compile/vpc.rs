@@ -10,6 +10,7 @@ use model::{InternetGatewayId, Region, VpcId};
 use packet::Mac;
 
 use super::route_table::RouteTable;
+use super::vpc_peering_connection::Peering;
 use crate::ports::PortId;
 use crate::tuple::Block;
 
@@ -28,6 +29,7 @@ pub(crate) struct Vpc {
     pub(crate) internet_gateway: Option<InternetGatewayId>,
     /// What rules packets that come in through the internet gateway, if anything does.
     pub(crate) ingress_table: Option<Arc<RouteTable>>,
+    pub(crate) peerings: Vec<Peering>,
     pub(crate) dns_server: Option<Ipv4Addr>,
     pub(crate) dns_support: bool,
     pub(crate) dns_hostnames: bool,
@@ -53,7 +55,6 @@ pub(crate) fn compile(
     vpc: &model::Vpc,
     region: Region,
     internet_gateway: Option<InternetGatewayId>,
-    ingress_table: Option<Arc<RouteTable>>,
 ) -> Vpc {
     let v4 = vpc.cidr_blocks.iter().map(|b| IpNet::V4(b.cidr));
     let v6 = vpc.ipv6_cidr_blocks.iter().map(|b| IpNet::V6(b.cidr));
@@ -65,7 +66,8 @@ pub(crate) fn compile(
         addresses: Map::default(),
         macs: Map::default(),
         internet_gateway,
-        ingress_table,
+        ingress_table: None,
+        peerings: Vec::new(),
         dns_server: vpc.dns_server(),
         dns_support: vpc.enable_dns_support,
         dns_hostnames: vpc.enable_dns_hostnames,

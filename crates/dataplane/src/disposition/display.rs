@@ -128,6 +128,10 @@ fn refused_by_gateway(f: &mut Formatter<'_>, disposition: &Disposition) -> fmt::
             f,
             "egress-only internet gateway {gateway} lets in only answers"
         ),
+        Disposition::OutsidePeering { peering, address } => write!(
+            f,
+            "peering connection {peering} carries only addresses of its two VPCs, not {address}"
+        ),
         // Everything else is told above.
         _ => Ok(()),
     }

@@ -13,6 +13,7 @@ mod property;
 mod reference;
 mod trace;
 mod vpc_endpoint;
+mod vpc_peering_connection;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -39,6 +39,14 @@ pub const ACTIONS: &[&str] = &[
     "RevokeSecurityGroupIngress",
     "RevokeSecurityGroupEgress",
     "DescribeSecurityGroupRules",
+    "DescribeStaleSecurityGroups",
+    "DescribeSecurityGroupReferences",
+    "CreateVpcPeeringConnection",
+    "AcceptVpcPeeringConnection",
+    "RejectVpcPeeringConnection",
+    "DeleteVpcPeeringConnection",
+    "DescribeVpcPeeringConnections",
+    "ModifyVpcPeeringConnectionOptions",
     "CreateNetworkAcl",
     "DescribeNetworkAcls",
     "DeleteNetworkAcl",
@@ -136,6 +144,14 @@ pub enum Request {
     RevokeSecurityGroupIngress(Box<RevokeSecurityGroupIngressRequest>),
     RevokeSecurityGroupEgress(Box<RevokeSecurityGroupEgressRequest>),
     DescribeSecurityGroupRules(Box<DescribeSecurityGroupRulesRequest>),
+    DescribeStaleSecurityGroups(Box<DescribeStaleSecurityGroupsRequest>),
+    DescribeSecurityGroupReferences(Box<DescribeSecurityGroupReferencesRequest>),
+    CreateVpcPeeringConnection(Box<CreateVpcPeeringConnectionRequest>),
+    AcceptVpcPeeringConnection(Box<AcceptVpcPeeringConnectionRequest>),
+    RejectVpcPeeringConnection(Box<RejectVpcPeeringConnectionRequest>),
+    DeleteVpcPeeringConnection(Box<DeleteVpcPeeringConnectionRequest>),
+    DescribeVpcPeeringConnections(Box<DescribeVpcPeeringConnectionsRequest>),
+    ModifyVpcPeeringConnectionOptions(Box<ModifyVpcPeeringConnectionOptionsRequest>),
     CreateNetworkAcl(Box<CreateNetworkAclRequest>),
     DescribeNetworkAcls(Box<DescribeNetworkAclsRequest>),
     DeleteNetworkAcl(Box<DeleteNetworkAclRequest>),
@@ -234,6 +250,14 @@ impl Request {
             Self::RevokeSecurityGroupIngress(_) => "RevokeSecurityGroupIngress",
             Self::RevokeSecurityGroupEgress(_) => "RevokeSecurityGroupEgress",
             Self::DescribeSecurityGroupRules(_) => "DescribeSecurityGroupRules",
+            Self::DescribeStaleSecurityGroups(_) => "DescribeStaleSecurityGroups",
+            Self::DescribeSecurityGroupReferences(_) => "DescribeSecurityGroupReferences",
+            Self::CreateVpcPeeringConnection(_) => "CreateVpcPeeringConnection",
+            Self::AcceptVpcPeeringConnection(_) => "AcceptVpcPeeringConnection",
+            Self::RejectVpcPeeringConnection(_) => "RejectVpcPeeringConnection",
+            Self::DeleteVpcPeeringConnection(_) => "DeleteVpcPeeringConnection",
+            Self::DescribeVpcPeeringConnections(_) => "DescribeVpcPeeringConnections",
+            Self::ModifyVpcPeeringConnectionOptions(_) => "ModifyVpcPeeringConnectionOptions",
             Self::CreateNetworkAcl(_) => "CreateNetworkAcl",
             Self::DescribeNetworkAcls(_) => "DescribeNetworkAcls",
             Self::DeleteNetworkAcl(_) => "DeleteNetworkAcl",
@@ -326,6 +350,14 @@ impl Request {
             Self::RevokeSecurityGroupIngress(request) => request.dry_run == Some(true),
             Self::RevokeSecurityGroupEgress(request) => request.dry_run == Some(true),
             Self::DescribeSecurityGroupRules(request) => request.dry_run == Some(true),
+            Self::DescribeStaleSecurityGroups(request) => request.dry_run == Some(true),
+            Self::DescribeSecurityGroupReferences(request) => request.dry_run == Some(true),
+            Self::CreateVpcPeeringConnection(request) => request.dry_run == Some(true),
+            Self::AcceptVpcPeeringConnection(request) => request.dry_run == Some(true),
+            Self::RejectVpcPeeringConnection(request) => request.dry_run == Some(true),
+            Self::DeleteVpcPeeringConnection(request) => request.dry_run == Some(true),
+            Self::DescribeVpcPeeringConnections(request) => request.dry_run == Some(true),
+            Self::ModifyVpcPeeringConnectionOptions(request) => request.dry_run == Some(true),
             Self::CreateNetworkAcl(request) => request.dry_run == Some(true),
             Self::DescribeNetworkAcls(request) => request.dry_run == Some(true),
             Self::DeleteNetworkAcl(request) => request.dry_run == Some(true),
@@ -600,6 +632,54 @@ impl From<RevokeSecurityGroupEgressRequest> for Request {
 impl From<DescribeSecurityGroupRulesRequest> for Request {
     fn from(value: DescribeSecurityGroupRulesRequest) -> Self {
         Self::DescribeSecurityGroupRules(Box::new(value))
+    }
+}
+
+impl From<DescribeStaleSecurityGroupsRequest> for Request {
+    fn from(value: DescribeStaleSecurityGroupsRequest) -> Self {
+        Self::DescribeStaleSecurityGroups(Box::new(value))
+    }
+}
+
+impl From<DescribeSecurityGroupReferencesRequest> for Request {
+    fn from(value: DescribeSecurityGroupReferencesRequest) -> Self {
+        Self::DescribeSecurityGroupReferences(Box::new(value))
+    }
+}
+
+impl From<CreateVpcPeeringConnectionRequest> for Request {
+    fn from(value: CreateVpcPeeringConnectionRequest) -> Self {
+        Self::CreateVpcPeeringConnection(Box::new(value))
+    }
+}
+
+impl From<AcceptVpcPeeringConnectionRequest> for Request {
+    fn from(value: AcceptVpcPeeringConnectionRequest) -> Self {
+        Self::AcceptVpcPeeringConnection(Box::new(value))
+    }
+}
+
+impl From<RejectVpcPeeringConnectionRequest> for Request {
+    fn from(value: RejectVpcPeeringConnectionRequest) -> Self {
+        Self::RejectVpcPeeringConnection(Box::new(value))
+    }
+}
+
+impl From<DeleteVpcPeeringConnectionRequest> for Request {
+    fn from(value: DeleteVpcPeeringConnectionRequest) -> Self {
+        Self::DeleteVpcPeeringConnection(Box::new(value))
+    }
+}
+
+impl From<DescribeVpcPeeringConnectionsRequest> for Request {
+    fn from(value: DescribeVpcPeeringConnectionsRequest) -> Self {
+        Self::DescribeVpcPeeringConnections(Box::new(value))
+    }
+}
+
+impl From<ModifyVpcPeeringConnectionOptionsRequest> for Request {
+    fn from(value: ModifyVpcPeeringConnectionOptionsRequest) -> Self {
+        Self::ModifyVpcPeeringConnectionOptions(Box::new(value))
     }
 }
 
@@ -983,6 +1063,14 @@ pub enum Response {
     RevokeSecurityGroupIngress(Box<RevokeSecurityGroupIngressResponse>),
     RevokeSecurityGroupEgress(Box<RevokeSecurityGroupEgressResponse>),
     DescribeSecurityGroupRules(Box<DescribeSecurityGroupRulesResponse>),
+    DescribeStaleSecurityGroups(Box<DescribeStaleSecurityGroupsResponse>),
+    DescribeSecurityGroupReferences(Box<DescribeSecurityGroupReferencesResponse>),
+    CreateVpcPeeringConnection(Box<CreateVpcPeeringConnectionResponse>),
+    AcceptVpcPeeringConnection(Box<AcceptVpcPeeringConnectionResponse>),
+    RejectVpcPeeringConnection(Box<RejectVpcPeeringConnectionResponse>),
+    DeleteVpcPeeringConnection(Box<DeleteVpcPeeringConnectionResponse>),
+    DescribeVpcPeeringConnections(Box<DescribeVpcPeeringConnectionsResponse>),
+    ModifyVpcPeeringConnectionOptions(Box<ModifyVpcPeeringConnectionOptionsResponse>),
     CreateNetworkAcl(Box<CreateNetworkAclResponse>),
     DescribeNetworkAcls(Box<DescribeNetworkAclsResponse>),
     DeleteNetworkAcl(Box<DeleteNetworkAclResponse>),
@@ -1081,6 +1169,14 @@ impl Response {
             Self::RevokeSecurityGroupIngress(_) => "RevokeSecurityGroupIngress",
             Self::RevokeSecurityGroupEgress(_) => "RevokeSecurityGroupEgress",
             Self::DescribeSecurityGroupRules(_) => "DescribeSecurityGroupRules",
+            Self::DescribeStaleSecurityGroups(_) => "DescribeStaleSecurityGroups",
+            Self::DescribeSecurityGroupReferences(_) => "DescribeSecurityGroupReferences",
+            Self::CreateVpcPeeringConnection(_) => "CreateVpcPeeringConnection",
+            Self::AcceptVpcPeeringConnection(_) => "AcceptVpcPeeringConnection",
+            Self::RejectVpcPeeringConnection(_) => "RejectVpcPeeringConnection",
+            Self::DeleteVpcPeeringConnection(_) => "DeleteVpcPeeringConnection",
+            Self::DescribeVpcPeeringConnections(_) => "DescribeVpcPeeringConnections",
+            Self::ModifyVpcPeeringConnectionOptions(_) => "ModifyVpcPeeringConnectionOptions",
             Self::CreateNetworkAcl(_) => "CreateNetworkAcl",
             Self::DescribeNetworkAcls(_) => "DescribeNetworkAcls",
             Self::DeleteNetworkAcl(_) => "DeleteNetworkAcl",
@@ -1349,6 +1445,54 @@ impl From<RevokeSecurityGroupEgressResponse> for Response {
 impl From<DescribeSecurityGroupRulesResponse> for Response {
     fn from(value: DescribeSecurityGroupRulesResponse) -> Self {
         Self::DescribeSecurityGroupRules(Box::new(value))
+    }
+}
+
+impl From<DescribeStaleSecurityGroupsResponse> for Response {
+    fn from(value: DescribeStaleSecurityGroupsResponse) -> Self {
+        Self::DescribeStaleSecurityGroups(Box::new(value))
+    }
+}
+
+impl From<DescribeSecurityGroupReferencesResponse> for Response {
+    fn from(value: DescribeSecurityGroupReferencesResponse) -> Self {
+        Self::DescribeSecurityGroupReferences(Box::new(value))
+    }
+}
+
+impl From<CreateVpcPeeringConnectionResponse> for Response {
+    fn from(value: CreateVpcPeeringConnectionResponse) -> Self {
+        Self::CreateVpcPeeringConnection(Box::new(value))
+    }
+}
+
+impl From<AcceptVpcPeeringConnectionResponse> for Response {
+    fn from(value: AcceptVpcPeeringConnectionResponse) -> Self {
+        Self::AcceptVpcPeeringConnection(Box::new(value))
+    }
+}
+
+impl From<RejectVpcPeeringConnectionResponse> for Response {
+    fn from(value: RejectVpcPeeringConnectionResponse) -> Self {
+        Self::RejectVpcPeeringConnection(Box::new(value))
+    }
+}
+
+impl From<DeleteVpcPeeringConnectionResponse> for Response {
+    fn from(value: DeleteVpcPeeringConnectionResponse) -> Self {
+        Self::DeleteVpcPeeringConnection(Box::new(value))
+    }
+}
+
+impl From<DescribeVpcPeeringConnectionsResponse> for Response {
+    fn from(value: DescribeVpcPeeringConnectionsResponse) -> Self {
+        Self::DescribeVpcPeeringConnections(Box::new(value))
+    }
+}
+
+impl From<ModifyVpcPeeringConnectionOptionsResponse> for Response {
+    fn from(value: ModifyVpcPeeringConnectionOptionsResponse) -> Self {
+        Self::ModifyVpcPeeringConnectionOptions(Box::new(value))
     }
 }
 

@@ -19,6 +19,7 @@ mod subnet;
 mod tag;
 mod vpc;
 mod vpc_endpoint;
+mod vpc_peering_connection;
 
 pub use actions::*;
 pub use address::*;
@@ -37,3 +38,4 @@ pub use subnet::*;
 pub use tag::*;
 pub use vpc::*;
 pub use vpc_endpoint::*;
+pub use vpc_peering_connection::*;

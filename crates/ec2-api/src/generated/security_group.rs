@@ -80,6 +80,19 @@ pub struct DeleteSecurityGroupResponse {
     pub group_id: Option<String>,
 }
 
+/// What `DescribeSecurityGroupReferences` is asked with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeSecurityGroupReferencesRequest {
+    pub dry_run: Option<bool>,
+    pub group_id: Vec<String>,
+}
+
+/// What `DescribeSecurityGroupReferences` answers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeSecurityGroupReferencesResponse {
+    pub security_group_reference_set: Vec<SecurityGroupReference>,
+}
+
 /// What `DescribeSecurityGroupRules` is asked with.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeSecurityGroupRulesRequest {
@@ -113,6 +126,22 @@ pub struct DescribeSecurityGroupsRequest {
 pub struct DescribeSecurityGroupsResponse {
     pub next_token: Option<String>,
     pub security_groups: Vec<SecurityGroup>,
+}
+
+/// What `DescribeStaleSecurityGroups` is asked with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeStaleSecurityGroupsRequest {
+    pub dry_run: Option<bool>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub vpc_id: Option<String>,
+}
+
+/// What `DescribeStaleSecurityGroups` answers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeStaleSecurityGroupsResponse {
+    pub next_token: Option<String>,
+    pub stale_security_group_set: Vec<StaleSecurityGroup>,
 }
 
 /// AWS's `IpPermission`.
@@ -235,6 +264,15 @@ pub struct SecurityGroup {
     pub ip_permissions: Vec<IpPermission>,
 }
 
+/// AWS's `SecurityGroupReference`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SecurityGroupReference {
+    pub group_id: Option<String>,
+    pub referencing_vpc_id: Option<String>,
+    pub vpc_peering_connection_id: Option<String>,
+    pub transit_gateway_id: Option<String>,
+}
+
 /// AWS's `SecurityGroupRule`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SecurityGroupRule {
@@ -252,6 +290,28 @@ pub struct SecurityGroupRule {
     pub description: Option<String>,
     pub tags: Vec<Tag>,
     pub security_group_rule_arn: Option<String>,
+}
+
+/// AWS's `StaleIpPermission`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StaleIpPermission {
+    pub from_port: Option<i32>,
+    pub ip_protocol: Option<String>,
+    pub ip_ranges: Vec<String>,
+    pub prefix_list_ids: Vec<String>,
+    pub to_port: Option<i32>,
+    pub user_id_group_pairs: Vec<UserIdGroupPair>,
+}
+
+/// AWS's `StaleSecurityGroup`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StaleSecurityGroup {
+    pub description: Option<String>,
+    pub group_id: Option<String>,
+    pub group_name: Option<String>,
+    pub stale_ip_permissions: Vec<StaleIpPermission>,
+    pub stale_ip_permissions_egress: Vec<StaleIpPermission>,
+    pub vpc_id: Option<String>,
 }
 
 /// AWS's `UserIdGroupPair`.

@@ -45,6 +45,20 @@ pub(crate) fn decode(action: &str, node: Node<'_>) -> Result<Option<Request>, Er
         "RevokeSecurityGroupIngress" => RevokeSecurityGroupIngressRequest::decode(node)?.into(),
         "RevokeSecurityGroupEgress" => RevokeSecurityGroupEgressRequest::decode(node)?.into(),
         "DescribeSecurityGroupRules" => DescribeSecurityGroupRulesRequest::decode(node)?.into(),
+        "DescribeStaleSecurityGroups" => DescribeStaleSecurityGroupsRequest::decode(node)?.into(),
+        "DescribeSecurityGroupReferences" => {
+            DescribeSecurityGroupReferencesRequest::decode(node)?.into()
+        }
+        "CreateVpcPeeringConnection" => CreateVpcPeeringConnectionRequest::decode(node)?.into(),
+        "AcceptVpcPeeringConnection" => AcceptVpcPeeringConnectionRequest::decode(node)?.into(),
+        "RejectVpcPeeringConnection" => RejectVpcPeeringConnectionRequest::decode(node)?.into(),
+        "DeleteVpcPeeringConnection" => DeleteVpcPeeringConnectionRequest::decode(node)?.into(),
+        "DescribeVpcPeeringConnections" => {
+            DescribeVpcPeeringConnectionsRequest::decode(node)?.into()
+        }
+        "ModifyVpcPeeringConnectionOptions" => {
+            ModifyVpcPeeringConnectionOptionsRequest::decode(node)?.into()
+        }
         "CreateNetworkAcl" => CreateNetworkAclRequest::decode(node)?.into(),
         "DescribeNetworkAcls" => DescribeNetworkAclsRequest::decode(node)?.into(),
         "DeleteNetworkAcl" => DeleteNetworkAclRequest::decode(node)?.into(),
@@ -152,6 +166,14 @@ pub(crate) fn encode(response: &Response, xml: &mut Writer) {
         Response::RevokeSecurityGroupIngress(shape) => shape.encode(xml),
         Response::RevokeSecurityGroupEgress(shape) => shape.encode(xml),
         Response::DescribeSecurityGroupRules(shape) => shape.encode(xml),
+        Response::DescribeStaleSecurityGroups(shape) => shape.encode(xml),
+        Response::DescribeSecurityGroupReferences(shape) => shape.encode(xml),
+        Response::CreateVpcPeeringConnection(shape) => shape.encode(xml),
+        Response::AcceptVpcPeeringConnection(shape) => shape.encode(xml),
+        Response::RejectVpcPeeringConnection(shape) => shape.encode(xml),
+        Response::DeleteVpcPeeringConnection(shape) => shape.encode(xml),
+        Response::DescribeVpcPeeringConnections(shape) => shape.encode(xml),
+        Response::ModifyVpcPeeringConnectionOptions(shape) => shape.encode(xml),
         Response::CreateNetworkAcl(shape) => shape.encode(xml),
         Response::DescribeNetworkAcls(shape) => shape.encode(xml),
         Response::DeleteNetworkAcl(shape) => shape.encode(xml),

@@ -19,3 +19,4 @@ mod subnet;
 mod tag;
 mod vpc;
 mod vpc_endpoint;
+mod vpc_peering_connection;

@@ -103,6 +103,27 @@ impl Encode for DeleteSecurityGroupResponse {
     }
 }
 
+impl Decode for DescribeSecurityGroupReferencesRequest {
+    fn decode(mut node: Node<'_>) -> Result<Self, Error> {
+        node.expect_no_value()?;
+        let shape = Self {
+            dry_run: node.option("DryRun")?,
+            group_id: node.required_list("GroupId")?,
+        };
+        node.expect_no_more()?;
+        Ok(shape)
+    }
+}
+
+impl Encode for DescribeSecurityGroupReferencesResponse {
+    fn encode(&self, xml: &mut Writer) {
+        xml.list(
+            "securityGroupReferenceSet",
+            &self.security_group_reference_set,
+        );
+    }
+}
+
 impl Decode for DescribeSecurityGroupRulesRequest {
     fn decode(mut node: Node<'_>) -> Result<Self, Error> {
         node.expect_no_value()?;
@@ -145,6 +166,27 @@ impl Encode for DescribeSecurityGroupsResponse {
     fn encode(&self, xml: &mut Writer) {
         xml.option("nextToken", &self.next_token);
         xml.list("securityGroupInfo", &self.security_groups);
+    }
+}
+
+impl Decode for DescribeStaleSecurityGroupsRequest {
+    fn decode(mut node: Node<'_>) -> Result<Self, Error> {
+        node.expect_no_value()?;
+        let shape = Self {
+            dry_run: node.option("DryRun")?,
+            max_results: node.option("MaxResults")?,
+            next_token: node.option("NextToken")?,
+            vpc_id: node.required_option("VpcId")?,
+        };
+        node.expect_no_more()?;
+        Ok(shape)
+    }
+}
+
+impl Encode for DescribeStaleSecurityGroupsResponse {
+    fn encode(&self, xml: &mut Writer) {
+        xml.option("nextToken", &self.next_token);
+        xml.list("staleSecurityGroupSet", &self.stale_security_group_set);
     }
 }
 
@@ -337,6 +379,15 @@ impl Encode for SecurityGroup {
     }
 }
 
+impl Encode for SecurityGroupReference {
+    fn encode(&self, xml: &mut Writer) {
+        xml.option("groupId", &self.group_id);
+        xml.option("referencingVpcId", &self.referencing_vpc_id);
+        xml.option("vpcPeeringConnectionId", &self.vpc_peering_connection_id);
+        xml.option("transitGatewayId", &self.transit_gateway_id);
+    }
+}
+
 impl Encode for SecurityGroupRule {
     fn encode(&self, xml: &mut Writer) {
         xml.option("securityGroupRuleId", &self.security_group_rule_id);
@@ -353,6 +404,31 @@ impl Encode for SecurityGroupRule {
         xml.option("description", &self.description);
         xml.list("tagSet", &self.tags);
         xml.option("securityGroupRuleArn", &self.security_group_rule_arn);
+    }
+}
+
+impl Encode for StaleIpPermission {
+    fn encode(&self, xml: &mut Writer) {
+        xml.option("fromPort", &self.from_port);
+        xml.option("ipProtocol", &self.ip_protocol);
+        xml.list("ipRanges", &self.ip_ranges);
+        xml.list("prefixListIds", &self.prefix_list_ids);
+        xml.option("toPort", &self.to_port);
+        xml.list("groups", &self.user_id_group_pairs);
+    }
+}
+
+impl Encode for StaleSecurityGroup {
+    fn encode(&self, xml: &mut Writer) {
+        xml.option("description", &self.description);
+        xml.option("groupId", &self.group_id);
+        xml.option("groupName", &self.group_name);
+        xml.list("staleIpPermissions", &self.stale_ip_permissions);
+        xml.list(
+            "staleIpPermissionsEgress",
+            &self.stale_ip_permissions_egress,
+        );
+        xml.option("vpcId", &self.vpc_id);
     }
 }
 
