@@ -43,6 +43,11 @@ fn prefix_lists_endpoints_and_middleboxes() {
 }
 
 #[test]
+fn ways_out_that_are_no_ways_in() {
+    script("egress.py");
+}
+
+#[test]
 fn state_outlives_the_daemon() {
     script("state.py");
 }
