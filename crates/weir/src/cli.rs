@@ -66,7 +66,7 @@ pub(crate) enum Command {
     Status(Json),
     /// Say what this machine allows, and what to do about the rest
     Doctor(Json),
-    /// Build a small VPC, send packets through it, and check every record they leave
+    /// Build a small network, send packets through it, and check every record they leave
     Demo(Demo),
     /// Serves one text by HTTP.
     #[command(name = "__serve-http", hide = true)]
@@ -266,13 +266,27 @@ pub(crate) struct Json {
 
 /// Arguments of `weir demo`.
 #[derive(Clone, Copy, Debug, Args)]
-#[command(
-    after_help = "Exit status: 0 everything was as expected; 1 a record or verdict differs; 3 it could not be run."
-)]
+#[command(after_help = "Examples:
+  weir demo            a VPC: what gets through, what does not, and why
+  weir demo peering    VPCs of two accounts in two Regions
+
+Exit status: 0 everything was as expected; 1 a record or verdict differs; 3 it could not be run.")]
 pub(crate) struct Demo {
+    /// What to show
+    #[arg(value_enum, default_value_t = Scenario::Vpc)]
+    pub(crate) scenario: Scenario,
     /// Keep the network afterwards, to look around until Ctrl-C
     #[arg(long)]
     pub(crate) keep: bool,
+}
+
+/// What a demo shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Scenario {
+    /// One VPC: security groups, a network ACL, and the rule behind every REJECT
+    Vpc,
+    /// Peering between accounts and Regions: who reaches whom, and who does not
+    Peering,
 }
 
 /// Reads the command line; help and errors are printed, and answered as the status to end with.
@@ -380,6 +394,17 @@ mod tests {
             panic!("not flows");
         };
         assert_eq!(flows.action, Some(FlowsAction::Flush));
+    }
+
+    #[test]
+    fn a_demo_shows_the_vpc_unless_told_otherwise() {
+        let scenario = |line: &str| match parsed(line).command {
+            Command::Demo(demo) => (demo.scenario, demo.keep),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(scenario("weir demo --keep"), (Scenario::Vpc, true));
+        assert_eq!(scenario("weir demo peering"), (Scenario::Peering, false));
+        assert!(Cli::try_parse_from(["weir", "demo", "nonsense"]).is_err());
     }
 
     #[test]

@@ -49,10 +49,15 @@ impl std::error::Error for Refused {}
 impl Client {
     /// Calls in the name of the default account and Region.
     pub(crate) fn new(endpoint: &Endpoint) -> anyhow::Result<Self> {
-        let (access_key, secret_key) = server::credentials(server::DEFAULT_ACCOUNT.parse()?);
+        Self::of(endpoint, server::DEFAULT_ACCOUNT, server::DEFAULT_REGION)
+    }
+
+    /// Calls in the name of an account in a Region.
+    pub(crate) fn of(endpoint: &Endpoint, account: &str, region: &str) -> anyhow::Result<Self> {
+        let (access_key, secret_key) = server::credentials(account.parse()?);
         Ok(Self {
             connection: Connection::new(&endpoint.authority),
-            region: server::DEFAULT_REGION.to_owned(),
+            region: region.to_owned(),
             access_key,
             secret_key,
         })
@@ -137,9 +142,18 @@ impl Client {
         xml_or_refusal(action, &reply)
     }
 
-    /// Makes an S3 bucket.
+    /// Makes an S3 bucket in the client's Region.
     pub(crate) fn create_bucket(&mut self, bucket: &str) -> anyhow::Result<()> {
-        let reply = self.send("s3", "PUT", &format!("/{bucket}"), "", &[], b"")?;
+        // S3's first Region is the one that is never named.
+        let body = match self.region.as_str() {
+            "us-east-1" => String::new(),
+            region => format!(
+                "<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
+                 <LocationConstraint>{region}</LocationConstraint></CreateBucketConfiguration>"
+            ),
+        };
+        let path = format!("/{bucket}");
+        let reply = self.send("s3", "PUT", &path, "", &[], body.as_bytes())?;
         refusal_of_s3("CreateBucket", &reply)
     }
 

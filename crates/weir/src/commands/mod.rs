@@ -38,7 +38,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Internet { action } => internet::run(&target, action),
         Command::Status(arguments) => status::run(&target, arguments.json),
         Command::Doctor(arguments) => doctor::run(arguments.json),
-        Command::Demo(arguments) => demo::run(arguments.keep),
+        Command::Demo(arguments) => demo::run(arguments.scenario, arguments.keep),
         Command::ServeHttp { port, text } => inside::serve_http(port, &text),
         Command::Ping { address, count } => inside::ping(address, count),
         Command::Get { server, from_port } => inside::get(server, from_port),

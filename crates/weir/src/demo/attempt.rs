@@ -54,9 +54,9 @@ pub(super) struct Happened {
     pub(super) seen: Seen,
 }
 
-const PINGS: u16 = 3;
+pub(super) const PINGS: u16 = 3;
 /// 20 bytes of IPv4, 8 of ICMP, 56 of data.
-const PING_BYTES: u64 = 84;
+pub(super) const PING_BYTES: u64 = 84;
 const ICMP: u8 = 1;
 const TCP: u8 = 6;
 const HTTP: u16 = 80;
@@ -149,27 +149,34 @@ fn both_ways(key: &Key, from: &Instance, to: &Instance, amount: Amount) -> Vec<E
 impl Attempt {
     /// Does it, by `weir exec`.
     pub(super) fn carry_out(&self, endpoint: &Endpoint) -> anyhow::Result<Happened> {
-        let output = Command::new(THIS_PROGRAM)
-            .args([
-                "exec",
-                "--endpoint",
-                &endpoint.url(),
-                "--builtin",
-                &self.from.instance_id,
-                "--",
-            ])
-            .args(&self.program)
-            .stdin(Stdio::null())
-            .stderr(Stdio::inherit())
-            .output()
-            .context("run weir exec")?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        let seen = seen(&self.program[0], text.trim());
-        Ok(Happened {
-            seen: seen
-                .unwrap_or_else(|| Seen::Other(format!("{}: {}", output.status, text.trim()))),
-        })
+        let seen = run_inside(endpoint, &self.from.instance_id, &self.program)?;
+        Ok(Happened { seen })
     }
+}
+
+/// Runs one of the demo's own programs inside an instance, by `weir exec`.
+pub(super) fn run_inside(
+    endpoint: &Endpoint,
+    instance_id: &str,
+    program: &[String],
+) -> anyhow::Result<Seen> {
+    let output = Command::new(THIS_PROGRAM)
+        .args([
+            "exec",
+            "--endpoint",
+            &endpoint.url(),
+            "--builtin",
+            instance_id,
+            "--",
+        ])
+        .args(program)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .context("run weir exec")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let understood = seen(&program[0], text.trim());
+    Ok(understood.unwrap_or_else(|| Seen::Other(format!("{}: {}", output.status, text.trim()))))
 }
 
 fn seen(program: &str, text: &str) -> Option<Seen> {

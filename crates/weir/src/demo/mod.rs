@@ -1,73 +1,35 @@
-//! `weir demo`: a small VPC, real packets through it, and a check of every record that they leave.
+//! `weir demo`: small networks, real packets through them, and a check of every record that they leave.
 //!
-//! Everything goes through the public API, as any client would do it. What is expected is written
-//! down in `attempt.rs`; what came back is read from S3 and CloudWatch Logs.
+//! Everything goes through the public API, as any client would do it. `vpc` is the first scenario;
+//! the others tell their story on a [`stage::Stage`], which compares what happened with what should.
 
 mod attempt;
 mod daemon;
+mod flows;
 mod network;
+mod peering;
 mod record;
 mod report;
+mod stage;
 mod verdict;
+mod vpc;
 
 use std::process::ExitCode;
-use std::time::Instant;
 
-use anyhow::Context;
-use server::ops::{FlushFlowLogs, ReadFlows};
-
-use crate::client::Client;
+use crate::cli::Scenario;
 use crate::output::{self, Style, Tone};
-use attempt::Happened;
 use daemon::Daemon;
-use network::Network;
-use record::Delivered;
 
-/// Runs the whole and says whether everything was as expected.
-pub(crate) fn run(keep: bool) -> anyhow::Result<ExitCode> {
-    let style = Style::of_stdout();
-    let began = Instant::now();
-    let mut daemon = Daemon::start()?;
-    let mut client = Client::new(&daemon.endpoint)?;
-    let network = Network::build(&mut client).context("build the network")?;
-    output::print(&report::network(&network, style))?;
-
-    let attempts = attempt::all(&network);
-    let mut happened: Vec<Happened> = Vec::new();
-    for attempt in &attempts {
-        happened.push(attempt.carry_out(&daemon.endpoint)?);
+/// Runs a scenario and says whether everything was as expected.
+pub(crate) fn run(scenario: Scenario, keep: bool) -> anyhow::Result<ExitCode> {
+    match scenario {
+        Scenario::Vpc => vpc::run(keep),
+        Scenario::Peering => peering::run(keep),
     }
-    output::print(&report::attempts(&attempts, &happened, style))?;
+}
 
-    client.weir(&FlushFlowLogs {})?;
-    let delivered = Delivered::read(&mut client, &network).context("read the flow logs back")?;
-    let expected: Vec<_> = attempts
-        .iter()
-        .flat_map(|attempt| attempt.records.clone())
-        .collect();
-    output::print(&report::records(&expected, &delivered, &network, style))?;
-
-    let flows = client.weir(&ReadFlows::default())?;
-    let reasons = verdict::reasons(&mut client, &attempts, &flows.records)?;
-    output::print(&report::reasons(&reasons, style))?;
-
-    let mut differences = verdict::of_attempts(&attempts, &happened);
-    differences.extend(record::differences("S3", &expected, &delivered.s3));
-    differences.extend(record::differences(
-        "CloudWatch Logs",
-        &expected,
-        &delivered.logs,
-    ));
-    differences.extend(verdict::of_traces(&mut client, &attempts)?);
-    differences.extend(verdict::of_reasons(&reasons));
-    output::print(&report::end(
-        &differences,
-        attempts.len(),
-        expected.len(),
-        began.elapsed(),
-        style,
-    ))?;
-
+/// Ends the daemon, at once or when somebody has looked around.
+fn end(mut daemon: Daemon, keep: bool, style: Style) -> anyhow::Result<()> {
     if keep {
         let url = daemon.endpoint.url();
         let hint = format!(
@@ -76,6 +38,5 @@ pub(crate) fn run(keep: bool) -> anyhow::Result<ExitCode> {
         output::print(&style.paint(Tone::Quiet, &hint))?;
         daemon.wait()?;
     }
-    daemon.stop()?;
-    Ok(ExitCode::from(u8::from(!differences.is_empty())))
+    daemon.stop()
 }

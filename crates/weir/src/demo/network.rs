@@ -145,7 +145,7 @@ impl Network {
     }
 }
 
-fn made(
+pub(super) fn made(
     api: &mut Client,
     action: &str,
     parameters: &[(&str, &str)],
@@ -154,7 +154,7 @@ fn made(
     Ok(api.ec2(action, parameters)?.text(path)?.to_owned())
 }
 
-fn subnet(api: &mut Client, vpc_id: &str, cidr: &str) -> anyhow::Result<String> {
+pub(super) fn subnet(api: &mut Client, vpc_id: &str, cidr: &str) -> anyhow::Result<String> {
     made(
         api,
         "CreateSubnet",
@@ -163,7 +163,7 @@ fn subnet(api: &mut Client, vpc_id: &str, cidr: &str) -> anyhow::Result<String> 
     )
 }
 
-fn group(api: &mut Client, vpc_id: &str, name: &str) -> anyhow::Result<String> {
+pub(super) fn group(api: &mut Client, vpc_id: &str, name: &str) -> anyhow::Result<String> {
     let parameters = [
         ("VpcId", vpc_id),
         ("GroupName", name),
@@ -172,7 +172,11 @@ fn group(api: &mut Client, vpc_id: &str, name: &str) -> anyhow::Result<String> {
     made(api, "CreateSecurityGroup", &parameters, "groupId")
 }
 
-fn allow(api: &mut Client, group_id: &str, permission: &[(&str, &str)]) -> anyhow::Result<()> {
+pub(super) fn allow(
+    api: &mut Client,
+    group_id: &str,
+    permission: &[(&str, &str)],
+) -> anyhow::Result<()> {
     let names: Vec<String> = permission
         .iter()
         .map(|(name, _)| format!("IpPermissions.1.{name}"))
@@ -264,7 +268,7 @@ fn flow_logs(api: &mut Client, vpc_id: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn launch(
+pub(super) fn launch(
     api: &mut Client,
     name: &'static str,
     address: &'static str,
@@ -299,7 +303,7 @@ fn launch(
     })
 }
 
-fn await_running(api: &mut Client, instance: &mut Instance) -> anyhow::Result<()> {
+pub(super) fn await_running(api: &mut Client, instance: &mut Instance) -> anyhow::Result<()> {
     await_that(|| {
         let answer = api.ec2(
             "DescribeInstances",

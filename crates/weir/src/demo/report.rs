@@ -168,15 +168,13 @@ pub(super) fn reasons(reasons: &[Reason], style: Style) -> String {
 pub(super) fn end(
     differences: &[String],
     attempts: usize,
-    records: usize,
+    records: &str,
     took: Duration,
     style: Style,
 ) -> String {
     let seconds = took.as_secs_f64();
     if differences.is_empty() {
-        let words = format!(
-            "All as expected: {attempts} attempts, {records} records in each destination, {seconds:.1} s."
-        );
+        let words = format!("All as expected: {attempts} attempts, {records}, {seconds:.1} s.");
         return format!("\n{}\n", style.paint(Tone::Good, &words));
     }
     let mut text = heading("What differs", style);
@@ -186,11 +184,11 @@ pub(super) fn end(
     text
 }
 
-fn heading(text: &str, style: Style) -> String {
+pub(super) fn heading(text: &str, style: Style) -> String {
     format!("\n{}\n\n", style.paint(Tone::Strong, text))
 }
 
-fn mark(is_right: bool) -> Cell {
+pub(super) fn mark(is_right: bool) -> Cell {
     if is_right {
         Cell::new(Tone::Good, "✓")
     } else {
