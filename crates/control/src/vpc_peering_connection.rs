@@ -23,7 +23,7 @@ pub(crate) use answer::{
 pub(crate) use blocks::{blocks_changed, check_new_block};
 pub(crate) use create::create_vpc_peering_connection;
 pub(crate) use describe::describe_vpc_peering_connections;
-pub(crate) use life::{delete_with_vpc, tick};
+pub(crate) use life::{delete_with_vpc, due, tick};
 pub(crate) use option::modify_vpc_peering_connection_options;
 
 use crate::{Error, Transaction};

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use model::{PeeringSide, PeeringStatus, Timestamp, Vpc, VpcId, VpcPeeringConnection};
+use model::{PeeringSide, PeeringStatus, State, Timestamp, Vpc, VpcId, VpcPeeringConnection};
 
 use super::{is_visible, put, settle_of};
 use crate::{Error, Transaction};
@@ -72,6 +72,22 @@ pub(crate) fn tick(tx: &mut Transaction<'_>) {
             put(tx, after);
         }
     }
+}
+
+/// When a tick next takes a step that clients may be waiting for: at once, if there is one.
+pub(crate) fn due(state: &State) -> Option<Timestamp> {
+    let passing = |status| {
+        matches!(
+            status,
+            PeeringStatus::InitiatingRequest
+                | PeeringStatus::Provisioning
+                | PeeringStatus::Deleting
+        )
+    };
+    let rows = state.vpc_peering_connections.values();
+    rows.filter(|row| passing(row.status))
+        .map(|row| row.since)
+        .min()
 }
 
 /// Ends what a VPC that is deleted has asked for, or was asked for by its own account.
