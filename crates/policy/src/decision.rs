@@ -125,10 +125,19 @@ pub fn decide(request: &Request<'_>, policies: &Policies<'_>) -> Decision {
 }
 
 impl Denial {
-    /// The message that AWS gives callers ("Troubleshoot access denied error messages"). `resource` is left out for
-    /// actions that have none.
+    /// The message that AWS gives callers ("Troubleshoot access denied error messages"). A resource of `*` is left out.
     #[must_use]
     pub fn message(&self, request: &Request<'_>) -> String {
+        self.message_about(request, request.resource)
+    }
+
+    /// The message of S3, which puts the resource in quotes.
+    #[must_use]
+    pub fn quoted_message(&self, request: &Request<'_>) -> String {
+        self.message_about(request, &format!("\"{}\"", request.resource))
+    }
+
+    fn message_about(&self, request: &Request<'_>, resource: &str) -> String {
         let who = match request.caller {
             Caller::Identity(identity) => format!("User: {}", identity.arn),
             Caller::Service(name) => format!("Service: {name}"),
@@ -136,7 +145,7 @@ impl Denial {
         };
         let mut message = format!("{who} is not authorized to perform: {}", request.action);
         if request.resource != "*" {
-            message += &format!(" on resource: \"{}\"", request.resource);
+            message += &format!(" on resource: {resource}");
         }
         message + &self.because(request.action)
     }

@@ -11,15 +11,16 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use model::{Scope, Timestamp};
 use services::logs::Logs;
-use services::s3::{Credential, S3, S3Endpoint};
+use services::s3::{S3, S3Endpoint};
 use store::Journal;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::body::BodyBudget;
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::datapath::Datapath;
 use crate::instances::Instances;
+use crate::keyring::{Keyring, S3Keys};
 use crate::ops::StatusReport;
 use crate::patience::Patience;
 use crate::recorder::Recorder;
@@ -40,6 +41,8 @@ pub(crate) struct Daemon {
     pub(crate) instances: Arc<Instances>,
     /// What becomes of the flows that were seen.
     pub(crate) flow_logs: Arc<Recorder>,
+    /// The access keys and who is behind them.
+    pub(crate) keyring: Arc<Keyring>,
     /// What bodies of calls may still take.
     pub(crate) bodies: BodyBudget,
     logs: Arc<Logs>,
@@ -111,10 +114,7 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
             let _ = failed.send(error);
         },
     )?;
-    let s3 = S3::open(state.join("s3")).context("the embedded S3 cannot be opened")?;
-    let logs = Arc::new(
-        Logs::open(state.join("logs.sqlite")).context("CloudWatch Logs cannot be opened")?,
-    );
+    let (s3, logs) = open_services(state)?;
     let instances = Instances::new(
         writer.clone(),
         datapath.clone(),
@@ -128,8 +128,10 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
         crate::destinations::choose(&config, &s3, &logs)?,
         &state.join("spool"),
     )?;
+    let keyring = Arc::new(Keyring::open(state, config.account)?);
     let daemon = Arc::new(Daemon {
-        s3_endpoint: s3.service(credential, Vec::new()),
+        s3_endpoint: s3.service(S3Keys(keyring.clone()), Vec::new()),
+        keyring,
         started: clock::now(),
         state: state.to_owned(),
         config,
@@ -165,6 +167,13 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
     ended
 }
 
+/// Opens what the embedded services keep.
+fn open_services(state: &Path) -> anyhow::Result<(S3, Arc<Logs>)> {
+    let s3 = S3::open(state.join("s3")).context("the embedded S3 cannot be opened")?;
+    let logs = Logs::open(state.join("logs.sqlite")).context("CloudWatch Logs cannot be opened")?;
+    Ok((s3, Arc::new(logs)))
+}
+
 /// Connects the real internet, if it is wanted, as long as the answer lives.
 fn connect_uplink(config: &Config, datapath: &Datapath) -> anyhow::Result<Option<host::Uplink>> {
     if !config.uplink {
@@ -196,16 +205,10 @@ async fn tick(daemon: Arc<Daemon>) {
     }
 }
 
-fn credential(access_key: &str) -> Option<Credential> {
-    let secret = config::secret_of(access_key)?;
-    let account = config::account_of(access_key)?.to_string();
-    Some(Credential { secret, account })
-}
-
 impl Daemon {
     /// Answers an S3 request.
     pub(crate) async fn s3(&self, mut request: Request<Incoming>) -> Response<s3s::Body> {
-        auth::adopt(&mut request, &self.config);
+        auth::adopt(&mut request, &self.keyring);
         let request = request.map(|body| s3s::Body::http_body_unsync(Patience::with(body)));
         self.s3_endpoint.call(request).await
     }

@@ -1,4 +1,4 @@
-//! EC2 and STS: the Query protocol on top of the writer.
+//! EC2: the Query protocol on top of the writer.
 
 use std::sync::Arc;
 
@@ -37,16 +37,6 @@ pub(crate) async fn call(
     }
 }
 
-/// Carries out an STS call.
-pub(crate) fn sts(identity: &Identity, query: &str, body: &[u8], request_id: &str) -> Answer {
-    let form = match form(query, body) {
-        Ok(form) => form,
-        Err(error) => return refused(400, error.code(), &error.to_string(), request_id),
-    };
-    let (status, xml) = services::sts::call(&form, &identity.caller(), request_id);
-    respond::xml(status, request_id, xml)
-}
-
 async fn execute(
     daemon: &Arc<Daemon>,
     identity: &Identity,
@@ -70,7 +60,7 @@ async fn execute(
 }
 
 /// Query parameters and the form in the body are one form.
-fn form(query: &str, body: &[u8]) -> Result<Vec<(String, String)>, ec2_query::Error> {
+pub(crate) fn form(query: &str, body: &[u8]) -> Result<Vec<(String, String)>, ec2_query::Error> {
     let mut form = ec2_query::form::decode(query.as_bytes())?;
     form.extend(ec2_query::form::decode(body)?);
     Ok(form)

@@ -95,7 +95,7 @@ fn the_private_bucket_is_reached_through_its_endpoint_only() {
         .assert_eq(&try_from(&through("vpce-1", None)));
     expect![[r#"
         denied by OnlyFromTheVpc of the resource-based policy
-        User: arn:aws:iam::111122223333:root is not authorized to perform: s3:GetObject on resource: "arn:aws:s3:::bucket/key" with an explicit deny in a resource-based policy"#]]
+        User: arn:aws:iam::111122223333:root is not authorized to perform: s3:GetObject on resource: arn:aws:s3:::bucket/key with an explicit deny in a resource-based policy"#]]
     .assert_eq(&try_from(&through("vpce-2", None)));
     assert_eq!(try_from(&internet()), try_from(&through("vpce-2", None)));
 }
@@ -118,11 +118,11 @@ fn an_endpoint_lets_through_what_its_policy_allows() {
         .assert_eq(&with("s3:GetObject", "arn:aws:s3:::bucket/key"));
     expect![[r#"
         no statement of the VPC endpoint policy allows it
-        User: arn:aws:iam::111122223333:root is not authorized to perform: s3:ListBucket on resource: "arn:aws:s3:::bucket" because no VPC endpoint policy allows the s3:ListBucket action"#]]
+        User: arn:aws:iam::111122223333:root is not authorized to perform: s3:ListBucket on resource: arn:aws:s3:::bucket because no VPC endpoint policy allows the s3:ListBucket action"#]]
     .assert_eq(&with("s3:ListBucket", "arn:aws:s3:::bucket"));
     expect![[r#"
         denied by NoWrites of the VPC endpoint policy
-        User: arn:aws:iam::111122223333:root is not authorized to perform: s3:PutObject on resource: "arn:aws:s3:::bucket/key" with an explicit deny in a VPC endpoint policy"#]]
+        User: arn:aws:iam::111122223333:root is not authorized to perform: s3:PutObject on resource: arn:aws:s3:::bucket/key with an explicit deny in a VPC endpoint policy"#]]
     .assert_eq(&with("s3:PutObject", "arn:aws:s3:::bucket/key"));
     expect![[r#"
         no statement of the VPC endpoint policy allows it
