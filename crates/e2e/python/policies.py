@@ -12,7 +12,7 @@ from botocore.config import Config
 
 from weirtest import REGION, Daemon, Lab, main, refused, same
 
-S3 = Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"})
+S3 = Config(signature_version="s3v4", retries={"max_attempts": 1}, s3={"addressing_style": "path"})
 
 
 def statement(bucket, effect="Allow", actions="s3:*", principal="*", keys="*", **more):
@@ -43,7 +43,8 @@ def session(lab, role="reader", account=None, name="tester", **more):
     def client(service, **changed):
         keys = given | changed
         return boto3.session.Session().client(
-            service, region_name=REGION, endpoint_url=lab.daemon.endpoint, config=S3,
+            service, region_name=REGION, endpoint_url=lab.daemon.endpoint,
+            config=S3 if service == "s3" else None,
             aws_access_key_id=keys["AccessKeyId"], aws_secret_access_key=keys["SecretAccessKey"],
             aws_session_token=keys["SessionToken"],
         )
