@@ -4,6 +4,7 @@ mod condition;
 mod decision;
 mod document;
 mod fuzz;
+mod naive;
 
 use crate::{Caller, Context, Document, Identity, Kind};
 

@@ -33,6 +33,15 @@ pub(crate) struct Asker {
     context: Context,
 }
 
+/// What stands before an action on a bucket: the bucket's policy, read once.
+pub(crate) struct Gate<'a> {
+    asker: &'a Asker,
+    bucket: &'a str,
+    document: Option<Document>,
+    owner: String,
+    context: Context,
+}
+
 #[async_trait::async_trait]
 impl S3Access for Access {
     async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
@@ -133,30 +142,24 @@ impl Asker {
     ///
     /// AccessDenied if not; NoSuchBucket if nothing is against it but that there is no bucket.
     pub(crate) fn may(&self, action: &str, bucket: &str, key: Option<&str>) -> S3Result<()> {
+        self.gate(action, bucket)?.may(action, key)
+    }
+
+    /// What stands before `action` on a bucket, for many keys.
+    ///
+    /// # Errors
+    ///
+    /// As [`may`](Self::may), for what denies it whatever the key.
+    pub(crate) fn gate<'a>(&'a self, action: &str, bucket: &'a str) -> S3Result<Gate<'a>> {
         let info = match action {
             // It is for the handler to say whose the name is already.
             "s3:CreateBucket" => None,
             _ => self.s3.bucket(bucket)?,
         };
-        let mut context = self.context.clone();
-        let keeps =
-            is_about_policy(action) && self.caller.identity().is_some_and(Identity::is_root);
-        let document = match &info {
-            Some(info) => {
-                context.put("s3:ResourceAccount", &info.owner);
-                context.put("aws:ResourceAccount", &info.owner);
-                context.put("aws:RequestedRegion", &info.region);
-                if keeps { None } else { info.document(bucket)? }
-            }
-            None => None,
-        };
-        let resource = match key {
-            Some(key) => format!("arn:aws:s3:::{bucket}/{key}"),
-            None => format!("arn:aws:s3:::{bucket}"),
-        };
-        let own = self.caller.identity().map(|identity| &identity.account);
+        let identity = self.caller.identity();
+        let own = identity.map(|identity| identity.account.as_str());
         let owner = match (&info, own) {
-            (Some(info), _) => &info.owner,
+            (Some(info), _) => info.owner.as_str(),
             // What does not exist is nobody else's.
             (None, Some(own)) => own,
             (None, None) if action == "s3:CreateBucket" => return Err(access_denied()),
@@ -168,19 +171,30 @@ impl Asker {
                 "The specified method is not allowed against this resource."
             ));
         }
+        let keeps = is_about_policy(action) && identity.is_some_and(Identity::is_root);
+        let document = match &info {
+            Some(info) if !keeps => info.document(bucket)?,
+            _ => None,
+        };
         if document.as_ref().is_some_and(Document::is_public)
             && own != Some(owner)
             && self.s3.public_access_block(bucket)?.restrict_public_buckets == Some(true)
         {
             return Err(access_denied());
         }
-        if let Some(key) = key
-            && (document.is_some() || self.origin.endpoint_policy().is_some())
-            && let Ok(record) = self.s3.store.object(bucket, key)
-        {
-            facts::describe_tags(&mut context, &record.attributes.tags);
+        let mut context = self.context.clone();
+        if let Some(info) = &info {
+            context.put("s3:ResourceAccount", &info.owner);
+            context.put("aws:ResourceAccount", &info.owner);
+            context.put("aws:RequestedRegion", &info.region);
         }
-        self.decide(action, &resource, &context, document.as_ref(), owner)
+        Ok(Gate {
+            owner: owner.to_owned(),
+            asker: self,
+            bucket,
+            document,
+            context,
+        })
     }
 
     /// Whether the caller may list the buckets of its account.
@@ -231,6 +245,30 @@ impl Asker {
         self.may("s3:ListBucket", bucket, None)
             .err()
             .unwrap_or(error)
+    }
+}
+
+impl Gate<'_> {
+    /// Whether the caller may do `action` with the bucket, or with an object in it.
+    pub(crate) fn may(&self, action: &str, key: Option<&str>) -> S3Result<()> {
+        let (asker, bucket) = (self.asker, self.bucket);
+        let document = self.document.as_ref();
+        let ask = |resource: &str, context: &Context| {
+            asker.decide(action, resource, context, document, &self.owner)
+        };
+        let Some(key) = key else {
+            return ask(&format!("arn:aws:s3:::{bucket}"), &self.context);
+        };
+        let resource = format!("arn:aws:s3:::{bucket}/{key}");
+        let is_asked = document.is_some() || asker.origin.endpoint_policy().is_some();
+        match is_asked.then(|| asker.s3.store.object(bucket, key)) {
+            Some(Ok(record)) if !record.attributes.tags.is_empty() => {
+                let mut context = self.context.clone();
+                facts::describe_tags(&mut context, &record.attributes.tags);
+                ask(&resource, &context)
+            }
+            _ => ask(&resource, &self.context),
+        }
     }
 }
 

@@ -110,7 +110,9 @@ pub(super) async fn upload_part_copy(
                 input.upload_id.as_str(),
             );
             let upload = store.upload(address.0, address.1, address.2)?;
-            let (_, copied) = source.copy(store, Some(upload.algorithm))?;
+            let (_, copied) = source
+                .copy(store, Some(upload.algorithm))
+                .map_err(|error| asker.hide_absence(error, &source.bucket))?;
             let number = input.part_number;
             let modified = store.put_part(address, number, copied.pending, &copied.digested)?;
             Ok((copied.digested, modified))

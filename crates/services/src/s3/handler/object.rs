@@ -1,11 +1,11 @@
 //! Objects: put, read, copied and deleted.
 
 use s3s::dto::*;
-use s3s::{S3ErrorCode, S3Request, S3Response, s3_error};
+use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use super::{Answer, answer};
 use crate::s3::S3;
-use crate::s3::access::asker;
+use crate::s3::access::{Asker, asker};
 use crate::s3::checksum::{Algorithm, set_checksum};
 use crate::s3::object::WriteCondition;
 use crate::s3::read::{checksum_type, length, timestamp};
@@ -131,25 +131,12 @@ pub(super) async fn delete_objects(
              published schema"
         ));
     }
-    let (mut keys, mut errors) = (Vec::new(), Vec::new());
-    for object in delete.objects {
-        let action = match object.version_id {
-            Some(_) => "s3:DeleteObjectVersion",
-            None => "s3:DeleteObject",
-        };
-        match asker.may(action, &bucket, Some(&object.key)) {
-            Ok(()) => keys.push(object.key),
-            Err(error) if *error.code() == S3ErrorCode::AccessDenied => errors.push(Error {
-                code: Some("AccessDenied".to_owned()),
-                message: error.message().map(str::to_owned),
-                key: Some(object.key),
-                version_id: object.version_id,
-            }),
-            Err(error) => return Err(error),
-        }
-    }
-    let deleted = keys.clone();
-    s3.run(move |store| store.delete_objects(&bucket, &keys, None))
+    let (deleted, errors) = s3
+        .run(move |store| {
+            let (keys, errors) = permitted(&asker, &bucket, delete.objects)?;
+            store.delete_objects(&bucket, &keys, None)?;
+            Ok((keys, errors))
+        })
         .await?;
     let deleted = deleted
         .into_iter()
@@ -164,6 +151,32 @@ pub(super) async fn delete_objects(
         errors: (!errors.is_empty()).then_some(errors),
         ..Default::default()
     })
+}
+
+/// The keys that the caller may delete, and what to say of the others.
+fn permitted(
+    asker: &Asker,
+    bucket: &str,
+    objects: Vec<ObjectIdentifier>,
+) -> S3Result<(Vec<String>, Vec<Error>)> {
+    let gate = asker.gate("s3:DeleteObject", bucket)?;
+    let (mut keys, mut errors) = (Vec::new(), Vec::new());
+    for object in objects {
+        let action = match object.version_id {
+            Some(_) => "s3:DeleteObjectVersion",
+            None => "s3:DeleteObject",
+        };
+        match gate.may(action, Some(&object.key)) {
+            Ok(()) => keys.push(object.key),
+            Err(error) => errors.push(Error {
+                code: Some(error.code().as_str().to_owned()),
+                message: error.message().map(str::to_owned),
+                key: Some(object.key),
+                version_id: object.version_id,
+            }),
+        }
+    }
+    Ok((keys, errors))
 }
 
 pub(super) async fn copy_object(
@@ -194,7 +207,9 @@ pub(super) async fn copy_object(
     let record = s3
         .run(move |store| {
             store.bucket(&input.bucket)?;
-            let (original, copied) = source.copy(store, algorithm)?;
+            let (original, copied) = source
+                .copy(store, algorithm)
+                .map_err(|error| asker.hide_absence(error, &source.bucket))?;
             let attributes = copied_attributes(&input, &original.attributes)?;
             let (pending, digested) = (copied.pending, copied.digested);
             let condition = WriteCondition::default();
