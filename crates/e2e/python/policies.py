@@ -221,6 +221,36 @@ def test_a_session_is_who_it_says_it_is(lab):
         session(lab, ExternalId="12345")
 
 
+def test_flow_logs_go_where_a_policy_lets_them(lab):
+    s3 = bucket_of(lab, "collecting-bucket")
+    other = Lab(lab.daemon)
+    vpc = other.vpc()
+
+    def create(**more):
+        return other.ec2.create_flow_logs(
+            ResourceIds=[vpc], ResourceType="VPC", TrafficType="ALL", LogDestinationType="s3",
+            LogDestination="arn:aws:s3:::collecting-bucket/logs/", **more,
+        )
+
+    hive = {"DestinationOptions": {"FileFormat": "plain-text", "HiveCompatiblePartitions": True}}
+    denied = "Access Denied for LogDestination: collecting-bucket. Please check LogDestination permission"
+    same([item["Error"]["Message"] for item in create()["Unsuccessful"]], [denied])
+    put_policy(s3, "collecting-bucket", {
+        "Effect": "Allow", "Principal": {"Service": "delivery.logs.amazonaws.com"}, "Action": "s3:PutObject",
+        "Resource": f"arn:aws:s3:::collecting-bucket/logs/AWSLogs/{other.account}/*",
+        "Condition": {"StringEquals": {"aws:SourceAccount": other.account, "s3:x-amz-acl": "bucket-owner-full-control"}},
+    })
+    same([item["Error"]["Message"] for item in create(**hive)["Unsuccessful"]], [denied])
+    made = create()
+    same((len(made["FlowLogIds"]), made["Unsuccessful"]), (1, []))
+    instance = other.run(other.subnet(vpc))
+    other.ping(instance, "10.0.1.200")
+    other.weir("flows", "flush")
+    found = s3.list_objects_v2(Bucket="collecting-bucket", Prefix=f"logs/AWSLogs/{other.account}/")
+    status = other.ec2.describe_flow_logs(FlowLogIds=made["FlowLogIds"])["FlowLogs"][0]
+    same((status["DeliverLogsStatus"], found["KeyCount"] > 0), ("SUCCESS", True), str(status))
+
+
 def test_policies_and_sessions_outlive_the_daemon(_):
     with tempfile.TemporaryDirectory() as state:
         with Daemon(state) as daemon:

@@ -53,6 +53,15 @@ pub(crate) struct Daemon {
     started: Timestamp,
 }
 
+/// Why flow logs cannot be delivered to a bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Closed {
+    /// There is none.
+    Missing,
+    /// Its policy, or the want of one.
+    Denied,
+}
+
 /// Runs a daemon until it is told to end by SIGTERM or SIGINT. `ready` is called once it serves.
 ///
 /// # Errors
@@ -213,10 +222,23 @@ impl Daemon {
         self.s3_endpoint.call(request).await
     }
 
-    /// Whether flow logs find a bucket; also if that cannot be told, as with another S3 than the
-    /// embedded one, where the first delivery shows it.
-    pub(crate) fn has_bucket(&self, bucket: &str) -> bool {
-        self.config.s3_endpoint.is_some() || !matches!(self.s3.bucket(bucket), Ok(None))
+    /// What keeps the flow logs of an account out of a bucket, where they get keys like `key`. Another S3 than the embedded one is asked at
+    /// the first delivery only.
+    pub(crate) fn closes(&self, bucket: &str, key: &str, scope: Scope) -> Option<Closed> {
+        if self.config.s3_endpoint.is_some() {
+            return None;
+        }
+        let Scope { account, region } = scope;
+        let (account, region) = (account.to_string(), region.to_string());
+        let error = self
+            .s3
+            .check_delivery(bucket, key, &account, &region)
+            .err()?;
+        match error.code().as_str() {
+            "NoSuchBucket" => Some(Closed::Missing),
+            "AccessDenied" => Some(Closed::Denied),
+            _ => None,
+        }
     }
 
     /// Answers a call of CloudWatch Logs.

@@ -9,8 +9,10 @@ use ec2_api::{
     UnsuccessfulItem, UnsuccessfulItemError,
 };
 
+use model::Scope;
+
 use crate::auth::Identity;
-use crate::daemon::Daemon;
+use crate::daemon::{Closed, Daemon};
 use crate::respond::{self, Answer};
 use crate::writer::Failure;
 
@@ -43,7 +45,7 @@ async fn execute(
     request: Request,
 ) -> Result<Response, Failure> {
     if let Request::CreateFlowLogs(create) = &request
-        && let Some(refusal) = missing_bucket(daemon, create).await
+        && let Some(refusal) = closed_bucket(daemon, identity.scope, create).await
     {
         return Ok(Response::from(refusal));
     }
@@ -74,22 +76,44 @@ fn refused(status: u16, code: &str, message: &str, request_id: &str) -> Answer {
     )
 }
 
-/// A bucket that does not exist makes every item of the call unsuccessful ("Troubleshoot VPC Flow
-/// Logs"); `control` cannot know, it has no S3.
-async fn missing_bucket(
+/// A bucket that does not exist, or is closed to the account's logs, makes every item of the call unsuccessful
+/// ("Troubleshoot VPC Flow Logs"); `control` cannot know, it has no S3.
+async fn closed_bucket(
     daemon: &Arc<Daemon>,
+    scope: Scope,
     request: &CreateFlowLogsRequest,
 ) -> Option<CreateFlowLogsResponse> {
     let arn = request.log_destination.as_deref()?;
-    let bucket = arn.strip_prefix("arn:aws:s3:::")?.split('/').next()?;
-    if request.dry_run == Some(true) || bucket.is_empty() || has_bucket(daemon, bucket).await {
+    let mut parts = arn.strip_prefix("arn:aws:s3:::")?.splitn(2, '/');
+    let (bucket, folder) = (parts.next()?.to_owned(), parts.next().unwrap_or_default());
+    if request.dry_run == Some(true) || bucket.is_empty() {
         return None;
     }
+    let folder = match folder.trim_end_matches('/') {
+        "" => String::new(),
+        folder => format!("{folder}/"),
+    };
+    let Scope { account, region } = scope;
+    let options = request.destination_options.as_ref();
+    let key = match options.and_then(|options| options.hive_compatible_partitions) {
+        Some(true) => format!(
+            "{folder}AWSLogs/aws-account-id={account}/aws-service=vpcflowlogs/aws-region={region}/"
+        ),
+        _ => format!("{folder}AWSLogs/{account}/vpcflowlogs/{region}/"),
+    };
+    let (daemon, name) = (daemon.clone(), bucket.clone());
+    let asked = tokio::task::spawn_blocking(move || daemon.closes(&name, &key, scope));
+    let message = match asked.await.ok().flatten()? {
+        Closed::Missing => format!("LogDestination: {bucket} does not exist."),
+        Closed::Denied => format!(
+            "Access Denied for LogDestination: {bucket}. Please check LogDestination permission"
+        ),
+    };
     let item = |resource_id: &String| UnsuccessfulItem {
         resource_id: Some(resource_id.clone()),
         error: Some(UnsuccessfulItemError {
             code: Some("400".to_owned()),
-            message: Some(format!("LogDestination: {bucket} does not exist.")),
+            message: Some(message.clone()),
         }),
     };
     Some(CreateFlowLogsResponse {
@@ -97,13 +121,6 @@ async fn missing_bucket(
         unsuccessful: request.resource_ids.iter().map(item).collect(),
         ..CreateFlowLogsResponse::default()
     })
-}
-
-/// Whether the embedded S3 has a bucket; also if it cannot tell.
-async fn has_bucket(daemon: &Arc<Daemon>, bucket: &str) -> bool {
-    let (daemon, bucket) = (daemon.clone(), bucket.to_owned());
-    let found = tokio::task::spawn_blocking(move || daemon.has_bucket(&bucket));
-    found.await.unwrap_or(true)
 }
 
 /// What the instance has printed, in base64 as the API has it.

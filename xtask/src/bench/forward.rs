@@ -10,7 +10,10 @@ const WANTED: [(&str, &str); 6] = [
     ("cached, 64k", "at least 10 million packets per CPU-second"),
     ("cached, 512k", "at least 5 million packets per CPU-second"),
     ("cached through a NAT gateway", "at most 1.30"),
-    ("new NAT sessions", "50,000 to one destination, then a refusal"),
+    (
+        "new NAT sessions",
+        "50,000 to one destination, then a refusal",
+    ),
     ("first packet", "under 2 µs"),
     ("allocations", "0"),
 ];

@@ -274,7 +274,7 @@ impl Gate<'_> {
 
 impl BucketInfo {
     /// The bucket's policy. One that an older version kept without reading it lets nobody in until it is put again.
-    fn document(&self, bucket: &str) -> S3Result<Option<Document>> {
+    pub(super) fn document(&self, bucket: &str) -> S3Result<Option<Document>> {
         let Some(text) = &self.policy else {
             return Ok(None);
         };

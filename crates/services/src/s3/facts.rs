@@ -30,8 +30,7 @@ const HEADERS: [&str; 15] = [
 /// Puts what the head of a request says into a context.
 pub(super) fn describe(context: &mut Context, uri: &Uri, headers: &HeaderMap) {
     let now_ms = now();
-    context.put("aws:EpochTime", (now_ms / 1000).to_string());
-    context.put("aws:CurrentTime", iso8601(now_ms / 1000));
+    describe_time(context, now_ms);
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let mut put = |key: &str, value: Option<&str>| {
         if let Some(value) = value {
@@ -60,6 +59,12 @@ pub(super) fn describe(context: &mut Context, uri: &Uri, headers: &HeaderMap) {
         let age_ms = now_ms.saturating_sub(signed_s.saturating_mul(1000));
         put("s3:signatureAge", Some(&age_ms.max(0).to_string()));
     }
+}
+
+/// Puts the time, in milliseconds since 1970, into a context.
+pub(super) fn describe_time(context: &mut Context, now_ms: i64) {
+    context.put("aws:EpochTime", (now_ms / 1000).to_string());
+    context.put("aws:CurrentTime", iso8601(now_ms / 1000));
 }
 
 /// Puts the tags that an object is to get into a context.

@@ -9,6 +9,7 @@ mod action;
 mod blob;
 mod bucket;
 mod checksum;
+mod delivery;
 mod facts;
 mod handler;
 mod list;
