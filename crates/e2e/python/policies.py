@@ -243,8 +243,10 @@ def test_flow_logs_go_where_a_policy_lets_them(lab):
     same([item["Error"]["Message"] for item in create(**hive)["Unsuccessful"]], [denied])
     made = create()
     same((len(made["FlowLogIds"]), made["Unsuccessful"]), (1, []))
-    instance = other.run(other.subnet(vpc))
-    other.ping(instance, "10.0.1.200")
+    subnet = other.subnet(vpc)
+    instance = other.run(subnet)
+    other.run(subnet, address="10.0.1.200")
+    same(other.ping(instance, "10.0.1.200"), True)
     other.weir("flows", "flush")
     found = s3.list_objects_v2(Bucket="collecting-bucket", Prefix=f"logs/AWSLogs/{other.account}/")
     status = other.ec2.describe_flow_logs(FlowLogIds=made["FlowLogIds"])["FlowLogs"][0]
