@@ -82,6 +82,14 @@ impl Document {
         Ok(Self { statements })
     }
 
+    /// A document without statements, which allows nothing.
+    #[must_use]
+    pub fn closed() -> Self {
+        Self {
+            statements: Vec::new(),
+        }
+    }
+
     /// What the document says of a request. A denial counts more than every allowance.
     pub(crate) fn opinion(&self, request: &Request<'_>) -> Opinion {
         let mut opinion = Opinion::Silent;
