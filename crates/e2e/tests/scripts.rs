@@ -28,6 +28,11 @@ fn destinations_elsewhere_gone_or_full() {
 }
 
 #[test]
+fn policies_over_the_wire() {
+    script("policies.py");
+}
+
+#[test]
 fn the_transcript_with_the_aws_cli() {
     script("transcript.py");
 }

@@ -8,7 +8,8 @@ use http::request::Parts;
 use model::{Region, Scope, Timestamp};
 use sigv4::{Authorization, Payload};
 
-use crate::config::{self, Config};
+use crate::config;
+use crate::keyring::{Keyring, TokenError};
 use crate::respond::{self, Answer};
 use crate::service::Service;
 
@@ -17,14 +18,10 @@ use crate::service::Service;
 pub(crate) struct Identity {
     /// The account and Region of the call.
     pub(crate) scope: Scope,
-}
-
-impl Identity {
-    /// The caller in STS's words.
-    #[must_use]
-    pub(crate) fn caller(&self) -> services::sts::Identity {
-        services::sts::Identity::root(&self.scope.account.to_string())
-    }
+    /// Who it is: the account's root user, or a session of one of its roles.
+    pub(crate) caller: policy::Identity,
+    /// When the session began, if it is one.
+    pub(crate) issued: Option<Timestamp>,
 }
 
 /// Why a caller is not believed.
@@ -33,6 +30,9 @@ pub(crate) enum Error {
     /// The signature cannot be read, or is wrong.
     #[error(transparent)]
     Signature(#[from] sigv4::Error),
+    /// A temporary key comes with no session token, with another's, or too late.
+    #[error(transparent)]
+    Token(#[from] TokenError),
     /// The signature is for another service, or for a Region that does not exist.
     #[error("Credential should be scoped to a valid {what}.")]
     WrongScope {
@@ -84,7 +84,7 @@ pub(crate) fn authenticate(
     parts: &Parts,
     body: &[u8],
     service: Service,
-    config: &Config,
+    keyring: &Keyring,
     now: Timestamp,
 ) -> Result<Identity, Error> {
     let headers = header_pairs(&parts.headers);
@@ -100,17 +100,35 @@ pub(crate) fn authenticate(
     if credential.service != service.signing_name() {
         return Err(Error::WrongScope { what: "service" });
     }
-    if let Some(secret) = config::secret_of(&credential.access_key_id) {
+    let access_key = &credential.access_key_id;
+    if let Some(secret) = keyring.secret_of(access_key) {
         authorization.verify(&request, &secret, now.as_secs(), SKEW_MAX_S)?;
     }
     let region = credential
         .region
         .parse::<Region>()
         .map_err(|_| Error::WrongScope { what: "region" })?;
-    let account = config::account_of(&credential.access_key_id).unwrap_or(config.account);
+    let token = session_token(&parts.headers, parts.uri.query().unwrap_or_default());
+    let signer = keyring.signer(access_key, token.as_deref(), now)?;
     Ok(Identity {
-        scope: Scope { account, region },
+        scope: Scope {
+            account: signer.account,
+            region,
+        },
+        caller: signer.identity,
+        issued: signer.issued,
     })
+}
+
+/// The session token of a request, from its headers or from a presigned query.
+fn session_token(headers: &HeaderMap, query: &str) -> Option<String> {
+    if let Some(value) = headers.get("x-amz-security-token") {
+        return value.to_str().ok().map(str::to_owned);
+    }
+    let form = ec2_query::form::decode(query.as_bytes()).ok()?;
+    let mut pairs = form.into_iter();
+    let (_, token) = pairs.find(|(name, _)| name == "X-Amz-Security-Token")?;
+    Some(token)
 }
 
 /// Headers as text; one that is not text cannot have been signed.
@@ -132,12 +150,11 @@ impl Error {
     fn code(&self, service: Service) -> (u16, &'static str) {
         use sigv4::Error as Signature;
         let json = matches!(service, Service::Logs | Service::Weir);
-        let Self::Signature(error) = self else {
-            return if json {
-                (400, "InvalidSignatureException")
-            } else {
-                (403, "SignatureDoesNotMatch")
-            };
+        let error = match self {
+            Self::Signature(error) => error,
+            Self::Token(error) => return error.code(service),
+            Self::WrongScope { .. } if json => return (400, "InvalidSignatureException"),
+            Self::WrongScope { .. } => return (403, "SignatureDoesNotMatch"),
         };
         match error {
             Signature::Missing if json => (400, "MissingAuthenticationTokenException"),
@@ -202,8 +219,8 @@ pub(crate) fn refuse(
 /// key's secret: `s3s`, which does S3's own signatures, knows the accounts' keys only.
 ///
 /// A body signed chunk by chunk stays signed by the unknown key and is refused.
-pub(crate) fn adopt<B>(request: &mut http::Request<B>, config: &Config) {
-    if let Some(headers) = adopted_headers(request, config) {
+pub(crate) fn adopt<B>(request: &mut http::Request<B>, keyring: &Keyring) {
+    if let Some(headers) = adopted_headers(request, keyring) {
         let query = sigv4_free_query(request.uri().query().unwrap_or_default());
         let path = request.uri().path();
         let target = if query.is_empty() {
@@ -228,7 +245,7 @@ pub(crate) fn adopt<B>(request: &mut http::Request<B>, config: &Config) {
 /// The headers that make a request of an unknown key one of a known key; `None` to leave it alone.
 fn adopted_headers<B>(
     request: &http::Request<B>,
-    config: &Config,
+    keyring: &Keyring,
 ) -> Option<Vec<(&'static str, String)>> {
     let pairs = header_pairs(request.headers());
     let query = request.uri().query().unwrap_or_default();
@@ -241,10 +258,10 @@ fn adopted_headers<B>(
     };
     let authorization = Authorization::from_request(&signed).ok()?;
     let credential = &authorization.credential;
-    if config::secret_of(&credential.access_key_id).is_some() {
+    if keyring.secret_of(&credential.access_key_id).is_some() {
         return None;
     }
-    let account = config::account_of(&credential.access_key_id).unwrap_or(config.account);
+    let account = keyring.account_of(&credential.access_key_id);
     let (key, secret) = config::credentials(account);
     let kept: Vec<(&str, &str)> = pairs
         .iter()

@@ -12,16 +12,17 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use model::{Scope, Timestamp, World};
 use services::logs::Logs;
-use services::s3::{Credential, S3, S3Endpoint};
+use services::s3::{S3, S3Endpoint};
 use store::Journal;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 
 use crate::body::BodyBudget;
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::datapath::Datapath;
 use crate::instances::Instances;
+use crate::keyring::{Keyring, S3Keys};
 use crate::ops::StatusReport;
 use crate::patience::Patience;
 use crate::recorder::Recorder;
@@ -42,6 +43,8 @@ pub(crate) struct Daemon {
     pub(crate) instances: Arc<Instances>,
     /// What becomes of the flows that were seen.
     pub(crate) flow_logs: Arc<Recorder>,
+    /// The access keys and who is behind them.
+    pub(crate) keyring: Arc<Keyring>,
     /// What bodies of calls may still take.
     pub(crate) bodies: BodyBudget,
     logs: Arc<Logs>,
@@ -50,6 +53,15 @@ pub(crate) struct Daemon {
     listen: SocketAddr,
     state: PathBuf,
     started: Timestamp,
+}
+
+/// Why flow logs cannot be delivered to a bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Closed {
+    /// There is none.
+    Missing,
+    /// Its policy, or the want of one.
+    Denied,
 }
 
 /// Runs a daemon until it is told to end by SIGTERM or SIGINT. `ready` is called once it serves.
@@ -113,10 +125,7 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
             let _ = failed.send(error);
         },
     )?;
-    let s3 = S3::open(state.join("s3")).context("the embedded S3 cannot be opened")?;
-    let logs = Arc::new(
-        Logs::open(state.join("logs.sqlite")).context("CloudWatch Logs cannot be opened")?,
-    );
+    let (s3, logs) = open_services(state)?;
     let instances = Instances::new(
         writer.clone(),
         datapath.clone(),
@@ -130,8 +139,10 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
         crate::destinations::choose(&config, &s3, &logs)?,
         &state.join("spool"),
     )?;
+    let keyring = Arc::new(Keyring::open(state, config.account)?);
     let daemon = Arc::new(Daemon {
-        s3_endpoint: s3.service(credential, Vec::new()),
+        s3_endpoint: s3.service(S3Keys(keyring.clone()), Vec::new()),
+        keyring,
         started: clock::now(),
         state: state.to_owned(),
         config,
@@ -165,6 +176,13 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
     tokio::task::spawn_blocking(move || instances.shut_down()).await?;
     drop(uplink);
     ended
+}
+
+/// Opens what the embedded services keep.
+fn open_services(state: &Path) -> anyhow::Result<(S3, Arc<Logs>)> {
+    let s3 = S3::open(state.join("s3")).context("the embedded S3 cannot be opened")?;
+    let logs = Logs::open(state.join("logs.sqlite")).context("CloudWatch Logs cannot be opened")?;
+    Ok((s3, Arc::new(logs)))
 }
 
 /// Connects the real internet, if it is wanted, as long as the answer lives.
@@ -238,24 +256,31 @@ async fn forget_consoles(daemon: &Daemon) {
     }
 }
 
-fn credential(access_key: &str) -> Option<Credential> {
-    let secret = config::secret_of(access_key)?;
-    let account = config::account_of(access_key)?.to_string();
-    Some(Credential { secret, account })
-}
-
 impl Daemon {
     /// Answers an S3 request.
     pub(crate) async fn s3(&self, mut request: Request<Incoming>) -> Response<s3s::Body> {
-        auth::adopt(&mut request, &self.config);
+        auth::adopt(&mut request, &self.keyring);
         let request = request.map(|body| s3s::Body::http_body_unsync(Patience::with(body)));
         self.s3_endpoint.call(request).await
     }
 
-    /// Whether flow logs find a bucket; also if that cannot be told, as with another S3 than the
-    /// embedded one, where the first delivery shows it.
-    pub(crate) fn has_bucket(&self, bucket: &str) -> bool {
-        self.config.s3_endpoint.is_some() || !matches!(self.s3.bucket(bucket), Ok(None))
+    /// What keeps the flow logs of an account out of a bucket, where they get keys like `key`. Another S3 than the embedded one is asked at
+    /// the first delivery only.
+    pub(crate) fn closes(&self, bucket: &str, key: &str, scope: Scope) -> Option<Closed> {
+        if self.config.s3_endpoint.is_some() {
+            return None;
+        }
+        let Scope { account, region } = scope;
+        let (account, region) = (account.to_string(), region.to_string());
+        let error = self
+            .s3
+            .check_delivery(bucket, key, &account, &region)
+            .err()?;
+        match error.code().as_str() {
+            "NoSuchBucket" => Some(Closed::Missing),
+            "AccessDenied" => Some(Closed::Denied),
+            _ => None,
+        }
     }
 
     /// Answers a call of CloudWatch Logs.

@@ -80,7 +80,9 @@ impl ObjectStore for EmbeddedS3 {
                 body,
                 content_type,
             } = object;
-            check_owner(&s3, &bucket, scope)?;
+            let (account, region) = (scope.account.to_string(), scope.region.to_string());
+            s3.check_delivery(&bucket, &key, &account, &region)
+                .map_err(|error| refused(&error))?;
             let options = PutOptions {
                 content_type: Some(content_type.to_owned()),
                 ..PutOptions::default()
@@ -88,21 +90,6 @@ impl ObjectStore for EmbeddedS3 {
             s3.put_object(&bucket, &key, &body, options)
                 .map_err(|error| refused(&error))
         })
-    }
-}
-
-/// Another account's bucket would have to allow the delivery by its policy, which is not evaluated.
-fn check_owner(s3: &S3, bucket: &str, scope: Scope) -> Result<(), SinkError> {
-    match s3.bucket(bucket).map_err(|error| refused(&error))? {
-        None => Err(SinkError::from_code(
-            "NoSuchBucket",
-            "The specified bucket does not exist",
-        )),
-        Some(info) if info.owner != scope.account.to_string() => Err(SinkError::from_code(
-            "AccessDenied",
-            "The bucket belongs to another account",
-        )),
-        Some(_) => Ok(()),
     }
 }
 

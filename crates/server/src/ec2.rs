@@ -1,4 +1,4 @@
-//! EC2 and STS: the Query protocol on top of the writer.
+//! EC2: the Query protocol on top of the writer.
 
 use std::sync::Arc;
 
@@ -9,8 +9,10 @@ use ec2_api::{
     UnsuccessfulItem, UnsuccessfulItemError,
 };
 
+use model::Scope;
+
 use crate::auth::Identity;
-use crate::daemon::Daemon;
+use crate::daemon::{Closed, Daemon};
 use crate::respond::{self, Answer};
 use crate::writer::Failure;
 
@@ -37,23 +39,13 @@ pub(crate) async fn call(
     }
 }
 
-/// Carries out an STS call.
-pub(crate) fn sts(identity: &Identity, query: &str, body: &[u8], request_id: &str) -> Answer {
-    let form = match form(query, body) {
-        Ok(form) => form,
-        Err(error) => return refused(400, error.code(), &error.to_string(), request_id),
-    };
-    let (status, xml) = services::sts::call(&form, &identity.caller(), request_id);
-    respond::xml(status, request_id, xml)
-}
-
 async fn execute(
     daemon: &Arc<Daemon>,
     identity: &Identity,
     request: Request,
 ) -> Result<Response, Failure> {
     if let Request::CreateFlowLogs(create) = &request
-        && let Some(refusal) = missing_bucket(daemon, create).await
+        && let Some(refusal) = closed_bucket(daemon, identity.scope, create).await
     {
         return Ok(Response::from(refusal));
     }
@@ -70,7 +62,7 @@ async fn execute(
 }
 
 /// Query parameters and the form in the body are one form.
-fn form(query: &str, body: &[u8]) -> Result<Vec<(String, String)>, ec2_query::Error> {
+pub(crate) fn form(query: &str, body: &[u8]) -> Result<Vec<(String, String)>, ec2_query::Error> {
     let mut form = ec2_query::form::decode(query.as_bytes())?;
     form.extend(ec2_query::form::decode(body)?);
     Ok(form)
@@ -84,22 +76,44 @@ fn refused(status: u16, code: &str, message: &str, request_id: &str) -> Answer {
     )
 }
 
-/// A bucket that does not exist makes every item of the call unsuccessful ("Troubleshoot VPC Flow
-/// Logs"); `control` cannot know, it has no S3.
-async fn missing_bucket(
+/// A bucket that does not exist, or is closed to the account's logs, makes every item of the call unsuccessful
+/// ("Troubleshoot VPC Flow Logs"); `control` cannot know, it has no S3.
+async fn closed_bucket(
     daemon: &Arc<Daemon>,
+    scope: Scope,
     request: &CreateFlowLogsRequest,
 ) -> Option<CreateFlowLogsResponse> {
     let arn = request.log_destination.as_deref()?;
-    let bucket = arn.strip_prefix("arn:aws:s3:::")?.split('/').next()?;
-    if request.dry_run == Some(true) || bucket.is_empty() || has_bucket(daemon, bucket).await {
+    let mut parts = arn.strip_prefix("arn:aws:s3:::")?.splitn(2, '/');
+    let (bucket, folder) = (parts.next()?.to_owned(), parts.next().unwrap_or_default());
+    if request.dry_run == Some(true) || bucket.is_empty() {
         return None;
     }
+    let folder = match folder.trim_end_matches('/') {
+        "" => String::new(),
+        folder => format!("{folder}/"),
+    };
+    let Scope { account, region } = scope;
+    let options = request.destination_options.as_ref();
+    let key = match options.and_then(|options| options.hive_compatible_partitions) {
+        Some(true) => format!(
+            "{folder}AWSLogs/aws-account-id={account}/aws-service=vpcflowlogs/aws-region={region}/"
+        ),
+        _ => format!("{folder}AWSLogs/{account}/vpcflowlogs/{region}/"),
+    };
+    let (daemon, name) = (daemon.clone(), bucket.clone());
+    let asked = tokio::task::spawn_blocking(move || daemon.closes(&name, &key, scope));
+    let message = match asked.await.ok().flatten()? {
+        Closed::Missing => format!("LogDestination: {bucket} does not exist."),
+        Closed::Denied => format!(
+            "Access Denied for LogDestination: {bucket}. Please check LogDestination permission"
+        ),
+    };
     let item = |resource_id: &String| UnsuccessfulItem {
         resource_id: Some(resource_id.clone()),
         error: Some(UnsuccessfulItemError {
             code: Some("400".to_owned()),
-            message: Some(format!("LogDestination: {bucket} does not exist.")),
+            message: Some(message.clone()),
         }),
     };
     Some(CreateFlowLogsResponse {
@@ -107,13 +121,6 @@ async fn missing_bucket(
         unsuccessful: request.resource_ids.iter().map(item).collect(),
         ..CreateFlowLogsResponse::default()
     })
-}
-
-/// Whether the embedded S3 has a bucket; also if it cannot tell.
-async fn has_bucket(daemon: &Arc<Daemon>, bucket: &str) -> bool {
-    let (daemon, bucket) = (daemon.clone(), bucket.to_owned());
-    let found = tokio::task::spawn_blocking(move || daemon.has_bucket(&bucket));
-    found.await.unwrap_or(true)
 }
 
 /// What the instance has printed, in base64 as the API has it.

@@ -9,6 +9,8 @@ use http::{Method, Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use policy::Origin;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
@@ -16,7 +18,7 @@ use crate::auth::{self, Identity};
 use crate::daemon::Daemon;
 use crate::respond::{self, Answer};
 use crate::service::Service;
-use crate::{browser, clock, ec2, weir};
+use crate::{access, browser, clock, ec2, sts, weir};
 
 /// A client has so long to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -33,8 +35,8 @@ pub(crate) async fn serve(listener: TcpListener, daemon: Arc<Daemon>) {
         let Ok(place) = places.clone().acquire_owned().await else {
             return;
         };
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 // Out of descriptors, most likely: give connections a chance to end.
                 tracing::warn!(%error, "a connection was not accepted");
@@ -46,25 +48,38 @@ pub(crate) async fn serve(listener: TcpListener, daemon: Arc<Daemon>) {
         let daemon = daemon.clone();
         tokio::spawn(async move {
             let _place = place;
-            let service = service_fn(move |request| {
-                let daemon = daemon.clone();
-                async move { Ok::<_, Infallible>(answer(&daemon, request).await) }
-            });
-            let connection = hyper::server::conn::http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEAD_TIMEOUT)
-                .serve_connection(TokioIo::new(stream), service);
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended early");
-            }
+            connection(stream, Origin::public(peer.ip(), false), daemon).await;
         });
+    }
+}
+
+/// Serves one connection, whose requests all come from `origin`.
+pub(crate) async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    origin: Origin,
+    daemon: Arc<Daemon>,
+) {
+    let service = service_fn(move |request| {
+        let (daemon, origin) = (daemon.clone(), origin.clone());
+        async move { Ok::<_, Infallible>(answer(&daemon, &origin, request).await) }
+    });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = connection.await {
+        tracing::debug!(%error, "a connection ended early");
     }
 }
 
 /// The body of an answer: S3's are streamed, all others are known as a whole.
 type Body = s3s::Body;
 
-async fn answer(daemon: &Arc<Daemon>, request: Request<Incoming>) -> Response<Body> {
+async fn answer(
+    daemon: &Arc<Daemon>,
+    origin: &Origin,
+    mut request: Request<Incoming>,
+) -> Response<Body> {
     if request.method() == Method::GET && request.uri().path() == "/_weir/health" {
         return whole(respond::json(
             200,
@@ -81,13 +96,21 @@ async fn answer(daemon: &Arc<Daemon>, request: Request<Incoming>) -> Response<Bo
         return whole(auth::refuse(service, &id, 403, "AccessDenied", &message));
     }
     match service {
-        Service::S3 => daemon.s3(request).await,
-        service => whole(call(daemon, service, request).await),
+        Service::S3 => {
+            request.extensions_mut().insert(origin.clone());
+            daemon.s3(request).await
+        }
+        service => whole(call(daemon, origin, service, request).await),
     }
 }
 
 /// A call of a service other than S3: its body is read whole, its signature checked.
-async fn call(daemon: &Arc<Daemon>, service: Service, request: Request<Incoming>) -> Answer {
+async fn call(
+    daemon: &Arc<Daemon>,
+    origin: &Origin,
+    service: Service,
+    request: Request<Incoming>,
+) -> Answer {
     let request_id = clock::request_id();
     let (parts, body) = request.into_parts();
     if !auth::is_signed(&parts.headers, parts.uri.query().unwrap_or_default()) {
@@ -100,10 +123,13 @@ async fn call(daemon: &Arc<Daemon>, service: Service, request: Request<Incoming>
             return auth::refuse(service, &request_id, status, code, &error.to_string());
         }
     };
-    let identity = match auth::authenticate(&parts, &body, service, &daemon.config, clock::now()) {
+    let identity = match auth::authenticate(&parts, &body, service, &daemon.keyring, clock::now()) {
         Ok(identity) => identity,
         Err(error) => return error.answer(service, &request_id),
     };
+    if let Err(refused) = access::check(service, &identity, origin, &parts, &body) {
+        return refused.answer(service, &request_id);
+    }
     dispatch(daemon, service, &identity, &parts, &body, &request_id).await
 }
 
@@ -124,7 +150,7 @@ async fn dispatch(
     let query = parts.uri.query().unwrap_or_default();
     match service {
         Service::Ec2 => ec2::call(daemon, identity, query, body, request_id).await,
-        Service::Sts => ec2::sts(identity, query, body, request_id),
+        Service::Sts => sts::call(daemon, identity, query, body, request_id),
         Service::Logs => {
             daemon
                 .logs(identity.scope, operation, body.clone(), request_id)

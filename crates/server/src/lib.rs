@@ -3,6 +3,7 @@
 //! The shell around the pure crates: it owns the clock, the randomness, the threads and the files of
 //! a daemon. It decides nothing about AWS itself.
 
+mod access;
 mod auth;
 mod body;
 mod browser;
@@ -15,6 +16,7 @@ mod ec2;
 mod feed;
 mod http;
 mod instances;
+mod keyring;
 pub mod ops;
 mod patience;
 mod plan;
@@ -22,6 +24,7 @@ mod recorder;
 mod respond;
 mod service;
 mod state_folder;
+mod sts;
 mod tracing_packets;
 mod weir;
 mod writer;

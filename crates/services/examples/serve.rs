@@ -13,10 +13,11 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use policy::Identity;
 use services::json::{self, JsonResponse};
 use services::logs::{Logs, Scope};
-use services::s3::{Body, Credential, S3, S3Endpoint};
-use services::sts::{self, Identity};
+use services::s3::{Body, CredentialError, Credentials, S3, S3Endpoint, Signer};
+use services::sts::{self, AssumeRole, TemporaryCredentials};
 use tokio::net::TcpListener;
 
 const ACCOUNT: &str = "123456789012";
@@ -26,6 +27,35 @@ struct Services {
     logs: Logs,
 }
 
+/// A session of a role, with a key that is as good as any other here.
+fn assume(asked: &AssumeRole) -> TemporaryCredentials {
+    let (account, name) = (&asked.account, &asked.session_name);
+    TemporaryCredentials {
+        access_key_id: "ASIAEXAMPLE".to_owned(),
+        secret_access_key: "test".to_owned(),
+        session_token: "example".to_owned(),
+        expiration: "2050-01-01T00:00:00Z".to_owned(),
+        arn: format!("arn:aws:sts::{account}:assumed-role/example/{name}"),
+        assumed_role_id: format!("AROAEXAMPLE:{name}"),
+    }
+}
+
+/// Every key is the account's, with the secret `test`.
+struct Everybody;
+
+impl Credentials for Everybody {
+    fn secret(&self, _: &str) -> Option<String> {
+        Some("test".to_owned())
+    }
+
+    fn signer(&self, _: &str, _: Option<&str>) -> Result<Signer, CredentialError> {
+        Ok(Signer {
+            identity: policy::Identity::root(ACCOUNT),
+            issued_s: None,
+        })
+    }
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
@@ -33,14 +63,8 @@ async fn main() -> anyhow::Result<()> {
     let state = arguments
         .next()
         .unwrap_or_else(|| "/tmp/services-state".to_owned());
-    let credential = |_: &str| {
-        Some(Credential {
-            secret: "test".to_owned(),
-            account: ACCOUNT.to_owned(),
-        })
-    };
     let services = Arc::new(Services {
-        s3: S3::open(format!("{state}/s3"))?.service(credential, Vec::new()),
+        s3: S3::open(format!("{state}/s3"))?.service(Everybody, Vec::new()),
         logs: Logs::open(format!("{state}/logs.sqlite"))?,
     });
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
@@ -100,7 +124,7 @@ async fn route(
             .filter_map(|pair| pair.split_once('='))
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .collect();
-        let (status, xml) = sts::call(&parameters, &Identity::root(ACCOUNT), "example");
+        let (status, xml) = sts::call(&parameters, &Identity::root(ACCOUNT), "example", assume);
         return Ok(response(status, "text/xml", xml.into_bytes()));
     }
     Ok(services.s3.call(request).await)

@@ -1,59 +1,54 @@
-//! STS: `GetCallerIdentity`, which clients call to learn the account they work in.
+//! STS: `GetCallerIdentity`, which clients call to learn the account they work in, and `AssumeRole`.
 
-/// Who signed the request ("GetCallerIdentity").
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
-    /// The account of 12 digits.
-    pub account: String,
-    /// `arn:aws:iam::<account>:root`, `…:user/<name>` or an assumed role's session.
-    pub arn: String,
-    /// The account id for root, `AIDA…` for a user, `AROA…:<session>` for a role session.
-    pub user_id: String,
-}
+mod assume_role;
 
-impl Identity {
-    /// The account's root user.
-    pub fn root(account: &str) -> Self {
-        Self {
-            account: account.to_owned(),
-            arn: format!("arn:aws:iam::{account}:root"),
-            user_id: account.to_owned(),
-        }
-    }
-}
+use policy::Identity;
+
+pub use self::assume_role::{AssumeRole, TemporaryCredentials};
 
 /// The only API version of STS.
 const VERSION: &str = "2011-06-15";
 const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
-/// Answers a Query request: the HTTP status and the `text/xml` body.
+/// A parameter of a Query request.
+type Parameter = (String, String);
+
+/// Why a call is refused: status, code, message.
+type Refusal = (u16, &'static str, String);
+
+/// Answers a Query request: the HTTP status and the `text/xml` body. `assume` gives out the keys of a session.
 pub fn call(
-    parameters: &[(String, String)],
+    parameters: &[Parameter],
     identity: &Identity,
     request_id: &str,
+    assume: impl FnOnce(&AssumeRole) -> TemporaryCredentials,
 ) -> (u16, String) {
-    let parameter = |name: &str| {
-        parameters
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
-    };
-    let version = parameter("Version").unwrap_or(VERSION);
-    match parameter("Action") {
-        None => error(
+    let version = value(parameters, "Version").unwrap_or(VERSION);
+    let answered = match value(parameters, "Action") {
+        None => Err((
             400,
             "MissingAction",
-            "The request must contain the parameter Action",
-            request_id,
-        ),
-        Some("GetCallerIdentity") if version == VERSION => (200, success(identity, request_id)),
-        Some(action) => error(
+            "The request must contain the parameter Action".to_owned(),
+        )),
+        Some("GetCallerIdentity") if version == VERSION => Ok(success(identity, request_id)),
+        Some("AssumeRole") if version == VERSION => AssumeRole::parse(parameters, identity)
+            .map(|asked| assume_role::success(&assume(&asked), request_id)),
+        Some(action) => Err((
             400,
             "InvalidAction",
-            &format!("Could not find operation {action} for version {version}"),
-            request_id,
-        ),
+            format!("Could not find operation {action} for version {version}"),
+        )),
+    };
+    match answered {
+        Ok(xml) => (200, xml),
+        Err((status, code, message)) => error(status, code, &message, request_id),
     }
+}
+
+/// The value of a parameter.
+fn value<'a>(parameters: &'a [Parameter], name: &str) -> Option<&'a str> {
+    let found = parameters.iter().find(|(key, _)| key == name);
+    found.map(|(_, value)| value.as_str())
 }
 
 /// An error in STS's XML form, for the faults that are found before the call as well.
@@ -110,7 +105,8 @@ mod tests {
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect();
-        let (status, body) = call(&parameters, &Identity::root("123456789012"), "r-1");
+        let root = Identity::root("123456789012");
+        let (status, body) = call(&parameters, &root, "r-1", |_| panic!("nothing is assumed"));
         format!("{status}\n{body}")
     }
 

@@ -213,13 +213,37 @@ fn policies_are_kept_as_they_were_sent() {
             policy_document: text(own.to_owned() + &" ".repeat(20_480)),
             ..modify(&id)
         },
+        ModifyVpcEndpointRequest {
+            policy_document: text("allow everything"),
+            ..modify(&id)
+        },
+        ModifyVpcEndpointRequest {
+            policy_document: text(own.replace("s3:GetObject", "GetObject")),
+            ..modify(&id)
+        },
+        ModifyVpcEndpointRequest {
+            policy_document: text(own.replace(r#""Principal":"*","#, "")),
+            ..modify(&id)
+        },
     ] {
         out += &format!("{}\n", fixture.refused(request));
     }
     expect![[r#"
         InvalidParameterCombination: The parameters policyDocument and resetPolicy cannot be used together
         InvalidPolicyDocument: The policy has 20577 characters, more than the maximum of 20480.
+        InvalidPolicyDocument: Policies must be valid JSON and the first byte must be '{'
+        InvalidPolicyDocument: Policy has invalid action
+        InvalidPolicyDocument: Missing required field Principal
     "#]].assert_eq(&out);
+    assert_eq!(policy(&mut fixture), own);
+    let refused = CreateVpcEndpointRequest {
+        policy_document: text("{}"),
+        ..create(&vpc_id, S3, &[])
+    };
+    assert_eq!(
+        fixture.refused(refused),
+        "InvalidPolicyDocument: Missing required field Statement"
+    );
 }
 
 #[test]

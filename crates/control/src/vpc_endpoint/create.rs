@@ -1,5 +1,6 @@
 //! New endpoints.
 
+use ::policy::Kind;
 use ec2_api::{CreateVpcEndpointRequest, CreateVpcEndpointResponse, DnsOptionsSpecification};
 use model::{
     AwsPrefixList, GatewayEndpoint, RouteTableId, Vpc, VpcEndpoint, VpcEndpointId, VpcEndpointKind,
@@ -58,7 +59,7 @@ fn create(
     service::check_type(tx.scope().region, service_name, kind)?;
     let list = AwsPrefixList::with_name(tx.scope().region, service_name)
         .ok_or_else(|| service::unknown(service_name))?;
-    let policy_document = policy::parse(&request.policy_document)?;
+    let policy_document = policy::parse(&request.policy_document, Kind::GatewayEndpoint)?;
     let tags = from_specifications(tx, &request.tag_specifications, TYPE, &[TYPE])?;
     tx.find::<Vpc>(vpc_id)?;
     let gateways = tx

@@ -1,5 +1,6 @@
 //! Changes of endpoints.
 
+use ::policy::Kind;
 use ec2_api::{ModifyVpcEndpointRequest, ModifyVpcEndpointResponse};
 use model::{RouteTableId, VpcEndpoint, VpcEndpointId, VpcEndpointKind};
 
@@ -21,7 +22,7 @@ pub(crate) fn modify_vpc_endpoint(
             "The parameters policyDocument and resetPolicy cannot be used together".to_owned(),
         ));
     }
-    let policy_document = policy::parse(&request.policy_document)?;
+    let policy_document = policy::parse(&request.policy_document, Kind::GatewayEndpoint)?;
     let mut endpoint = tx.take::<VpcEndpoint>(id)?;
     if reset {
         endpoint.policy_document = None;

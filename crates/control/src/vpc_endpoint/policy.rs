@@ -1,6 +1,8 @@
 //! Policies of endpoints (AWS PrivateLink Guide, "Control access to VPC endpoints using endpoint
 //! policies").
 
+use ::policy::{Document, Kind};
+
 use crate::Error;
 
 /// What a gateway endpoint without a policy of its own has.
@@ -8,8 +10,8 @@ pub(super) const DEFAULT_OF_GATEWAY: &str = r#"{"Version":"2008-10-17","Statemen
 
 const LENGTH_MAX: usize = 20_480;
 
-/// The policy that a request gives, as it was sent; an empty one means the default.
-pub(super) fn parse(given: &Option<String>) -> Result<Option<String>, Error> {
+/// The policy that a request gives for a kind of endpoint, checked and as it was sent; an empty one means the default.
+pub(super) fn parse(given: &Option<String>, kind: Kind<'_>) -> Result<Option<String>, Error> {
     let Some(text) = given.as_deref().filter(|text| !text.is_empty()) else {
         return Ok(None);
     };
@@ -19,6 +21,7 @@ pub(super) fn parse(given: &Option<String>) -> Result<Option<String>, Error> {
             "The policy has {length} characters, more than the maximum of {LENGTH_MAX}."
         )));
     }
+    Document::parse(text, kind).map_err(|error| invalid(error.to_string()))?;
     Ok(Some(text.to_owned()))
 }
 

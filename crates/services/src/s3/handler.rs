@@ -69,6 +69,7 @@ operations! {
         get_bucket_policy(GetBucketPolicyInput) -> GetBucketPolicyOutput;
         put_bucket_policy(PutBucketPolicyInput) -> PutBucketPolicyOutput;
         delete_bucket_policy(DeleteBucketPolicyInput) -> DeleteBucketPolicyOutput;
+        get_bucket_policy_status(GetBucketPolicyStatusInput) -> GetBucketPolicyStatusOutput;
         get_public_access_block(GetPublicAccessBlockInput) -> GetPublicAccessBlockOutput;
         put_public_access_block(PutPublicAccessBlockInput) -> PutPublicAccessBlockOutput;
         delete_public_access_block(DeletePublicAccessBlockInput) -> DeletePublicAccessBlockOutput;

@@ -1,11 +1,16 @@
 //! The embedded S3: buckets and objects in a folder, spoken to over HTTP or in process.
 //!
 //! Object data is streamed to and from files; an object appears whole or not at all. It never keeps
-//! versions, never answers other accounts than a bucket's owner, and never redirects between Regions.
+//! versions, answers other accounts than a bucket's owner only what the bucket's policy allows, and never redirects between
+//! Regions.
 
+mod access;
+mod action;
 mod blob;
 mod bucket;
 mod checksum;
+mod delivery;
+mod facts;
 mod handler;
 mod list;
 mod multipart;
@@ -28,7 +33,7 @@ pub use self::bucket::BucketInfo;
 use self::checksum::{Algorithm, Digest};
 use self::list::{ListQuery, Listed};
 use self::object::{Attributes, WriteCondition};
-pub use self::service::{Credential, S3Endpoint};
+pub use self::service::{CredentialError, Credentials, S3Endpoint, Signer};
 use self::store::{Store, disk_failure};
 
 /// The embedded S3. Cheap to clone; every method blocks on the disk.

@@ -3,22 +3,65 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
-use s3s::access::{S3Access, S3AccessContext};
+use policy::Identity;
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::host::{S3Host, VirtualHost};
 use s3s::service::{S3Service, S3ServiceBuilder};
-use s3s::{Body, S3Request, S3Result, s3_error};
+use s3s::{Body, S3Error, S3Request, S3Result, s3_error};
 
 use super::S3;
+use super::access::Access;
 use super::blob::unique_id;
 
-/// What stands behind an access key.
+/// The access keys that exist, and whose they are.
+pub trait Credentials: Send + Sync + 'static {
+    /// The secret of an access key, if the key exists.
+    fn secret(&self, access_key: &str) -> Option<String>;
+
+    /// Whose an access key is, given the session token that came along.
+    ///
+    /// # Errors
+    ///
+    /// If the key does not exist, or is a temporary one and its token is wrong or too old.
+    fn signer(&self, access_key: &str, token: Option<&str>) -> Result<Signer, CredentialError>;
+}
+
+/// Who signed a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Credential {
-    /// The secret access key.
-    pub secret: String,
-    /// The account of 12 digits.
-    pub account: String,
+pub struct Signer {
+    /// Who it is.
+    pub identity: Identity,
+    /// When its temporary key was given out, in seconds since 1970.
+    pub issued_s: Option<i64>,
+}
+
+/// Why an access key is of no use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CredentialError {
+    /// There is no such key.
+    Unknown,
+    /// The session token is not the key's.
+    InvalidToken,
+    /// The session has ended.
+    ExpiredToken,
+}
+
+impl From<CredentialError> for S3Error {
+    fn from(error: CredentialError) -> Self {
+        match error {
+            CredentialError::Unknown => s3_error!(
+                InvalidAccessKeyId,
+                "The AWS Access Key Id you provided does not exist in our records."
+            ),
+            CredentialError::InvalidToken => s3_error!(
+                InvalidToken,
+                "The provided token is malformed or otherwise invalid."
+            ),
+            CredentialError::ExpiredToken => {
+                s3_error!(ExpiredToken, "The provided token has expired.")
+            }
+        }
+    }
 }
 
 /// Serves S3 requests. Cheap to clone.
@@ -28,20 +71,19 @@ pub struct S3Endpoint {
 }
 
 impl S3 {
-    /// The HTTP service. `credential` decides which access keys exist; signatures are verified here.
+    /// The HTTP service. `credentials` decides which access keys exist; signatures are verified here.
+    ///
+    /// Where a request comes from is a [`policy::Origin`] among its extensions; one without it counts as one from
+    /// this machine, past every endpoint.
     ///
     /// `hosts` are this server's own names (`host` or `host:port`): a request for
     /// `<bucket>.<name>` is then a virtual-hosted-style request. All others are path-style.
-    pub fn service(
-        &self,
-        credential: impl Fn(&str) -> Option<Credential> + Send + Sync + 'static,
-        hosts: Vec<String>,
-    ) -> S3Endpoint {
-        let credential: Arc<Lookup> = Arc::new(credential);
+    pub fn service(&self, credentials: impl Credentials, hosts: Vec<String>) -> S3Endpoint {
+        let keys = Keys(Arc::new(credentials));
         let mut builder = S3ServiceBuilder::new(self.clone());
-        builder.set_auth(Keys(Arc::clone(&credential)));
+        builder.set_auth(keys.clone());
         builder.set_access(Access {
-            keys: Keys(credential),
+            keys,
             s3: self.clone(),
         });
         builder.set_host(OwnHosts(hosts));
@@ -105,77 +147,17 @@ fn is_error(response: &Response<Body>) -> bool {
     response.status().is_client_error() || response.status().is_server_error()
 }
 
-type Lookup = dyn Fn(&str) -> Option<Credential> + Send + Sync;
-
-struct Keys(Arc<Lookup>);
-
-/// The account that signed a request.
-#[derive(Debug, Clone)]
-struct Caller(String);
+#[derive(Clone)]
+pub(super) struct Keys(pub(super) Arc<dyn Credentials>);
 
 #[async_trait::async_trait]
 impl S3Auth for Keys {
     async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
-        match (self.0)(access_key) {
-            Some(credential) => Ok(SecretKey::from(credential.secret)),
-            None => Err(s3_error!(
-                InvalidAccessKeyId,
-                "The AWS Access Key Id you provided does not exist in our records."
-            )),
+        match self.0.secret(access_key) {
+            Some(secret) => Ok(SecretKey::from(secret)),
+            None => Err(CredentialError::Unknown.into()),
         }
     }
-}
-
-/// Lets an account reach its own buckets, and everybody signed the bucket names.
-struct Access {
-    keys: Keys,
-    s3: S3,
-}
-
-#[async_trait::async_trait]
-impl S3Access for Access {
-    async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
-        let account = context
-            .credentials()
-            .and_then(|credentials| (self.keys.0)(&credentials.access_key))
-            .map(|credential| credential.account);
-        let account = account.ok_or_else(access_denied)?;
-        if let Some(bucket) = context.s3_path().get_bucket_name()
-            && context.s3_op().name() != "CreateBucket"
-        {
-            let expected = context.headers().get("x-amz-expected-bucket-owner");
-            let expected = expected.and_then(|value| value.to_str().ok());
-            self.s3.authorize(bucket, &account, expected)?;
-        }
-        context.extensions_mut().insert(Caller(account));
-        Ok(())
-    }
-}
-
-impl S3 {
-    /// Refuses other accounts than the owner of an existing bucket, and owners that are not the
-    /// expected one.
-    fn authorize(&self, bucket: &str, account: &str, expected_owner: Option<&str>) -> S3Result<()> {
-        match self.bucket(bucket)? {
-            Some(info) if info.owner != account => Err(access_denied()),
-            Some(info) if expected_owner.is_some_and(|expected| expected != info.owner) => {
-                Err(access_denied())
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-pub(crate) fn access_denied() -> s3s::S3Error {
-    s3_error!(AccessDenied, "Access Denied")
-}
-
-/// The account that signed the request.
-pub(crate) fn caller<T>(request: &S3Request<T>) -> S3Result<String> {
-    let caller = request.extensions.get::<Caller>();
-    caller
-        .map(|caller| caller.0.clone())
-        .ok_or_else(access_denied)
 }
 
 /// The Region that the request was signed for.

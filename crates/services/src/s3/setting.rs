@@ -4,52 +4,12 @@ use std::collections::BTreeMap;
 
 use s3s::dto::{Grant, Grantee, Owner, Permission, Tag, Type};
 use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
-use serde_json::Value;
 
 /// A 404 whose code the model does not name.
 pub(crate) fn not_found(code: &'static str, message: &'static str) -> S3Error {
     let mut error = S3Error::with_message(S3ErrorCode::Custom(code.into()), message);
     error.set_status_code(http::StatusCode::NOT_FOUND);
     error
-}
-
-/// Checks what PutBucketPolicy checks before anything is evaluated: JSON, its size and its shape.
-pub(crate) fn check_policy(policy: &str) -> S3Result<()> {
-    let malformed = |message: &'static str| s3_error!(MalformedPolicy, "{message}");
-    if policy.len() > 20 * 1024 {
-        return Err(malformed(
-            "Policies must not exceed the maximum allowed policy size of 20480 bytes",
-        ));
-    }
-    let Ok(Value::Object(document)) = serde_json::from_str(policy) else {
-        return Err(malformed(
-            "Policies must be valid JSON and the first byte must be '{'",
-        ));
-    };
-    let statements = match document.get("Statement") {
-        Some(Value::Array(statements)) if !statements.is_empty() => statements.as_slice(),
-        Some(statement @ Value::Object(_)) => std::slice::from_ref(statement),
-        _ => return Err(malformed("Missing required field Statement")),
-    };
-    for statement in statements {
-        let has = |name: &str| statement.get(name).is_some();
-        if !matches!(
-            statement.get("Effect").and_then(Value::as_str),
-            Some("Allow" | "Deny")
-        ) {
-            return Err(malformed("Missing required field Effect"));
-        }
-        if !has("Principal") && !has("NotPrincipal") {
-            return Err(malformed("Missing required field Principal"));
-        }
-        if !has("Action") && !has("NotAction") {
-            return Err(malformed("Missing required field Action"));
-        }
-        if !has("Resource") && !has("NotResource") {
-            return Err(malformed("Missing required field Resource"));
-        }
-    }
-    Ok(())
 }
 
 /// The canonical user id of an account: 64 hexadecimal digits that only depend on the account.

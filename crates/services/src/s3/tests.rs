@@ -5,9 +5,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use expect_test::expect;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
-use sigv4::{Credentials, Payload, Scope};
+use sigv4::{Payload, Scope};
 
 use super::*;
+
+mod policy;
 
 const OWNER: &str = "123456789012";
 const OTHER: &str = "210987654321";
@@ -55,18 +57,7 @@ impl Answer {
 fn fixture() -> Fixture {
     let folder = tempfile::tempdir().unwrap();
     let s3 = S3::open(folder.path()).unwrap();
-    let credential = |key: &str| {
-        let account = match key {
-            "owner" => OWNER,
-            "other" => OTHER,
-            _ => return None,
-        };
-        Some(Credential {
-            secret: "secret".to_owned(),
-            account: account.to_owned(),
-        })
-    };
-    let endpoint = s3.service(credential, vec!["s3.weir.test:4566".to_owned()]);
+    let endpoint = s3.service(policy::Keys, vec!["s3.weir.test:4566".to_owned()]);
     s3.create_bucket("logs", OWNER, "us-east-1").unwrap();
     Fixture {
         s3,
@@ -90,53 +81,7 @@ impl Fixture {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Answer {
-        let (method, target) = call.split_once(' ').unwrap();
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let length = body.len().to_string();
-        let mut headers = headers.to_vec();
-        headers.push(("host", host));
-        headers.push(("content-length", &length));
-        let request = sigv4::Request {
-            method,
-            path,
-            query,
-            headers: &headers,
-            payload: Payload::Body(body),
-        };
-        let request = if headers
-            .iter()
-            .any(|(name, _)| *name == "x-amz-content-sha256")
-        {
-            sigv4::Request {
-                payload: Payload::Unread,
-                ..request
-            }
-        } else {
-            request
-        };
-        let credentials = Credentials {
-            access_key_id: key,
-            secret_access_key: "secret",
-            session_token: None,
-        };
-        let scope = Scope {
-            region: "us-east-1",
-            service: "s3",
-        };
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap()
-            .as_secs();
-        let added = sigv4::sign(&request, &credentials, &scope, now).unwrap();
-        let mut signed = Request::builder().method(method).uri(target);
-        for (name, value) in &headers {
-            signed = signed.header(*name, *value);
-        }
-        for (name, value) in &added {
-            signed = signed.header(*name, value);
-        }
-        self.answer(signed.body(Body::from(body.to_vec())).unwrap())
-            .await
+        self.answer(signed(key, host, call, headers, body)).await
     }
 
     async fn answer(&self, request: Request<Body>) -> Answer {
@@ -156,6 +101,62 @@ impl Fixture {
         }
         files
     }
+}
+
+/// A request signed by `key`; `call` is method and target.
+fn signed(
+    key: &str,
+    host: &str,
+    call: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Request<Body> {
+    let (method, target) = call.split_once(' ').unwrap();
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let length = body.len().to_string();
+    let mut headers = headers.to_vec();
+    headers.push(("host", host));
+    headers.push(("content-length", &length));
+    let request = sigv4::Request {
+        method,
+        path,
+        query,
+        headers: &headers,
+        payload: Payload::Body(body),
+    };
+    let request = if headers
+        .iter()
+        .any(|(name, _)| *name == "x-amz-content-sha256")
+    {
+        sigv4::Request {
+            payload: Payload::Unread,
+            ..request
+        }
+    } else {
+        request
+    };
+    let credentials = sigv4::Credentials {
+        access_key_id: key,
+        secret_access_key: "secret",
+        session_token: None,
+    };
+    let scope = Scope {
+        region: "us-east-1",
+        service: "s3",
+    };
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    let added = sigv4::sign(&request, &credentials, &scope, now).unwrap();
+    let mut signed = Request::builder().method(method).uri(target);
+    for (name, value) in &headers {
+        signed = signed.header(*name, *value);
+    }
+    for (name, value) in &added {
+        signed = signed.header(*name, value);
+    }
+    signed.body(Body::from(body.to_vec())).unwrap()
 }
 
 #[tokio::test]

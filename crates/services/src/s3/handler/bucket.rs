@@ -5,8 +5,9 @@ use s3s::{S3Request, s3_error};
 
 use super::{Answer, answer};
 use crate::s3::S3;
+use crate::s3::access::caller;
 use crate::s3::read::timestamp;
-use crate::s3::service::{caller, region};
+use crate::s3::service::region;
 use crate::s3::setting::owner;
 use crate::s3::transfer::check_acl;
 

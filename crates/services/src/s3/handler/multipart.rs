@@ -6,11 +6,11 @@ use s3s::{S3Request, S3Result, s3_error};
 use super::list::{Encoder, page_size};
 use super::{Answer, answer};
 use crate::s3::S3;
+use crate::s3::access::{asker, caller};
 use crate::s3::checksum::{Algorithm, hex, set_checksum};
 use crate::s3::multipart::NamedPart;
 use crate::s3::object::WriteCondition;
 use crate::s3::read::{checksum_type, length, percent_encode, timestamp};
-use crate::s3::service::caller;
 use crate::s3::setting::owner;
 use crate::s3::transfer::{attributes_of, check_acl, check_if_none_match, copy_range, source_of};
 
@@ -96,10 +96,11 @@ pub(super) async fn upload_part_copy(
     s3: &S3,
     req: S3Request<UploadPartCopyInput>,
 ) -> Answer<UploadPartCopyOutput> {
-    let account = caller(&req)?;
+    let asker = asker(&req)?;
     let input = req.input;
     check_part_number(input.part_number)?;
     let mut source = source_of!(input)?;
+    asker.may("s3:GetObject", &source.bucket, Some(&source.key))?;
     source.range = copy_range(input.copy_source_range.as_deref())?;
     let (digested, modified) = s3
         .run(move |store| {
@@ -109,7 +110,9 @@ pub(super) async fn upload_part_copy(
                 input.upload_id.as_str(),
             );
             let upload = store.upload(address.0, address.1, address.2)?;
-            let (_, copied) = source.copy(store, &account, Some(upload.algorithm))?;
+            let (_, copied) = source
+                .copy(store, Some(upload.algorithm))
+                .map_err(|error| asker.hide_absence(error, &source.bucket))?;
             let number = input.part_number;
             let modified = store.put_part(address, number, copied.pending, &copied.digested)?;
             Ok((copied.digested, modified))

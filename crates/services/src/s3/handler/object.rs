@@ -1,14 +1,14 @@
 //! Objects: put, read, copied and deleted.
 
 use s3s::dto::*;
-use s3s::{S3Request, S3Response, s3_error};
+use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use super::{Answer, answer};
 use crate::s3::S3;
+use crate::s3::access::{Asker, asker};
 use crate::s3::checksum::{Algorithm, set_checksum};
 use crate::s3::object::WriteCondition;
 use crate::s3::read::{checksum_type, length, timestamp};
-use crate::s3::service::caller;
 use crate::s3::transfer::{
     attributes_of, check_acl, check_if_none_match, copied_attributes, source_of,
 };
@@ -50,14 +50,18 @@ pub(super) async fn put_object(s3: &S3, req: S3Request<PutObjectInput>) -> Answe
 }
 
 pub(super) async fn get_object(s3: &S3, req: S3Request<GetObjectInput>) -> Answer<GetObjectOutput> {
-    partial(s3.read_object(req.input).await?)
+    let (asker, bucket) = (asker(&req)?, req.input.bucket.clone());
+    let read = s3.read_object(req.input).await;
+    partial(read.map_err(|error| asker.hide_absence(error, &bucket))?)
 }
 
 pub(super) async fn head_object(
     s3: &S3,
     req: S3Request<HeadObjectInput>,
 ) -> Answer<HeadObjectOutput> {
-    partial(s3.head(req.input).await?)
+    let (asker, bucket) = (asker(&req)?, req.input.bucket.clone());
+    let head = s3.head(req.input).await;
+    partial(head.map_err(|error| asker.hide_absence(error, &bucket))?)
 }
 
 pub(super) async fn get_object_attributes(
@@ -118,6 +122,7 @@ pub(super) async fn delete_objects(
     s3: &S3,
     req: S3Request<DeleteObjectsInput>,
 ) -> Answer<DeleteObjectsOutput> {
+    let asker = asker(&req)?;
     let DeleteObjectsInput { bucket, delete, .. } = req.input;
     if delete.objects.is_empty() || delete.objects.len() > 1000 {
         return Err(s3_error!(
@@ -126,13 +131,12 @@ pub(super) async fn delete_objects(
              published schema"
         ));
     }
-    let keys: Vec<_> = delete
-        .objects
-        .into_iter()
-        .map(|object| object.key)
-        .collect();
-    let deleted = keys.clone();
-    s3.run(move |store| store.delete_objects(&bucket, &keys, None))
+    let (deleted, errors) = s3
+        .run(move |store| {
+            let (keys, errors) = permitted(&asker, &bucket, delete.objects)?;
+            store.delete_objects(&bucket, &keys, None)?;
+            Ok((keys, errors))
+        })
         .await?;
     let deleted = deleted
         .into_iter()
@@ -144,18 +148,46 @@ pub(super) async fn delete_objects(
     let quiet = delete.quiet.unwrap_or(false);
     answer(DeleteObjectsOutput {
         deleted: (!quiet).then_some(deleted),
+        errors: (!errors.is_empty()).then_some(errors),
         ..Default::default()
     })
+}
+
+/// The keys that the caller may delete, and what to say of the others.
+fn permitted(
+    asker: &Asker,
+    bucket: &str,
+    objects: Vec<ObjectIdentifier>,
+) -> S3Result<(Vec<String>, Vec<Error>)> {
+    let gate = asker.gate("s3:DeleteObject", bucket)?;
+    let (mut keys, mut errors) = (Vec::new(), Vec::new());
+    for object in objects {
+        let action = match object.version_id {
+            Some(_) => "s3:DeleteObjectVersion",
+            None => "s3:DeleteObject",
+        };
+        match gate.may(action, Some(&object.key)) {
+            Ok(()) => keys.push(object.key),
+            Err(error) => errors.push(Error {
+                code: Some(error.code().as_str().to_owned()),
+                message: error.message().map(str::to_owned),
+                key: Some(object.key),
+                version_id: object.version_id,
+            }),
+        }
+    }
+    Ok((keys, errors))
 }
 
 pub(super) async fn copy_object(
     s3: &S3,
     req: S3Request<CopyObjectInput>,
 ) -> Answer<CopyObjectOutput> {
-    let account = caller(&req)?;
+    let asker = asker(&req)?;
     let input = req.input;
     check_acl(input.acl.as_ref().map(ObjectCannedACL::as_str))?;
     let source = source_of!(input)?;
+    asker.may("s3:GetObject", &source.bucket, Some(&source.key))?;
     let replaces = input
         .metadata_directive
         .as_ref()
@@ -175,7 +207,9 @@ pub(super) async fn copy_object(
     let record = s3
         .run(move |store| {
             store.bucket(&input.bucket)?;
-            let (original, copied) = source.copy(store, &account, algorithm)?;
+            let (original, copied) = source
+                .copy(store, algorithm)
+                .map_err(|error| asker.hide_absence(error, &source.bucket))?;
             let attributes = copied_attributes(&input, &original.attributes)?;
             let (pending, digested) = (copied.pending, copied.digested);
             let condition = WriteCondition::default();

@@ -1,21 +1,36 @@
 //! Documents that a bucket keeps as they were put, and AWS's answers for those that it never has.
 
+use policy::{Document, Kind};
 use s3s::dto::*;
 use s3s::{S3Request, S3Result, s3_error};
 
 use super::{Answer, answer};
 use crate::s3::S3;
+use crate::s3::access::access_denied;
 use crate::s3::bucket::Setting;
-use crate::s3::setting::{check_policy, not_found};
+use crate::s3::setting::not_found;
 
 pub(super) async fn get_bucket_policy(
     s3: &S3,
     req: S3Request<GetBucketPolicyInput>,
 ) -> Answer<GetBucketPolicyOutput> {
-    let policy = s3.settled(req.input.bucket, Setting::Policy).await?;
-    let absent = || s3_error!(NoSuchBucketPolicy, "The bucket policy does not exist");
+    let policy = s3.policy_of(req.input.bucket).await?;
     answer(GetBucketPolicyOutput {
-        policy: Some(policy.ok_or_else(absent)?),
+        policy: Some(policy),
+    })
+}
+
+pub(super) async fn get_bucket_policy_status(
+    s3: &S3,
+    req: S3Request<GetBucketPolicyStatusInput>,
+) -> Answer<GetBucketPolicyStatusOutput> {
+    let bucket = req.input.bucket;
+    let policy = s3.policy_of(bucket.clone()).await?;
+    let is_public = Document::parse(&policy, Kind::Bucket(&bucket)).map(|d| d.is_public());
+    answer(GetBucketPolicyStatusOutput {
+        policy_status: Some(PolicyStatus {
+            is_public: is_public.ok(),
+        }),
     })
 }
 
@@ -23,9 +38,19 @@ pub(super) async fn put_bucket_policy(
     s3: &S3,
     req: S3Request<PutBucketPolicyInput>,
 ) -> Answer<PutBucketPolicyOutput> {
-    check_policy(&req.input.policy)?;
-    s3.settle(req.input.bucket, Setting::Policy, Some(req.input.policy))
-        .await?;
+    let PutBucketPolicyInput { bucket, policy, .. } = req.input;
+    let document = Document::parse(&policy, Kind::Bucket(&bucket))
+        .map_err(|error| s3_error!(MalformedPolicy, "{error}"))?;
+    let (name, is_public) = (bucket.clone(), document.is_public());
+    let blocks = s3.clone();
+    s3.run(
+        move |_| match blocks.public_access_block(&name)?.block_public_policy {
+            Some(true) if is_public => Err(access_denied()),
+            _ => Ok(()),
+        },
+    )
+    .await?;
+    s3.settle(bucket, Setting::Policy, Some(policy)).await?;
     answer(PutBucketPolicyOutput::default())
 }
 
@@ -231,7 +256,7 @@ pub(super) async fn get_object_lock_configuration(
 }
 
 impl S3 {
-    pub(super) async fn settle(
+    pub(in crate::s3) async fn settle(
         &self,
         bucket: String,
         setting: Setting,
@@ -251,6 +276,11 @@ impl S3 {
 
     pub(super) async fn owner_of(&self, bucket: String) -> S3Result<String> {
         Ok(self.run(move |store| store.bucket(&bucket)).await?.owner)
+    }
+
+    async fn policy_of(&self, bucket: String) -> S3Result<String> {
+        let policy = self.settled(bucket, Setting::Policy).await?;
+        policy.ok_or_else(|| s3_error!(NoSuchBucketPolicy, "The bucket policy does not exist"))
     }
 
     /// Answers "not set" for a setting that this S3 does not keep, when the bucket exists.
