@@ -12,9 +12,11 @@ use ec2_api::{
 use model::{Address, AllocationId, NetworkInterface, Vpc};
 
 use crate::filter::{Filters, optional};
-use crate::{Error, Transaction, parameter, tag};
+use crate::{Error, Transaction, network_interface, parameter, tag};
 
-pub(crate) use association::{associate_address, disassociate_address, move_association, unmap};
+pub(crate) use association::{
+    already_associated, associate_address, disassociate_address, map, move_association, unmap,
+};
 pub(crate) use pool::{assign_automatic, release_automatic};
 
 pub(crate) fn allocate_address(
@@ -76,7 +78,7 @@ pub(crate) fn release_address(
 ) -> Result<ReleaseAddressResponse, Error> {
     let address = named(tx, &request.allocation_id, &request.public_ip)?;
     if let Some(association) = &address.association {
-        let eni = tx.find::<NetworkInterface>(association.network_interface_id)?;
+        let eni = network_interface::own(tx, association.network_interface_id)?;
         if !tx.find::<Vpc>(eni.vpc_id)?.is_default {
             return Err(Error::new(
                 "InvalidIPAddress.InUse",

@@ -46,6 +46,16 @@ actions! {
     DetachInternetGateway => internet_gateway::detach_internet_gateway;
     DescribeInternetGateways => internet_gateway::describe_internet_gateways;
     DeleteInternetGateway => internet_gateway::delete_internet_gateway;
+    CreateNatGateway => nat_gateway::create_nat_gateway;
+    DescribeNatGateways => nat_gateway::describe_nat_gateways;
+    DeleteNatGateway => nat_gateway::delete_nat_gateway;
+    AssociateNatGatewayAddress => nat_gateway::associate_nat_gateway_address;
+    DisassociateNatGatewayAddress => nat_gateway::disassociate_nat_gateway_address;
+    AssignPrivateNatGatewayAddress => nat_gateway::assign_private_nat_gateway_address;
+    UnassignPrivateNatGatewayAddress => nat_gateway::unassign_private_nat_gateway_address;
+    CreateEgressOnlyInternetGateway => egress_only_internet_gateway::create_egress_only_internet_gateway;
+    DescribeEgressOnlyInternetGateways => egress_only_internet_gateway::describe_egress_only_internet_gateways;
+    DeleteEgressOnlyInternetGateway => egress_only_internet_gateway::delete_egress_only_internet_gateway;
     CreateSecurityGroup => security_group::create_security_group;
     DescribeSecurityGroups => security_group::describe_security_groups;
     DeleteSecurityGroup => security_group::delete_security_group;

@@ -66,6 +66,14 @@ impl Error {
         }
     }
 
+    /// What a service of AWS has made for itself and manages is not the account's to change.
+    pub(crate) fn not_yours() -> Self {
+        Self::new(
+            "AuthFailure",
+            "You do not have permission to access the specified resource.",
+        )
+    }
+
     /// `InvalidParameterValue` in AWS's usual form.
     pub fn invalid_value(parameter: &str, value: impl std::fmt::Display, why: &str) -> Self {
         let why = if why.is_empty() {
@@ -123,6 +131,8 @@ fn malformed_code(prefix: &str) -> &'static str {
         "rtbassoc-" | "aclassoc-" | "eipassoc-" => "InvalidAssociationID.Malformed",
         "vpc-cidr-assoc-" => "InvalidVpcCidrBlockAssociationID.Malformed",
         "subnet-cidr-assoc-" => "InvalidSubnetCidrBlockAssociationID.Malformed",
+        "nat-" => "NatGatewayMalformed",
+        "eigw-" => "InvalidEgressOnlyInternetGatewayId.Malformed",
         "pcx-" => "InvalidVpcPeeringConnectionId.Malformed",
         "pl-" => "InvalidPrefixListId.Malformed",
         "vpce-" => "InvalidVpcEndpointId.Malformed",

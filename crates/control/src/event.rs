@@ -2,10 +2,12 @@
 
 use std::net::IpAddr;
 
-use model::{Change, DeliveryStatus, Entropy, FlowLogId, InstanceId, Scope, Timestamp, World};
+use model::{
+    Change, DeliveryStatus, Entropy, FlowLogId, InstanceId, Scope, State, Timestamp, World,
+};
 
 use crate::{
-    Error, Quotas, Transaction, flow_log, instance, internet_host, prefix_list,
+    Error, Quotas, Transaction, flow_log, instance, internet_host, nat_gateway, prefix_list,
     vpc_peering_connection,
 };
 
@@ -32,8 +34,7 @@ pub enum Event {
     InternetHostAdded(IpAddr),
     /// A host is taken off the simulated internet.
     InternetHostDeleted(IpAddr),
-    /// Time passes: steps that AWS takes by itself are taken, and rows that it shows only for a while
-    /// go away.
+    /// Time passes: steps that AWS takes by itself are taken, and rows that it shows only for a while go away.
     Tick,
 }
 
@@ -68,8 +69,15 @@ pub fn observe(
         Event::Tick => {
             instance::forget_terminated(&mut tx);
             prefix_list::forget_deleted(&mut tx);
+            nat_gateway::tick(&mut tx)?;
             vpc_peering_connection::tick(&mut tx);
         }
     }
     Ok(tx.into_changes())
+}
+
+/// When a [`Tick`](Event::Tick) next changes something in a Region that clients may be waiting for; a moment that has
+/// passed means now. After a tick at that moment it is later, or never.
+pub fn due(state: &State) -> Option<Timestamp> {
+    nat_gateway::due(state)
 }

@@ -7,6 +7,7 @@
 mod address;
 mod dhcp_options;
 mod dispatch;
+mod egress_only_internet_gateway;
 mod error;
 mod event;
 mod filter;
@@ -14,6 +15,7 @@ mod flow_log;
 mod instance;
 mod internet_gateway;
 mod internet_host;
+mod nat_gateway;
 mod network_acl;
 mod network_interface;
 mod page;
@@ -34,7 +36,7 @@ mod vpc_endpoint;
 mod vpc_peering_connection;
 
 pub use error::Error;
-pub use event::{Event, observe};
+pub use event::{Event, due, observe};
 pub use quota::Quotas;
 pub use transaction::{Applied, Transaction};
 

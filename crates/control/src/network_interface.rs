@@ -20,8 +20,8 @@ use model::{
 use crate::{Error, Transaction, address, flow_log, internet_host, parameter, tag, token};
 
 pub(crate) use assignment::{
-    assign_ipv6_addresses, assign_private_ip_addresses, unassign_ipv6_addresses,
-    unassign_private_ip_addresses,
+    assign_ipv6_addresses, assign_private_ip_addresses, assign_secondary, list_or_count,
+    unassign_ipv6_addresses, unassign_private_ip_addresses,
 };
 pub(crate) use attachment::{
     attach, attach_network_interface, detach, detach_network_interface, in_use,
@@ -31,7 +31,7 @@ pub(crate) use attribute::{
 };
 pub(crate) use describe::{FILTERS, describe_network_interfaces, filter_values};
 pub(crate) use dns_name::{ip_name, public_name, resource_name};
-pub(crate) use private_address::{AddressRequest, address_limit_exceeded};
+pub(crate) use private_address::{AddressRequest, NO_FREE_ADDRESS, address_limit_exceeded};
 pub(crate) use shape::{group_identifiers, network_interface as shape};
 
 const ACTION: &str = "CreateNetworkInterface";
@@ -84,7 +84,7 @@ pub(crate) fn delete_network_interface(
 ) -> Result<DeleteNetworkInterfaceResponse, Error> {
     let id = parameter::id(&request.network_interface_id, "NetworkInterfaceId")?;
     let eni = tx.find::<NetworkInterface>(id)?;
-    if eni.attachment.is_some() {
+    if eni.is_in_use() {
         return Err(Error::InvalidParameterValue(format!(
             "Network interface '{id}' is currently in use."
         )));
@@ -98,7 +98,11 @@ pub(crate) fn create(tx: &mut Transaction<'_>, wanted: Wanted) -> Result<Network
     let subnet = tx.take::<Subnet>(wanted.subnet_id)?;
     tx.quotas()
         .network_interfaces(tx.state().network_interfaces.len())?;
-    let groups = groups(tx, &wanted.groups, &subnet)?;
+    let is_managed = wanted.interface_type.is_requester_managed();
+    let groups = match is_managed {
+        true => Vec::new(),
+        false => groups(tx, &wanted.groups, &subnet)?,
+    };
     let (ipv4, ipv6_addresses) = wanted.addresses.allocate(tx, &subnet)?;
     let unmapped = |address| PrivateIpAddress {
         address,
@@ -114,13 +118,23 @@ pub(crate) fn create(tx: &mut Transaction<'_>, wanted: Wanted) -> Result<Network
         private_ip_addresses: ipv4.into_iter().map(unmapped).collect(),
         ipv6_addresses,
         groups,
-        source_dest_check: true,
+        source_dest_check: !is_managed,
         associate_public_ip_address: false,
         attachment: None,
         created_at: tx.now(),
         tags: wanted.tags,
     };
     tx.put(eni.id, eni.clone());
+    Ok(eni)
+}
+
+/// A copy of an interface that is its owner's to change, not that of a service (Amazon EC2 User Guide,
+/// "Requester-managed network interfaces").
+pub(crate) fn own(tx: &Transaction<'_>, id: NetworkInterfaceId) -> Result<NetworkInterface, Error> {
+    let eni = tx.take::<NetworkInterface>(id)?;
+    if eni.interface_type.is_requester_managed() {
+        return Err(Error::not_yours());
+    }
     Ok(eni)
 }
 

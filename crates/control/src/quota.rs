@@ -43,6 +43,14 @@ quotas! {
     routes: 500, "RouteLimitExceeded", "The maximum number of routes has been reached.";
     /// Internet gateways per Region.
     internet_gateways: 5, "InternetGatewayLimitExceeded", "The maximum number of internet gateways has been reached.";
+    /// Egress-only internet gateways per Region.
+    egress_only_internet_gateways: 5, "EgressOnlyInternetGatewayLimitExceeded", "The maximum number of egress-only internet gateways has been reached.";
+    /// NAT gateways per availability zone.
+    nat_gateways: 5, "NatGatewayLimitExceeded", "Performing this operation would exceed the limit of {} NAT gateways";
+    /// Elastic IP addresses per public NAT gateway.
+    nat_gateway_allocations: 2, "AddressLimitExceeded", "A NAT gateway may have up to {} Elastic IP addresses.";
+    /// Private IPv4 addresses per NAT gateway.
+    nat_gateway_addresses: 8, "PrivateIpAddressLimitExceeded", "A NAT gateway may have up to {} private IP addresses.";
     /// Elastic IP addresses per Region.
     addresses: 5, "AddressLimitExceeded", "The maximum number of addresses has been reached.";
     /// Network interfaces per Region.

@@ -1,10 +1,12 @@
 //! A small world to carry out requests in, and tests of whole actions.
 
 mod address;
+mod egress_only_internet_gateway;
 mod flow_log;
 mod gateway_route_table;
 mod instance;
 mod internet_gateway;
+mod nat_gateway;
 mod network_acl;
 mod network_interface;
 mod prefix_list;

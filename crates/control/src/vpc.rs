@@ -21,8 +21,8 @@ use crate::filter::{Filters, boolean, optional};
 use crate::page::Page;
 use crate::tag::{from_specifications, tag_set};
 use crate::{
-    Error, Transaction, dhcp_options, flow_log, network_acl, parameter, route_table,
-    security_group, vpc_peering_connection,
+    Error, Transaction, dhcp_options, egress_only_internet_gateway, flow_log, nat_gateway,
+    network_acl, parameter, route_table, security_group, vpc_peering_connection,
 };
 
 const TYPE: &str = "vpc";
@@ -135,6 +135,8 @@ pub(crate) fn delete_vpc(
     let blocked = tx.rows::<Subnet>().any(|s| s.vpc_id == id)
         || tx.rows::<NetworkInterface>().any(|eni| eni.vpc_id == id)
         || state.internet_gateway_of(id).is_some()
+        || egress_only_internet_gateway::any_in(tx, id)
+        || nat_gateway::any_in(tx, id)
         || tx
             .rows::<SecurityGroup>()
             .any(|g| g.vpc_id == id && !g.is_default())

@@ -76,7 +76,7 @@ pub fn coverage(world: &World) -> Coverage {
                 .push(subscription);
         }
         for eni in state.network_interfaces.values() {
-            let attached = eni.attachment.is_some();
+            let attached = eni.is_in_use();
             coverage.interfaces.insert((scope, eni.id), attached);
         }
     }

@@ -70,6 +70,11 @@ impl NetworkInterface {
         own.association.as_ref().map(|a| a.public_ip)
     }
 
+    /// Whether it is attached to an instance, or a service has made it for its own use.
+    pub fn is_in_use(&self) -> bool {
+        self.attachment.is_some() || self.interface_type.is_requester_managed()
+    }
+
     /// The instance that it is attached to.
     pub fn instance_id(&self) -> Option<InstanceId> {
         self.attachment.as_ref().map(|a| a.instance_id)

@@ -211,8 +211,9 @@ impl State {
 
     /// Whether a route's target can take packets (Amazon VPC User Guide, "Route table concepts").
     ///
-    /// A route to an interface is active only while that is attached to a running instance.
-    /// `peering` finds the peering connections of all accounts and Regions.
+    /// A route to an interface is active only while that is attached to a running instance; one to a NAT gateway already
+    /// while that comes up, when it does not take packets yet. `peering` finds the peering connections of all accounts
+    /// and Regions.
     pub fn route_state<'a>(
         &self,
         vpc_id: VpcId,
@@ -232,7 +233,7 @@ impl State {
             RouteTarget::NatGateway(id) => self
                 .nat_gateways
                 .get(id)
-                .is_some_and(NatGateway::is_available),
+                .is_some_and(|g| g.is_available() || g.state == NatGatewayState::Pending),
             RouteTarget::VpcEndpoint(id) => self.vpc_endpoints.get(id).is_some_and(|endpoint| {
                 endpoint.vpc_id == vpc_id && endpoint.state == VpcEndpointState::Available
             }),

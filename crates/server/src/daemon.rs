@@ -10,12 +10,13 @@ use bytes::Bytes;
 use control::{Event, Quotas};
 use http::{Request, Response};
 use hyper::body::Incoming;
-use model::{Scope, Timestamp};
+use model::{Scope, Timestamp, World};
 use services::logs::Logs;
 use services::s3::{Credential, S3, S3Endpoint};
 use store::Journal;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::Instant;
 
 use crate::body::BodyBudget;
 use crate::config::{self, Config};
@@ -179,30 +180,67 @@ fn connect_uplink(config: &Config, datapath: &Datapath) -> anyhow::Result<Option
     Ok(Some(uplink))
 }
 
-/// How often time is told to pass.
-const TICK: Duration = Duration::from_secs(1);
-/// How rarely the console output of former instances is looked for.
-const TICKS_PER_CLEANING: u64 = 30;
-
-/// Steps that AWS takes by itself within seconds are taken, and rows that it shows only for a while go
-/// away.
+/// Tells the writer that time passes: of a Region when something is due there, of all of them now and then.
 async fn tick(daemon: Arc<Daemon>) {
-    for ticks in 1_u64.. {
-        tokio::time::sleep(TICK).await;
-        let scopes: Vec<Scope> = daemon.writer.world().regions.keys().copied().collect();
-        for scope in scopes {
-            if let Err(error) = daemon.writer.observe(scope, Event::Tick).await {
-                tracing::warn!(%error, "the passing of time could not be noted");
+    let mut worlds = daemon.writer.watch();
+    let mut rounds = 0_u64;
+    let mut round = Instant::now() + ROUND;
+    loop {
+        let world = worlds.borrow_and_update().clone();
+        let due = first_due(&world);
+        let pause = due.map_or(ROUND, |(at, _)| at.since(clock::now()));
+        tokio::select! {
+            () = tokio::time::sleep_until(round) => {
+                for &scope in world.regions.keys() {
+                    note_time(&daemon, scope).await;
+                }
+                rounds += 1;
+                if rounds.is_multiple_of(ROUNDS_PER_CLEANING) {
+                    forget_consoles(&daemon).await;
+                }
+                round = Instant::now() + ROUND;
             }
+            () = tokio::time::sleep(pause) => {
+                if let Some((_, scope)) = due && !note_time(&daemon, scope).await {
+                    tokio::time::sleep(RETRY).await;
+                }
+            }
+            // Another world may have something due earlier.
+            Ok(()) = worlds.changed() => {}
         }
-        if !ticks.is_multiple_of(TICKS_PER_CLEANING) {
-            continue;
+    }
+}
+
+/// How often all Regions hear that time passes.
+const ROUND: Duration = Duration::from_secs(1);
+/// How rarely the console output of former instances is looked for.
+const ROUNDS_PER_CLEANING: u64 = 30;
+/// When a Region hears it again that could not take note of it.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// When and where the passing of time next changes something that clients wait for.
+fn first_due(world: &World) -> Option<(Timestamp, Scope)> {
+    let regions = world.regions.iter();
+    regions
+        .filter_map(|(&scope, state)| Some((control::due(state)?, scope)))
+        .min()
+}
+
+async fn note_time(daemon: &Daemon, scope: Scope) -> bool {
+    match daemon.writer.observe(scope, Event::Tick).await {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::warn!(%error, "the passing of time could not be noted");
+            false
         }
-        let instances = daemon.instances.clone();
-        let cleaned = tokio::task::spawn_blocking(move || instances.forget_consoles());
-        if let Err(error) = cleaned.await {
-            tracing::warn!(%error, "the console output of former instances was not removed");
-        }
+    }
+}
+
+async fn forget_consoles(daemon: &Daemon) {
+    let instances = daemon.instances.clone();
+    let cleaned = tokio::task::spawn_blocking(move || instances.forget_consoles());
+    if let Err(error) = cleaned.await {
+        tracing::warn!(%error, "the console output of former instances was not removed");
     }
 }
 

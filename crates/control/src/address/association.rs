@@ -13,7 +13,7 @@ use model::{
 };
 
 use super::{by_public_ip, named, pool};
-use crate::{Error, Transaction, instance, parameter};
+use crate::{Error, Transaction, instance, network_interface, parameter};
 
 pub(crate) fn associate_address(
     tx: &mut Transaction<'_>,
@@ -50,20 +50,13 @@ pub(crate) fn associate_address(
             return Ok(answer(association.id));
         }
         if request.allow_reassociation == Some(false) {
-            return Err(Error::new(
-                "Resource.AlreadyAssociated",
-                format!(
-                    "resource {} is already associated with associate-id {}",
-                    address.allocation_id, association.id
-                ),
-            ));
+            return Err(already_associated(address.allocation_id, association.id));
         }
         disassociate(tx, &address)?;
     }
     pool::release_automatic(tx, eni.id)?;
     unmap(tx, eni.id, private)?;
-    let id = tx.id();
-    map(tx, address.allocation_id, id, eni.id, private)?;
+    let id = map(tx, address.allocation_id, eni.id, private)?;
     Ok(answer(id))
 }
 
@@ -94,7 +87,7 @@ pub(crate) fn disassociate_address(
 /// Takes an Elastic IP address off its interface, which may then get one of Amazon's pool.
 pub(super) fn disassociate(tx: &mut Transaction<'_>, address: &Address) -> Result<(), Error> {
     if let Some(association) = &address.association {
-        let eni = association.network_interface_id;
+        let eni = network_interface::own(tx, association.network_interface_id)?.id;
         unmap(tx, eni, association.private_ip_address)?;
         pool::assign_automatic(tx, eni)?;
     }
@@ -138,13 +131,14 @@ pub(crate) fn move_association(
     Ok(())
 }
 
-fn map(
+/// Maps an Elastic IP address that is mapped to nothing.
+pub(crate) fn map(
     tx: &mut Transaction<'_>,
     allocation_id: AllocationId,
-    id: AddressAssociationId,
     eni_id: NetworkInterfaceId,
     private: Ipv4Addr,
-) -> Result<(), Error> {
+) -> Result<AddressAssociationId, Error> {
+    let id = tx.id();
     let mut address = tx.take::<Address>(allocation_id)?;
     address.association = Some(AddressAssociation {
         id,
@@ -162,7 +156,15 @@ fn map(
     }
     tx.put(eni_id, eni);
     tx.put(allocation_id, address);
-    Ok(())
+    Ok(id)
+}
+
+/// The address is mapped to something already.
+pub(crate) fn already_associated(id: AllocationId, association: AddressAssociationId) -> Error {
+    Error::new(
+        "Resource.AlreadyAssociated",
+        format!("resource {id} is already associated with associate-id {association}"),
+    )
 }
 
 /// The interface that a request means, by itself or as the only one of an instance.
@@ -172,7 +174,7 @@ fn target(
 ) -> Result<NetworkInterface, Error> {
     if request.network_interface_id.is_some() {
         let id = parameter::id(&request.network_interface_id, "NetworkInterfaceId")?;
-        let eni = tx.take::<NetworkInterface>(id)?;
+        let eni = network_interface::own(tx, id)?;
         if let Some(given) = parameter::optional_id::<InstanceId>(&request.instance_id)?
             && eni.instance_id() != Some(given)
         {

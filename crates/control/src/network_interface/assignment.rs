@@ -32,7 +32,7 @@ pub(crate) fn assign_private_ip_addresses(
         "secondaryPrivateIpAddressCount",
     )?;
     list_or_count(named.len(), count, "PrivateIpAddress")?;
-    let eni = tx.take::<NetworkInterface>(id)?;
+    let eni = super::own(tx, id)?;
     let allow_move = request.allow_reassignment == Some(true);
     let mut assigned = Vec::new();
     for address in named {
@@ -47,12 +47,7 @@ pub(crate) fn assign_private_ip_addresses(
         assign_named(tx, &eni, address, allow_move)?;
         assigned.push(address);
     }
-    for _ in 0..count {
-        let subnet = tx.take::<Subnet>(eni.subnet_id)?;
-        let address = Pool::of(tx, &subnet).lowest_ipv4()?;
-        push(tx, id, unmapped(address))?;
-        assigned.push(address);
-    }
+    assigned.extend(assign_counted(tx, &eni, count)?);
     Ok(AssignPrivateIpAddressesResponse {
         network_interface_id: Some(id.to_string()),
         assigned_private_ip_addresses: assigned
@@ -79,7 +74,7 @@ pub(crate) fn unassign_private_ip_addresses(
     if named.is_empty() {
         return Err(Error::MissingParameter("PrivateIpAddress"));
     }
-    let eni = tx.take::<NetworkInterface>(id)?;
+    let eni = super::own(tx, id)?;
     for address in named {
         if eni.primary_ipv4() == Some(address) {
             return Err(Error::InvalidParameterValue(
@@ -113,7 +108,7 @@ pub(crate) fn assign_ipv6_addresses(
     let mut assigned = addresses(&request.ipv6_addresses, "ipv6Address", parameter::ipv6)?;
     let count = parameter::count(request.ipv6_address_count, "ipv6AddressCount")?;
     list_or_count(assigned.len(), count, "Ipv6Addresses")?;
-    let mut eni = tx.take::<NetworkInterface>(id)?;
+    let mut eni = super::own(tx, id)?;
     check_limit(
         tx,
         &eni,
@@ -148,7 +143,7 @@ pub(crate) fn unassign_ipv6_addresses(
     if named.is_empty() {
         return Err(Error::MissingParameter("Ipv6Addresses"));
     }
-    let mut eni = tx.take::<NetworkInterface>(id)?;
+    let mut eni = super::own(tx, id)?;
     if !named.iter().all(|a| eni.ipv6_addresses.contains(a)) {
         return Err(not_assigned(id));
     }
@@ -159,6 +154,36 @@ pub(crate) fn unassign_ipv6_addresses(
         unassigned_ipv6_addresses: named.iter().map(ToString::to_string).collect(),
         ..Default::default()
     })
+}
+
+/// Assigns secondary addresses, by name and however many more; all of them in that order.
+pub(crate) fn assign_secondary(
+    tx: &mut Transaction<'_>,
+    id: NetworkInterfaceId,
+    named: &[Ipv4Addr],
+    count: usize,
+) -> Result<Vec<Ipv4Addr>, Error> {
+    let eni = tx.take::<NetworkInterface>(id)?;
+    for &address in named {
+        assign_named(tx, &eni, address, false)?;
+    }
+    let counted = assign_counted(tx, &eni, count)?;
+    Ok(named.iter().copied().chain(counted).collect())
+}
+
+fn assign_counted(
+    tx: &mut Transaction<'_>,
+    eni: &NetworkInterface,
+    count: usize,
+) -> Result<Vec<Ipv4Addr>, Error> {
+    let mut assigned = Vec::new();
+    for _ in 0..count {
+        let subnet = tx.take::<Subnet>(eni.subnet_id)?;
+        let address = Pool::of(tx, &subnet).lowest_ipv4()?;
+        push(tx, eni.id, unmapped(address))?;
+        assigned.push(address);
+    }
+    Ok(assigned)
 }
 
 /// Assigns a secondary address by name, if need be taken from another interface of the subnet.
@@ -180,6 +205,7 @@ fn assign_named(
     if !allow_move || holder.primary_ipv4() == Some(address) {
         return Err(already_assigned(address.into()));
     }
+    super::own(tx, holder.id)?;
     let moved = holder
         .private_ip_addresses
         .iter()
@@ -229,7 +255,8 @@ fn addresses<T>(
     texts.iter().map(|text| parse(text, name)).collect()
 }
 
-fn list_or_count(listed: usize, count: usize, name: &'static str) -> Result<(), Error> {
+/// Addresses by name, or a number of them.
+pub(crate) fn list_or_count(listed: usize, count: usize, name: &'static str) -> Result<(), Error> {
     match (listed, count) {
         (0, 0) => Err(Error::MissingParameter(name)),
         (0, _) | (_, 0) => Ok(()),

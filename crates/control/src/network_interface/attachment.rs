@@ -32,7 +32,7 @@ pub(crate) fn attach_network_interface(
     ])?;
     let eni = tx.take::<NetworkInterface>(eni_id)?;
     let instance = tx.take::<Instance>(instance_id)?;
-    if eni.attachment.is_some() {
+    if eni.is_in_use() {
         return Err(in_use(eni_id));
     }
     check_instance(tx, &instance, &eni, device_index)?;
@@ -47,6 +47,12 @@ pub(crate) fn detach_network_interface(
     tx: &mut Transaction<'_>,
     request: &DetachNetworkInterfaceRequest,
 ) -> Result<DetachNetworkInterfaceResponse, Error> {
+    if request.attachment_id.as_deref().is_some_and(is_managed) {
+        return Err(Error::new(
+            "OperationNotPermitted",
+            format!("You are not allowed to manage '{MANAGED}' attachments."),
+        ));
+    }
     let attachment_id: AttachmentId = parameter::id(&request.attachment_id, "AttachmentId")?;
     let found = tx.rows::<NetworkInterface>().find(|eni| {
         eni.attachment
@@ -64,6 +70,14 @@ pub(crate) fn detach_network_interface(
     }
     detach(tx, eni.id)?;
     Ok(DetachNetworkInterfaceResponse {})
+}
+
+/// The attachments of interfaces that services manage have ids of their own kind.
+pub(super) const MANAGED: &str = "ela-attach";
+
+fn is_managed(attachment_id: &str) -> bool {
+    let rest = attachment_id.strip_prefix(MANAGED);
+    rest.is_some_and(|rest| rest.starts_with('-'))
 }
 
 /// Attaches an interface that is free, at an index that is free.

@@ -24,7 +24,7 @@ pub(crate) fn describe_network_interface_attribute(
     };
     match name {
         "attachment" => {
-            answer.attachment = eni.attachment.as_ref().map(|a| shape::attachment(tx, a));
+            answer.attachment = shape::attachment(tx, eni);
         }
         "description" => {
             answer.description = Some(AttributeValue {
@@ -69,7 +69,7 @@ pub(crate) fn modify_network_interface_attribute(
         request.attachment.is_some(),
         request.associate_public_ip_address.is_some(),
     ])?;
-    let mut eni = tx.take::<NetworkInterface>(id)?;
+    let mut eni = super::own(tx, id)?;
     if let Some(description) = &request.description {
         eni.description = super::description(&description.value)?;
     }

@@ -4,7 +4,7 @@ use ec2_api::{
     DescribeNetworkInterfacesRequest, DescribeNetworkInterfacesResponse,
     NetworkInterfaceAssociation,
 };
-use model::{NetworkInterface, NetworkInterfaceId};
+use model::{InterfaceType, NetworkInterface, NetworkInterfaceId};
 
 use super::shape;
 use crate::filter::{Filters, boolean, optional};
@@ -116,13 +116,14 @@ pub(crate) fn filter_values(
         "description" => vec![eni.description.clone()],
         "group-id" => groups().filter_map(|g| g.group_id).collect(),
         "group-name" => groups().filter_map(|g| g.group_name).collect(),
-        "interface-type" => vec![eni.interface_type.name().to_owned()],
+        "interface-type" => interface_types(eni),
         "ipv6-addresses.ipv6-address" => {
             eni.ipv6_addresses.iter().map(ToString::to_string).collect()
         }
         "mac-address" => vec![eni.mac.to_string()],
         "network-interface-id" => vec![eni.id.to_string()],
         "operator.managed" => boolean(false),
+        "requester-id" => optional(shape::requester_id(eni)),
         "requester-managed" => boolean(eni.interface_type.is_requester_managed()),
         "owner-id" => vec![tx.scope().account.to_string()],
         "private-dns-name" => optional(eni.primary_ipv4().map(|a| super::ip_name(tx, a))),
@@ -135,22 +136,31 @@ pub(crate) fn filter_values(
     }
 }
 
+/// The type as answers have it, and as the filter's documentation spells it.
+fn interface_types(eni: &NetworkInterface) -> Vec<String> {
+    let mut names = vec![eni.interface_type.name().to_owned()];
+    if eni.interface_type == InterfaceType::NatGateway {
+        names.push("nat_gateway".to_owned());
+    }
+    names
+}
+
 fn attachment_values(tx: &Transaction<'_>, eni: &NetworkInterface, name: &str) -> Vec<String> {
-    let Some(attachment) = &eni.attachment else {
+    let Some(attachment) = shape::attachment(tx, eni) else {
         return match name {
             "status" => vec!["detached".to_owned()],
             _ => Vec::new(),
         };
     };
-    vec![match name {
-        "attach-time" => attachment.attach_time.to_string(),
-        "attachment-id" => attachment.id.to_string(),
-        "delete-on-termination" => attachment.delete_on_termination.to_string(),
-        "device-index" => attachment.device_index.to_string(),
-        "instance-id" => attachment.instance_id.to_string(),
-        "instance-owner-id" => tx.scope().account.to_string(),
-        "network-card-index" => "0".to_owned(),
-        "status" => "attached".to_owned(),
-        _ => return Vec::new(),
-    }]
+    match name {
+        "attach-time" => optional(attachment.attach_time),
+        "attachment-id" => optional(attachment.attachment_id),
+        "delete-on-termination" => optional(attachment.delete_on_termination),
+        "device-index" => optional(attachment.device_index),
+        "instance-id" => optional(attachment.instance_id),
+        "instance-owner-id" => optional(attachment.instance_owner_id),
+        "network-card-index" => optional(attachment.network_card_index),
+        "status" => optional(attachment.status),
+        _ => Vec::new(),
+    }
 }

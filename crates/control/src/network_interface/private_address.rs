@@ -238,12 +238,15 @@ impl<'a> Pool<'a> {
 /// `InsufficientFreeAddressesInSubnet`.
 pub(crate) fn no_free_address(subnet_id: SubnetId) -> Error {
     Error::new(
-        "InsufficientFreeAddressesInSubnet",
+        NO_FREE_ADDRESS,
         format!(
             "There are not enough free addresses in subnet '{subnet_id}' to satisfy the requested number of addresses."
         ),
     )
 }
+
+/// The code of [`no_free_address`].
+pub(crate) const NO_FREE_ADDRESS: &str = "InsufficientFreeAddressesInSubnet";
 
 /// `PrivateIpAddressLimitExceeded`.
 pub(crate) fn address_limit_exceeded() -> Error {

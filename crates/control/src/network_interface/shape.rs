@@ -4,10 +4,13 @@ use ec2_api::{
     GroupIdentifier, NetworkInterfaceAssociation, NetworkInterfaceAttachment,
     NetworkInterfaceIpv6Address, NetworkInterfacePrivateIpAddress, OperatorResponse,
 };
+use model::id::Id;
 use model::{
-    Attachment, NetworkInterface, PrivateIpAddress, PublicIpAssociation, SecurityGroupId, VpcId,
+    NetworkInterface, NetworkInterfaceId, PrivateIpAddress, PublicIpAssociation, SecurityGroupId,
+    VpcId,
 };
 
+use super::attachment::MANAGED;
 use super::dns_name::{ip_name, public_name};
 use crate::{Transaction, tag};
 
@@ -23,7 +26,7 @@ pub(crate) fn network_interface(
     ec2_api::NetworkInterface {
         public_dns_name: association.as_ref().and_then(|a| a.public_dns_name.clone()),
         association,
-        attachment: eni.attachment.as_ref().map(|a| attachment(tx, a)),
+        attachment: attachment(tx, eni),
         availability_zone: subnet.map(|s| s.zone.to_string()),
         availability_zone_id: subnet.map(|s| s.zone.zone_id()),
         description: Some(eni.description.clone()),
@@ -37,6 +40,7 @@ pub(crate) fn network_interface(
         private_dns_name: primary.map(|p| ip_name(tx, p.address)),
         private_ip_address: primary.map(|p| p.address.to_string()),
         private_ip_addresses: private_addresses(tx, eni),
+        requester_id: requester_id(eni).map(str::to_owned),
         requester_managed: Some(eni.interface_type.is_requester_managed()),
         source_dest_check: Some(eni.source_dest_check),
         status: Some(status(eni).to_owned()),
@@ -53,19 +57,23 @@ pub(crate) fn network_interface(
 
 /// `available` or `in-use`.
 pub(crate) fn status(eni: &NetworkInterface) -> &'static str {
-    if eni.attachment.is_some() {
+    if eni.is_in_use() {
         "in-use"
     } else {
         "available"
     }
 }
 
-/// The attachment to an instance.
+/// The attachment to an instance, or to what a service has made the interface for.
 pub(crate) fn attachment(
     tx: &Transaction<'_>,
-    attachment: &Attachment,
-) -> NetworkInterfaceAttachment {
-    NetworkInterfaceAttachment {
+    eni: &NetworkInterface,
+) -> Option<NetworkInterfaceAttachment> {
+    if eni.interface_type.is_requester_managed() {
+        return Some(managed_attachment(eni));
+    }
+    let attachment = eni.attachment.as_ref()?;
+    Some(NetworkInterfaceAttachment {
         attach_time: Some(attachment.attach_time.to_string()),
         attachment_id: Some(attachment.id.to_string()),
         delete_on_termination: Some(attachment.delete_on_termination),
@@ -75,8 +83,32 @@ pub(crate) fn attachment(
         instance_owner_id: Some(tx.scope().account.to_string()),
         status: Some("attached".to_owned()),
         ..Default::default()
+    })
+}
+
+fn managed_attachment(eni: &NetworkInterface) -> NetworkInterfaceAttachment {
+    let id = eni.id.to_string();
+    let body = id.trim_start_matches(NetworkInterfaceId::PREFIX);
+    NetworkInterfaceAttachment {
+        attach_time: Some(eni.created_at.to_string()),
+        attachment_id: Some(format!("{MANAGED}-{body}")),
+        delete_on_termination: Some(false),
+        device_index: Some(1),
+        network_card_index: Some(0),
+        instance_owner_id: Some(AMAZON.to_owned()),
+        status: Some("attached".to_owned()),
+        ..Default::default()
     }
 }
+
+/// Who has made an interface, if not its owner.
+pub(crate) fn requester_id(eni: &NetworkInterface) -> Option<&'static str> {
+    let is_managed = eni.interface_type.is_requester_managed();
+    is_managed.then_some(AMAZON)
+}
+
+/// The owner of what interfaces of services are attached to.
+const AMAZON: &str = "amazon-aws";
 
 /// The public address mapped to a private one.
 pub(crate) fn association(

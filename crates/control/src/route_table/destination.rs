@@ -12,6 +12,9 @@ use crate::{Error, Transaction, parameter};
 /// Addresses of AWS's own services; no route can have them as destination.
 const RESERVED: [&str; 2] = ["169.254.168.0/22", "fd00:ec2::/32"];
 
+/// The addresses that stand for IPv4 ones behind a NAT gateway.
+const NAT64: &str = "64:ff9b::/96";
+
 /// The one destination that a request gives.
 pub(super) fn parse(
     ipv4: &Option<String>,
@@ -47,11 +50,12 @@ pub(super) fn check(
     let net = match destination {
         Destination::PrefixList(id) => {
             prefix_list::find(tx, id)?;
-            return Ok(());
+            return check_family(tx, destination, target);
         }
         Destination::Ipv4(net) => IpNet::V4(net),
         Destination::Ipv6(net) => IpNet::V6(net),
     };
+    check_family(tx, destination, target)?;
     let mut reserved = RESERVED
         .iter()
         .filter_map(|text| text.parse::<IpNet>().ok());
@@ -77,6 +81,32 @@ pub(super) fn check(
         "The destination CIDR block {destination} is equal to or more specific than one of this \
          VPC's CIDR blocks. This route can target only an interface or an instance."
     )))
+}
+
+/// Some gateways carry packets of one address family only.
+fn check_family(
+    tx: &Transaction<'_>,
+    destination: Destination,
+    target: RouteTarget,
+) -> Result<(), Error> {
+    let (name, why) = match (target, family(tx, destination)) {
+        (RouteTarget::NatGateway(_), AddressFamily::Ipv6) => (
+            "destinationIpv6CidrBlock",
+            "A NAT gateway can be the target of IPv4 destinations only.",
+        ),
+        (RouteTarget::EgressOnlyInternetGateway(_), AddressFamily::Ipv4) => (
+            "destinationCidrBlock",
+            "An egress-only internet gateway can be the target of IPv6 destinations only.",
+        ),
+        _ => return Ok(()),
+    };
+    if destination.to_string() == NAT64 {
+        return Err(Error::new(
+            "UnsupportedOperation",
+            "NAT64 is not supported.",
+        ));
+    }
+    Err(Error::invalid_value(name, destination, why))
 }
 
 /// Whether a block is the whole block of a subnet.

@@ -1,9 +1,12 @@
 //! Targets of routes (Amazon VPC User Guide, "Example routing options").
 
+use std::fmt::Display;
+
 use ec2_api::{CreateRouteRequest, ReplaceRouteRequest};
 use model::{
-    Id, Instance, InstanceId, NetworkInterface, NetworkInterfaceId, RouteTable, RouteTarget,
-    VpcEndpoint, VpcEndpointId, VpcPeeringConnectionId,
+    EgressOnlyInternetGateway, EgressOnlyInternetGatewayId, Id, Instance, InstanceId, NatGateway,
+    NatGatewayId, NatGatewayState, NetworkInterface, NetworkInterfaceId, RouteTable, RouteTarget,
+    VpcEndpoint, VpcEndpointId, VpcId, VpcPeeringConnectionId,
 };
 
 use super::gateway;
@@ -76,16 +79,14 @@ pub(super) fn parse(
             "The parameters {name} and {other} cannot be used together"
         )));
     }
-    let unknown =
-        |code, what: &str| Error::new(code, format!("The {what} '{value}' does not exist"));
     match name {
         "gatewayId" => of_gateway(tx, table, value),
         "networkInterfaceId" => interface(tx, table, value.parse::<NetworkInterfaceId>()?),
         "instanceId" => instance(tx, table, value.parse::<InstanceId>()?),
         "localTarget" => Ok(RouteTarget::Local),
-        "natGatewayId" => Err(unknown("InvalidNatGatewayID.NotFound", "natGateway ID")),
+        "natGatewayId" => nat_gateway(tx, table, value.parse()?),
         "vpcPeeringConnectionId" => peering(tx, table, value.parse()?),
-        "egressOnlyInternetGatewayId" => Err(unknown("InvalidGatewayID.NotFound", "eigw ID")),
+        "egressOnlyInternetGatewayId" => egress_only(tx, table, value.parse()?),
         "vpcEndpointId" => endpoint(tx, value),
         _ => Err(Error::new(
             "UnsupportedOperation",
@@ -119,6 +120,42 @@ fn endpoint(tx: &Transaction<'_>, value: &str) -> Result<RouteTarget, Error> {
              cannot be used as route targets."
         ),
     ))
+}
+
+fn nat_gateway(
+    tx: &Transaction<'_>,
+    table: &RouteTable,
+    id: NatGatewayId,
+) -> Result<RouteTarget, Error> {
+    let usable = [NatGatewayState::Pending, NatGatewayState::Available];
+    let gateway = tx.find::<NatGateway>(id).ok();
+    let Some(gateway) = gateway.filter(|g| usable.contains(&g.state)) else {
+        return Err(Error::new(
+            "InvalidNatGatewayID.NotFound",
+            format!("The natGateway ID '{id}' does not exist"),
+        ));
+    };
+    check_vpc(table, gateway.vpc_id, id)?;
+    Ok(RouteTarget::NatGateway(id))
+}
+
+fn egress_only(
+    tx: &Transaction<'_>,
+    table: &RouteTable,
+    id: EgressOnlyInternetGatewayId,
+) -> Result<RouteTarget, Error> {
+    check_vpc(table, tx.find::<EgressOnlyInternetGateway>(id)?.vpc_id, id)?;
+    Ok(RouteTarget::EgressOnlyInternetGateway(id))
+}
+
+fn check_vpc(table: &RouteTable, vpc_id: VpcId, gateway: impl Display) -> Result<(), Error> {
+    if vpc_id == table.vpc_id {
+        return Ok(());
+    }
+    Err(Error::InvalidParameterValue(format!(
+        "route table {} and network gateway {gateway} belong to different networks",
+        table.id
+    )))
 }
 
 fn interface(

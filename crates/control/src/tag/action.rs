@@ -7,9 +7,9 @@ use ec2_api::{
 use model::id::Id;
 use model::state::Row;
 use model::{
-    Address, DhcpOptions, FlowLog, Instance, InternetGateway, NetworkAcl, NetworkInterface,
-    PrefixList, ResourceId, RouteTable, SecurityGroup, SecurityGroupRuleId, Subnet, Tags, Vpc,
-    VpcEndpoint,
+    Address, DhcpOptions, EgressOnlyInternetGateway, FlowLog, Instance, InternetGateway,
+    NatGateway, NetworkAcl, NetworkInterface, PrefixList, ResourceId, RouteTable, SecurityGroup,
+    SecurityGroupRuleId, Subnet, Tags, Vpc, VpcEndpoint,
 };
 
 use super::add;
@@ -159,6 +159,8 @@ taggable! {
     Subnet(Subnet) subnets "subnet";
     RouteTable(RouteTable) route_tables "route-table";
     InternetGateway(InternetGateway) internet_gateways "internet-gateway";
+    EgressOnlyInternetGateway(EgressOnlyInternetGateway) egress_only_internet_gateways "egress-only-internet-gateway";
+    NatGateway(NatGateway) nat_gateways "natgateway";
     SecurityGroup(SecurityGroup) security_groups "security-group";
     NetworkAcl(NetworkAcl) network_acls "network-acl";
     NetworkInterface(NetworkInterface) network_interfaces "network-interface";

@@ -124,6 +124,7 @@ fn next(
         (_, RouteTarget::NatGateway(id)) => state
             .nat_gateways
             .get(&id)
+            .filter(|gateway| gateway.is_available())
             .and_then(NatGateway::network_interface_id)
             .and_then(|id| ports.get(&Device::Interface(id)))
             .map_or(Next::Blackhole, Next::NatGateway),

@@ -31,6 +31,16 @@ pub const ACTIONS: &[&str] = &[
     "DetachInternetGateway",
     "DescribeInternetGateways",
     "DeleteInternetGateway",
+    "CreateNatGateway",
+    "DescribeNatGateways",
+    "DeleteNatGateway",
+    "AssociateNatGatewayAddress",
+    "DisassociateNatGatewayAddress",
+    "AssignPrivateNatGatewayAddress",
+    "UnassignPrivateNatGatewayAddress",
+    "CreateEgressOnlyInternetGateway",
+    "DescribeEgressOnlyInternetGateways",
+    "DeleteEgressOnlyInternetGateway",
     "CreateSecurityGroup",
     "DescribeSecurityGroups",
     "DeleteSecurityGroup",
@@ -136,6 +146,16 @@ pub enum Request {
     DetachInternetGateway(Box<DetachInternetGatewayRequest>),
     DescribeInternetGateways(Box<DescribeInternetGatewaysRequest>),
     DeleteInternetGateway(Box<DeleteInternetGatewayRequest>),
+    CreateNatGateway(Box<CreateNatGatewayRequest>),
+    DescribeNatGateways(Box<DescribeNatGatewaysRequest>),
+    DeleteNatGateway(Box<DeleteNatGatewayRequest>),
+    AssociateNatGatewayAddress(Box<AssociateNatGatewayAddressRequest>),
+    DisassociateNatGatewayAddress(Box<DisassociateNatGatewayAddressRequest>),
+    AssignPrivateNatGatewayAddress(Box<AssignPrivateNatGatewayAddressRequest>),
+    UnassignPrivateNatGatewayAddress(Box<UnassignPrivateNatGatewayAddressRequest>),
+    CreateEgressOnlyInternetGateway(Box<CreateEgressOnlyInternetGatewayRequest>),
+    DescribeEgressOnlyInternetGateways(Box<DescribeEgressOnlyInternetGatewaysRequest>),
+    DeleteEgressOnlyInternetGateway(Box<DeleteEgressOnlyInternetGatewayRequest>),
     CreateSecurityGroup(Box<CreateSecurityGroupRequest>),
     DescribeSecurityGroups(Box<DescribeSecurityGroupsRequest>),
     DeleteSecurityGroup(Box<DeleteSecurityGroupRequest>),
@@ -242,6 +262,16 @@ impl Request {
             Self::DetachInternetGateway(_) => "DetachInternetGateway",
             Self::DescribeInternetGateways(_) => "DescribeInternetGateways",
             Self::DeleteInternetGateway(_) => "DeleteInternetGateway",
+            Self::CreateNatGateway(_) => "CreateNatGateway",
+            Self::DescribeNatGateways(_) => "DescribeNatGateways",
+            Self::DeleteNatGateway(_) => "DeleteNatGateway",
+            Self::AssociateNatGatewayAddress(_) => "AssociateNatGatewayAddress",
+            Self::DisassociateNatGatewayAddress(_) => "DisassociateNatGatewayAddress",
+            Self::AssignPrivateNatGatewayAddress(_) => "AssignPrivateNatGatewayAddress",
+            Self::UnassignPrivateNatGatewayAddress(_) => "UnassignPrivateNatGatewayAddress",
+            Self::CreateEgressOnlyInternetGateway(_) => "CreateEgressOnlyInternetGateway",
+            Self::DescribeEgressOnlyInternetGateways(_) => "DescribeEgressOnlyInternetGateways",
+            Self::DeleteEgressOnlyInternetGateway(_) => "DeleteEgressOnlyInternetGateway",
             Self::CreateSecurityGroup(_) => "CreateSecurityGroup",
             Self::DescribeSecurityGroups(_) => "DescribeSecurityGroups",
             Self::DeleteSecurityGroup(_) => "DeleteSecurityGroup",
@@ -342,6 +372,16 @@ impl Request {
             Self::DetachInternetGateway(request) => request.dry_run == Some(true),
             Self::DescribeInternetGateways(request) => request.dry_run == Some(true),
             Self::DeleteInternetGateway(request) => request.dry_run == Some(true),
+            Self::CreateNatGateway(request) => request.dry_run == Some(true),
+            Self::DescribeNatGateways(request) => request.dry_run == Some(true),
+            Self::DeleteNatGateway(request) => request.dry_run == Some(true),
+            Self::AssociateNatGatewayAddress(request) => request.dry_run == Some(true),
+            Self::DisassociateNatGatewayAddress(request) => request.dry_run == Some(true),
+            Self::AssignPrivateNatGatewayAddress(request) => request.dry_run == Some(true),
+            Self::UnassignPrivateNatGatewayAddress(request) => request.dry_run == Some(true),
+            Self::CreateEgressOnlyInternetGateway(request) => request.dry_run == Some(true),
+            Self::DescribeEgressOnlyInternetGateways(request) => request.dry_run == Some(true),
+            Self::DeleteEgressOnlyInternetGateway(request) => request.dry_run == Some(true),
             Self::CreateSecurityGroup(request) => request.dry_run == Some(true),
             Self::DescribeSecurityGroups(request) => request.dry_run == Some(true),
             Self::DeleteSecurityGroup(request) => request.dry_run == Some(true),
@@ -584,6 +624,66 @@ impl From<DescribeInternetGatewaysRequest> for Request {
 impl From<DeleteInternetGatewayRequest> for Request {
     fn from(value: DeleteInternetGatewayRequest) -> Self {
         Self::DeleteInternetGateway(Box::new(value))
+    }
+}
+
+impl From<CreateNatGatewayRequest> for Request {
+    fn from(value: CreateNatGatewayRequest) -> Self {
+        Self::CreateNatGateway(Box::new(value))
+    }
+}
+
+impl From<DescribeNatGatewaysRequest> for Request {
+    fn from(value: DescribeNatGatewaysRequest) -> Self {
+        Self::DescribeNatGateways(Box::new(value))
+    }
+}
+
+impl From<DeleteNatGatewayRequest> for Request {
+    fn from(value: DeleteNatGatewayRequest) -> Self {
+        Self::DeleteNatGateway(Box::new(value))
+    }
+}
+
+impl From<AssociateNatGatewayAddressRequest> for Request {
+    fn from(value: AssociateNatGatewayAddressRequest) -> Self {
+        Self::AssociateNatGatewayAddress(Box::new(value))
+    }
+}
+
+impl From<DisassociateNatGatewayAddressRequest> for Request {
+    fn from(value: DisassociateNatGatewayAddressRequest) -> Self {
+        Self::DisassociateNatGatewayAddress(Box::new(value))
+    }
+}
+
+impl From<AssignPrivateNatGatewayAddressRequest> for Request {
+    fn from(value: AssignPrivateNatGatewayAddressRequest) -> Self {
+        Self::AssignPrivateNatGatewayAddress(Box::new(value))
+    }
+}
+
+impl From<UnassignPrivateNatGatewayAddressRequest> for Request {
+    fn from(value: UnassignPrivateNatGatewayAddressRequest) -> Self {
+        Self::UnassignPrivateNatGatewayAddress(Box::new(value))
+    }
+}
+
+impl From<CreateEgressOnlyInternetGatewayRequest> for Request {
+    fn from(value: CreateEgressOnlyInternetGatewayRequest) -> Self {
+        Self::CreateEgressOnlyInternetGateway(Box::new(value))
+    }
+}
+
+impl From<DescribeEgressOnlyInternetGatewaysRequest> for Request {
+    fn from(value: DescribeEgressOnlyInternetGatewaysRequest) -> Self {
+        Self::DescribeEgressOnlyInternetGateways(Box::new(value))
+    }
+}
+
+impl From<DeleteEgressOnlyInternetGatewayRequest> for Request {
+    fn from(value: DeleteEgressOnlyInternetGatewayRequest) -> Self {
+        Self::DeleteEgressOnlyInternetGateway(Box::new(value))
     }
 }
 
@@ -1055,6 +1155,16 @@ pub enum Response {
     DetachInternetGateway(Box<DetachInternetGatewayResponse>),
     DescribeInternetGateways(Box<DescribeInternetGatewaysResponse>),
     DeleteInternetGateway(Box<DeleteInternetGatewayResponse>),
+    CreateNatGateway(Box<CreateNatGatewayResponse>),
+    DescribeNatGateways(Box<DescribeNatGatewaysResponse>),
+    DeleteNatGateway(Box<DeleteNatGatewayResponse>),
+    AssociateNatGatewayAddress(Box<AssociateNatGatewayAddressResponse>),
+    DisassociateNatGatewayAddress(Box<DisassociateNatGatewayAddressResponse>),
+    AssignPrivateNatGatewayAddress(Box<AssignPrivateNatGatewayAddressResponse>),
+    UnassignPrivateNatGatewayAddress(Box<UnassignPrivateNatGatewayAddressResponse>),
+    CreateEgressOnlyInternetGateway(Box<CreateEgressOnlyInternetGatewayResponse>),
+    DescribeEgressOnlyInternetGateways(Box<DescribeEgressOnlyInternetGatewaysResponse>),
+    DeleteEgressOnlyInternetGateway(Box<DeleteEgressOnlyInternetGatewayResponse>),
     CreateSecurityGroup(Box<CreateSecurityGroupResponse>),
     DescribeSecurityGroups(Box<DescribeSecurityGroupsResponse>),
     DeleteSecurityGroup(Box<DeleteSecurityGroupResponse>),
@@ -1161,6 +1271,16 @@ impl Response {
             Self::DetachInternetGateway(_) => "DetachInternetGateway",
             Self::DescribeInternetGateways(_) => "DescribeInternetGateways",
             Self::DeleteInternetGateway(_) => "DeleteInternetGateway",
+            Self::CreateNatGateway(_) => "CreateNatGateway",
+            Self::DescribeNatGateways(_) => "DescribeNatGateways",
+            Self::DeleteNatGateway(_) => "DeleteNatGateway",
+            Self::AssociateNatGatewayAddress(_) => "AssociateNatGatewayAddress",
+            Self::DisassociateNatGatewayAddress(_) => "DisassociateNatGatewayAddress",
+            Self::AssignPrivateNatGatewayAddress(_) => "AssignPrivateNatGatewayAddress",
+            Self::UnassignPrivateNatGatewayAddress(_) => "UnassignPrivateNatGatewayAddress",
+            Self::CreateEgressOnlyInternetGateway(_) => "CreateEgressOnlyInternetGateway",
+            Self::DescribeEgressOnlyInternetGateways(_) => "DescribeEgressOnlyInternetGateways",
+            Self::DeleteEgressOnlyInternetGateway(_) => "DeleteEgressOnlyInternetGateway",
             Self::CreateSecurityGroup(_) => "CreateSecurityGroup",
             Self::DescribeSecurityGroups(_) => "DescribeSecurityGroups",
             Self::DeleteSecurityGroup(_) => "DeleteSecurityGroup",
@@ -1397,6 +1517,66 @@ impl From<DescribeInternetGatewaysResponse> for Response {
 impl From<DeleteInternetGatewayResponse> for Response {
     fn from(value: DeleteInternetGatewayResponse) -> Self {
         Self::DeleteInternetGateway(Box::new(value))
+    }
+}
+
+impl From<CreateNatGatewayResponse> for Response {
+    fn from(value: CreateNatGatewayResponse) -> Self {
+        Self::CreateNatGateway(Box::new(value))
+    }
+}
+
+impl From<DescribeNatGatewaysResponse> for Response {
+    fn from(value: DescribeNatGatewaysResponse) -> Self {
+        Self::DescribeNatGateways(Box::new(value))
+    }
+}
+
+impl From<DeleteNatGatewayResponse> for Response {
+    fn from(value: DeleteNatGatewayResponse) -> Self {
+        Self::DeleteNatGateway(Box::new(value))
+    }
+}
+
+impl From<AssociateNatGatewayAddressResponse> for Response {
+    fn from(value: AssociateNatGatewayAddressResponse) -> Self {
+        Self::AssociateNatGatewayAddress(Box::new(value))
+    }
+}
+
+impl From<DisassociateNatGatewayAddressResponse> for Response {
+    fn from(value: DisassociateNatGatewayAddressResponse) -> Self {
+        Self::DisassociateNatGatewayAddress(Box::new(value))
+    }
+}
+
+impl From<AssignPrivateNatGatewayAddressResponse> for Response {
+    fn from(value: AssignPrivateNatGatewayAddressResponse) -> Self {
+        Self::AssignPrivateNatGatewayAddress(Box::new(value))
+    }
+}
+
+impl From<UnassignPrivateNatGatewayAddressResponse> for Response {
+    fn from(value: UnassignPrivateNatGatewayAddressResponse) -> Self {
+        Self::UnassignPrivateNatGatewayAddress(Box::new(value))
+    }
+}
+
+impl From<CreateEgressOnlyInternetGatewayResponse> for Response {
+    fn from(value: CreateEgressOnlyInternetGatewayResponse) -> Self {
+        Self::CreateEgressOnlyInternetGateway(Box::new(value))
+    }
+}
+
+impl From<DescribeEgressOnlyInternetGatewaysResponse> for Response {
+    fn from(value: DescribeEgressOnlyInternetGatewaysResponse) -> Self {
+        Self::DescribeEgressOnlyInternetGateways(Box::new(value))
+    }
+}
+
+impl From<DeleteEgressOnlyInternetGatewayResponse> for Response {
+    fn from(value: DeleteEgressOnlyInternetGatewayResponse) -> Self {
+        Self::DeleteEgressOnlyInternetGateway(Box::new(value))
     }
 }
 

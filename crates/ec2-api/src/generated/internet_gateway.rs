@@ -75,10 +75,3 @@ pub struct InternetGateway {
     pub owner_id: Option<String>,
     pub tags: Vec<Tag>,
 }
-
-/// AWS's `InternetGatewayAttachment`.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct InternetGatewayAttachment {
-    pub state: Option<String>,
-    pub vpc_id: Option<String>,
-}

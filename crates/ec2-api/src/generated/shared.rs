@@ -47,6 +47,13 @@ pub struct InstanceIpv6Address {
     pub is_primary_ipv6: Option<bool>,
 }
 
+/// AWS's `InternetGatewayAttachment`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InternetGatewayAttachment {
+    pub state: Option<String>,
+    pub vpc_id: Option<String>,
+}
+
 /// AWS's `Ipv4PrefixSpecificationRequest`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ipv4PrefixSpecificationRequest {

@@ -35,6 +35,28 @@ pub(crate) fn decode(action: &str, node: Node<'_>) -> Result<Option<Request>, Er
         "DetachInternetGateway" => DetachInternetGatewayRequest::decode(node)?.into(),
         "DescribeInternetGateways" => DescribeInternetGatewaysRequest::decode(node)?.into(),
         "DeleteInternetGateway" => DeleteInternetGatewayRequest::decode(node)?.into(),
+        "CreateNatGateway" => CreateNatGatewayRequest::decode(node)?.into(),
+        "DescribeNatGateways" => DescribeNatGatewaysRequest::decode(node)?.into(),
+        "DeleteNatGateway" => DeleteNatGatewayRequest::decode(node)?.into(),
+        "AssociateNatGatewayAddress" => AssociateNatGatewayAddressRequest::decode(node)?.into(),
+        "DisassociateNatGatewayAddress" => {
+            DisassociateNatGatewayAddressRequest::decode(node)?.into()
+        }
+        "AssignPrivateNatGatewayAddress" => {
+            AssignPrivateNatGatewayAddressRequest::decode(node)?.into()
+        }
+        "UnassignPrivateNatGatewayAddress" => {
+            UnassignPrivateNatGatewayAddressRequest::decode(node)?.into()
+        }
+        "CreateEgressOnlyInternetGateway" => {
+            CreateEgressOnlyInternetGatewayRequest::decode(node)?.into()
+        }
+        "DescribeEgressOnlyInternetGateways" => {
+            DescribeEgressOnlyInternetGatewaysRequest::decode(node)?.into()
+        }
+        "DeleteEgressOnlyInternetGateway" => {
+            DeleteEgressOnlyInternetGatewayRequest::decode(node)?.into()
+        }
         "CreateSecurityGroup" => CreateSecurityGroupRequest::decode(node)?.into(),
         "DescribeSecurityGroups" => DescribeSecurityGroupsRequest::decode(node)?.into(),
         "DeleteSecurityGroup" => DeleteSecurityGroupRequest::decode(node)?.into(),
@@ -158,6 +180,16 @@ pub(crate) fn encode(response: &Response, xml: &mut Writer) {
         Response::DetachInternetGateway(shape) => shape.encode(xml),
         Response::DescribeInternetGateways(shape) => shape.encode(xml),
         Response::DeleteInternetGateway(shape) => shape.encode(xml),
+        Response::CreateNatGateway(shape) => shape.encode(xml),
+        Response::DescribeNatGateways(shape) => shape.encode(xml),
+        Response::DeleteNatGateway(shape) => shape.encode(xml),
+        Response::AssociateNatGatewayAddress(shape) => shape.encode(xml),
+        Response::DisassociateNatGatewayAddress(shape) => shape.encode(xml),
+        Response::AssignPrivateNatGatewayAddress(shape) => shape.encode(xml),
+        Response::UnassignPrivateNatGatewayAddress(shape) => shape.encode(xml),
+        Response::CreateEgressOnlyInternetGateway(shape) => shape.encode(xml),
+        Response::DescribeEgressOnlyInternetGateways(shape) => shape.encode(xml),
+        Response::DeleteEgressOnlyInternetGateway(shape) => shape.encode(xml),
         Response::CreateSecurityGroup(shape) => shape.encode(xml),
         Response::DescribeSecurityGroups(shape) => shape.encode(xml),
         Response::DeleteSecurityGroup(shape) => shape.encode(xml),

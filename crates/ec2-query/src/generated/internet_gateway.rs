@@ -109,10 +109,3 @@ impl Encode for InternetGateway {
         xml.list("tagSet", &self.tags);
     }
 }
-
-impl Encode for InternetGatewayAttachment {
-    fn encode(&self, xml: &mut Writer) {
-        xml.option("state", &self.state);
-        xml.option("vpcId", &self.vpc_id);
-    }
-}

@@ -5,9 +5,11 @@
 pub(crate) mod actions;
 mod address;
 mod dhcp_options;
+mod egress_only_internet_gateway;
 mod flow_log;
 mod instance;
 mod internet_gateway;
+mod nat_gateway;
 mod network_acl;
 mod network_interface;
 mod prefix_list;

@@ -99,6 +99,13 @@ impl Encode for InstanceIpv6Address {
     }
 }
 
+impl Encode for InternetGatewayAttachment {
+    fn encode(&self, xml: &mut Writer) {
+        xml.option("state", &self.state);
+        xml.option("vpcId", &self.vpc_id);
+    }
+}
+
 impl Decode for Ipv4PrefixSpecificationRequest {
     fn decode(mut node: Node<'_>) -> Result<Self, Error> {
         node.expect_no_value()?;
