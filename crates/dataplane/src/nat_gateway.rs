@@ -237,7 +237,7 @@ impl Walk<'_> {
             Owner::Session(index),
         );
         let address = self.sessions.get(index).map(|s| s.translated.address);
-        let is_owned = address.is_some_and(|address| gateway.addresses.contains(&address));
+        let is_owned = address.is_some_and(|address| gateway.has(address));
         if reopened || !is_owned || self.sessions.is_expired(index, last, self.now) {
             if let Some(session) = self.sessions.remove(index) {
                 session.paths.iter().for_each(|&p| self.cache.forget(p));

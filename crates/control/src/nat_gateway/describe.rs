@@ -1,7 +1,9 @@
 //! DescribeNatGateways, and gateways as answers show them.
 
 use ec2_api::{DescribeNatGatewaysRequest, DescribeNatGatewaysResponse};
-use model::{Connectivity, NatGateway, NatGatewayAddress, NatGatewayState, Subnet};
+use model::{
+    AvailabilityZone, Connectivity, NatGateway, NatGatewayAddress, NatGatewayState, Subnet,
+};
 
 use crate::filter::Filters;
 use crate::page::Page;
@@ -90,7 +92,7 @@ fn address(
         is_primary: Some(is_primary),
         status: Some(status(gateway, address).to_owned()),
         availability_zone: zone.map(|z| z.to_string()),
-        availability_zone_id: zone.map(|z| z.zone_id()),
+        availability_zone_id: zone.map(AvailabilityZone::zone_id),
         ..Default::default()
     }
 }

@@ -63,6 +63,11 @@ impl Net {
     /// Puts another network in the place of the one that was.
     pub(crate) fn change(&mut self, text: &str) {
         self.fixture = Fixture::parse(text).unwrap();
+        self.install();
+    }
+
+    /// Puts the fixture's world, however it has been changed, in force.
+    pub(crate) fn install(&mut self) {
         let snapshot = compile(&self.fixture.world, &mut self.ports, Options::default());
         self.dataplane.install(Arc::new(snapshot));
     }

@@ -312,6 +312,23 @@ fn a_deleted_gateway_takes_its_sessions_with_it() {
 }
 
 #[test]
+fn connections_of_a_draining_address_go_on_and_no_new_ones_come() {
+    let mut net = Net::new(NET);
+    let old = "x sends udp 10.0.1.5:1 > 198.51.100.7:9";
+    let port = outside_port(&net.send(old));
+    let (&scope, state) = net.fixture.world.regions.iter().next().unwrap();
+    let mut gateway = state.nat_gateways.values().next().unwrap().clone();
+    gateway.addresses[0].draining = Some((net.now, 350));
+    let change = model::state::Row::put(gateway.id, gateway);
+    net.fixture.world.apply(scope, &change);
+    net.install();
+    assert_eq!(outside_port(&net.send(old)), port);
+    let answer = format!("198.51.100.7 sends udp 198.51.100.7:9 > 203.0.113.220:{port}");
+    expect!["to x: 198.51.100.7:9 > 10.0.1.5:1 proto 17 len 28"].assert_eq(&net.send(&answer));
+    expect!["dropped: nat_port_allocation"].assert_eq(&net.send("x sends udp 10.0.1.5:2 > 198.51.100.7:9"));
+}
+
+#[test]
 fn a_frame_of_any_translation_keeps_its_checksums() {
     let mut net = Net::new(NET);
     for line in [
