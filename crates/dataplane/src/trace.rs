@@ -173,8 +173,8 @@ fn first_packet(snapshot: &Snapshot, request: &TraceRequest) -> Result<Subject, 
             src: request.source_port,
             dst: request.destination_port,
         },
-        protocol::ICMP => icmp_message(icmp::ECHO_REQUEST),
-        protocol::ICMPV6 => icmp_message(icmpv6::ECHO_REQUEST),
+        protocol::ICMP => icmp_message(icmp::ECHO_REQUEST, 1),
+        protocol::ICMPV6 => icmp_message(icmpv6::ECHO_REQUEST, 1),
         _ => L4::None,
     };
     let is_tcp = request.protocol == protocol::TCP;
@@ -194,21 +194,21 @@ fn first_packet(snapshot: &Snapshot, request: &TraceRequest) -> Result<Subject, 
     })
 }
 
-fn icmp_message(icmp_type: u8) -> L4 {
+fn icmp_message(icmp_type: u8, id: u16) -> L4 {
     L4::Icmp {
         icmp_type,
         code: 0,
-        id: 1,
+        id,
     }
 }
 
 /// What the receiver of a packet sends back.
 fn answer_to(subject: &Subject) -> Option<Subject> {
     let mut tuple = subject.tuple.reversed();
-    if let L4::Icmp { icmp_type, .. } = tuple.l4 {
+    if let L4::Icmp { icmp_type, id, .. } = tuple.l4 {
         tuple.l4 = match (tuple.protocol, icmp_type) {
-            (protocol::ICMP, icmp::ECHO_REQUEST) => icmp_message(icmp::ECHO_REPLY),
-            (protocol::ICMPV6, icmpv6::ECHO_REQUEST) => icmp_message(icmpv6::ECHO_REPLY),
+            (protocol::ICMP, icmp::ECHO_REQUEST) => icmp_message(icmp::ECHO_REPLY, id),
+            (protocol::ICMPV6, icmpv6::ECHO_REQUEST) => icmp_message(icmpv6::ECHO_REPLY, id),
             _ => return None,
         };
     }

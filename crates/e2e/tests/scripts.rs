@@ -48,6 +48,11 @@ fn packets_between_peered_vpcs() {
 }
 
 #[test]
+fn ways_out_that_are_no_ways_in() {
+    script("egress.py");
+}
+
+#[test]
 fn state_outlives_the_daemon() {
     script("state.py");
 }

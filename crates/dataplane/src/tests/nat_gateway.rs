@@ -325,7 +325,8 @@ fn connections_of_a_draining_address_go_on_and_no_new_ones_come() {
     assert_eq!(outside_port(&net.send(old)), port);
     let answer = format!("198.51.100.7 sends udp 198.51.100.7:9 > 203.0.113.220:{port}");
     expect!["to x: 198.51.100.7:9 > 10.0.1.5:1 proto 17 len 28"].assert_eq(&net.send(&answer));
-    expect!["dropped: nat_port_allocation"].assert_eq(&net.send("x sends udp 10.0.1.5:2 > 198.51.100.7:9"));
+    expect!["dropped: nat_port_allocation"]
+        .assert_eq(&net.send("x sends udp 10.0.1.5:2 > 198.51.100.7:9"));
 }
 
 #[test]

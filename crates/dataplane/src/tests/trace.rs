@@ -200,3 +200,47 @@ fn tracing_leaves_no_trace() {
     assert_eq!(net.dataplane.connections(), 0);
     assert_eq!(net.dataplane.flows(), 0);
 }
+
+#[test]
+fn through_a_nat_gateway_and_back() {
+    let net = Net::new(
+        "vpc main 10.0.0.0/16\n\
+         subnet pub 10.0.0.0/24 local, 0.0.0.0/0 > igw\n\
+         subnet app 10.0.1.0/24 local, 0.0.0.0/0 > nat:nat\n\
+         sg none\n\
+         nat nat 10.0.0.220 in pub public 203.0.113.220\n\
+         eni x 10.0.1.5 in app sg:none\n\
+         host 198.51.100.7\n",
+    );
+    expect![[r#"
+        x  egress  security group none  pass  all to 0.0.0.0/0 (sgr-a6b25148af4ffdbc7)
+        app  egress  network ACL default  pass  rule 100 allow all 0.0.0.0/0
+        app  egress  route table app  pass  0.0.0.0/0 to nat
+        pub  ingress  network ACL default  pass  rule 100 allow all 0.0.0.0/0
+        nat  egress  NAT gateway  pass  source 10.0.1.5 id 1 is 10.0.0.220 id 65285
+        pub  egress  network ACL default  pass  rule 100 allow all 0.0.0.0/0
+        pub  egress  route table pub  pass  0.0.0.0/0 to igw
+        igw  egress  internet gateway  pass  source 10.0.0.220 is 203.0.113.220
+        left through igw for 198.51.100.7; flow log: x egress ACCEPT, eni-of-nat ingress ACCEPT, eni-of-nat egress ACCEPT
+        --- answer
+        igw  ingress  internet gateway  pass  destination 203.0.113.220 is 10.0.0.220
+        pub  ingress  network ACL default  pass  rule 100 allow all 0.0.0.0/0
+        nat  ingress  NAT gateway  pass  destination 10.0.0.220 id 65285 is 10.0.1.5 id 1
+        pub  egress  network ACL default  pass  rule 100 allow all 0.0.0.0/0
+        pub  egress  route table pub  pass  10.0.0.0/16 to local
+        app  ingress  network ACL default  pass  rule 100 allow all 0.0.0.0/0
+        x  ingress  security group  pass  tracked connection
+        x  ingress  delivery  pass  delivered
+        delivered to x; flow log: eni-of-nat ingress ACCEPT, eni-of-nat egress ACCEPT, x ingress ACCEPT
+        Answered
+    "#]].assert_eq(&told(&net, eni("x"), 1, "198.51.100.7", 0));
+    for protocol in [6, 17] {
+        let told = told(&net, eni("x"), protocol, "198.51.100.7", 443);
+        assert!(told.ends_with("Answered\n"), "{told}");
+    }
+    let outside = Source::Internet("198.51.100.7".parse().unwrap());
+    for protocol in [1, 6, 17] {
+        let told = told(&net, outside, protocol, "203.0.113.220", 443);
+        assert!(told.ends_with("Refused\n"), "{told}");
+    }
+}
