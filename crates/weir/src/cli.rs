@@ -269,6 +269,7 @@ pub(crate) struct Json {
 #[command(after_help = "Examples:
   weir demo            a VPC: what gets through, what does not, and why
   weir demo peering    VPCs of two accounts in two Regions
+  weir demo egress     ways out that are no ways in
 
 Exit status: 0 everything was as expected; 1 a record or verdict differs; 3 it could not be run.")]
 pub(crate) struct Demo {
@@ -287,6 +288,8 @@ pub(crate) enum Scenario {
     Vpc,
     /// Peering between accounts and Regions: who reaches whom, and who does not
     Peering,
+    /// A NAT gateway and an egress-only internet gateway: who gets out, and that nobody gets in
+    Egress,
 }
 
 /// Reads the command line; help and errors are printed, and answered as the status to end with.

@@ -1,9 +1,11 @@
 //! Which window, which flow log, NODATA and SKIPDATA.
 
 use expect_test::expect;
+use model::InterfaceType;
 
 use super::support::{
-    ENI, OTHER_ENI, SUBNET, VPC, at, flow_log, interface, print, sample, scope, world,
+    ENI, OTHER_ENI, SUBNET, VPC, at, flow_log, interface, network_interface, print, sample, scope,
+    world,
 };
 use crate::{Aggregation, Aggregator, batches, coverage};
 
@@ -250,6 +252,26 @@ fn intervals_as_requested() {
           2 123456789010 eni-1235b8ca123456789 - - - - - - - 250 310 - NODATA
     "#]]
     .assert_eq(&print(&a.close_all(at(310))));
+}
+
+#[test]
+fn interfaces_that_services_use_are_idle_as_those_of_instances() {
+    for (interface_type, says_so) in [
+        (InterfaceType::NatGateway, true),
+        (InterfaceType::Interface, false),
+    ] {
+        let mut world = world(&[], &[&format!("{VPC} ALL s3:a 60")]);
+        let mut eni = network_interface(ENI);
+        eni.attachment = None;
+        eni.interface_type = interface_type;
+        let state = world.regions.get_mut(&scope()).unwrap();
+        state.network_interfaces.insert(eni.id, eni);
+        let mut a = Aggregator::new(Aggregation::Nitro, 1000);
+        a.set_coverage(coverage(&world), at(0));
+        a.observe(&sample(&interface(ENI), PING));
+        let told = print(&a.close_due(at(130)));
+        assert_eq!(told.contains("70 130 - NODATA"), says_so, "{told}");
+    }
 }
 
 #[test]

@@ -14,6 +14,9 @@ use crate::output::{Cell, Table, Tone, protocol};
 const FORMAT: &str = "${interface-id} ${flow-direction} ${srcaddr} ${dstaddr} ${protocol} ${packets} ${bytes} \
                       ${action} ${traffic-path} ${log-status}";
 const ICMP: u8 = 1;
+const ICMPV6: u8 = 58;
+/// IPv6 has a header of 40 bytes instead of 20.
+const IPV6_EXTRA: u64 = 20;
 
 /// What tells records apart.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,18 +73,22 @@ impl Flows {
     }
 
     fn pings(&mut self, at: &Instance, (from, to): (&str, &str), direction: &str, path: &str) {
+        let (protocol, bytes) = match from.contains(':') {
+            true => (ICMPV6, PING_BYTES + IPV6_EXTRA),
+            false => (ICMP, PING_BYTES),
+        };
         let flow = Flow {
             interface: at.interface_id.clone(),
             source: from.to_owned(),
             destination: to.to_owned(),
-            protocol: ICMP,
+            protocol,
             direction: direction.to_owned(),
             action: "ACCEPT".to_owned(),
             path: path.to_owned(),
         };
         let count = Count {
             packets: PINGS.into(),
-            bytes: PING_BYTES * u64::from(PINGS),
+            bytes: bytes * u64::from(PINGS),
         };
         self.add(flow, count);
     }

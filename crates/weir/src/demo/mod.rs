@@ -5,6 +5,7 @@
 
 mod attempt;
 mod daemon;
+mod egress;
 mod flows;
 mod network;
 mod peering;
@@ -25,6 +26,7 @@ pub(crate) fn run(scenario: Scenario, keep: bool) -> anyhow::Result<ExitCode> {
     match scenario {
         Scenario::Vpc => vpc::run(keep),
         Scenario::Peering => peering::run(keep),
+        Scenario::Egress => egress::run(keep),
     }
 }
 

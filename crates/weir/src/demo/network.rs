@@ -163,6 +163,25 @@ pub(super) fn subnet(api: &mut Client, vpc_id: &str, cidr: &str) -> anyhow::Resu
     )
 }
 
+/// A subnet with IPv6 too, whose interfaces get an address of it by themselves. The VPC has a block for it.
+pub(super) fn subnet_of_both(api: &mut Client, vpc_id: &str, cidr: &str) -> anyhow::Result<String> {
+    let answer = api.ec2("DescribeVpcs", &[("VpcId.1", vpc_id)])?;
+    let block = answer.text("vpcSet/item/ipv6CidrBlockAssociationSet/item/ipv6CidrBlock")?;
+    let block = block.replace("/56", "/64");
+    let parameters = [
+        ("VpcId", vpc_id),
+        ("CidrBlock", cidr),
+        ("Ipv6CidrBlock", &block),
+    ];
+    let id = made(api, "CreateSubnet", &parameters, "subnet/subnetId")?;
+    let automatic = [
+        ("SubnetId", id.as_str()),
+        ("AssignIpv6AddressOnCreation.Value", "true"),
+    ];
+    api.ec2("ModifySubnetAttribute", &automatic)?;
+    Ok(id)
+}
+
 pub(super) fn group(api: &mut Client, vpc_id: &str, name: &str) -> anyhow::Result<String> {
     let parameters = [
         ("VpcId", vpc_id),
@@ -347,7 +366,8 @@ fn await_page(api: &mut Client, web: &Instance) -> anyhow::Result<()> {
     })
 }
 
-fn await_that<T>(
+/// Asks until there is an answer, or it is too late.
+pub(super) fn await_that<T>(
     mut ready: impl FnMut() -> anyhow::Result<Option<T>>,
 ) -> anyhow::Result<Option<T>> {
     let deadline = Instant::now() + PATIENCE;
