@@ -34,7 +34,7 @@ pub enum Event {
     InternetHostAdded(IpAddr),
     /// A host is taken off the simulated internet.
     InternetHostDeleted(IpAddr),
-    /// Time passes: what takes a moment in AWS has happened, and rows that AWS shows only for a while go away.
+    /// Time passes: steps that AWS takes by itself are taken, and rows that it shows only for a while go away.
     Tick,
 }
 
@@ -69,6 +69,7 @@ pub fn observe(
         Event::Tick => {
             instance::forget_terminated(&mut tx);
             prefix_list::forget_deleted(&mut tx);
+            nat_gateway::tick(&mut tx)?;
             vpc_peering_connection::tick(&mut tx);
             nat_gateway::tick(&mut tx)?;
         }

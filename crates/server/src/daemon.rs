@@ -201,6 +201,7 @@ fn connect_uplink(config: &Config, datapath: &Datapath) -> anyhow::Result<Option
 /// Tells the writer that time passes: of a Region when something is due there, of all of them now and then.
 async fn tick(daemon: Arc<Daemon>) {
     let mut worlds = daemon.writer.watch();
+    let mut rounds = 0_u64;
     let mut round = Instant::now() + ROUND;
     loop {
         let world = worlds.borrow_and_update().clone();
@@ -211,7 +212,10 @@ async fn tick(daemon: Arc<Daemon>) {
                 for &scope in world.regions.keys() {
                     note_time(&daemon, scope).await;
                 }
-                forget_consoles(&daemon).await;
+                rounds += 1;
+                if rounds.is_multiple_of(ROUNDS_PER_CLEANING) {
+                    forget_consoles(&daemon).await;
+                }
                 round = Instant::now() + ROUND;
             }
             () = tokio::time::sleep(pause) => {
@@ -226,7 +230,9 @@ async fn tick(daemon: Arc<Daemon>) {
 }
 
 /// How often all Regions hear that time passes.
-const ROUND: Duration = Duration::from_secs(30);
+const ROUND: Duration = Duration::from_secs(1);
+/// How rarely the console output of former instances is looked for.
+const ROUNDS_PER_CLEANING: u64 = 30;
 /// When a Region hears it again that could not take note of it.
 const RETRY: Duration = Duration::from_secs(1);
 

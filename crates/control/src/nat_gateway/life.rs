@@ -17,13 +17,18 @@ pub(crate) fn due(state: &State) -> Option<Timestamp> {
     state.nat_gateways.values().filter_map(next_step).min()
 }
 
-/// Takes every step that is due.
+/// Takes every step that is due; of a gateway several, if no tick has come for long.
 pub(crate) fn tick(tx: &mut Transaction<'_>) -> Result<(), Error> {
     let now = tx.now();
-    let is_due = |g: &&NatGateway| next_step(g).is_some_and(|at| at <= now);
-    let gateways: Vec<NatGateway> = tx.rows().filter(is_due).cloned().collect();
-    for gateway in gateways {
-        step(tx, gateway)?;
+    let is_due = |g: &NatGateway| next_step(g).is_some_and(|at| at <= now);
+    let gateways: Vec<NatGateway> = tx.rows().filter(|g| is_due(g)).cloned().collect();
+    for first in gateways {
+        let id = first.id;
+        let mut next = Some(first);
+        while let Some(gateway) = next.filter(is_due) {
+            step(tx, gateway)?;
+            next = tx.take(id).ok();
+        }
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod address;
 mod life;
+mod property;
 mod refusal;
 mod route;
 
