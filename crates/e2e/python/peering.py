@@ -1,10 +1,11 @@
 """VPC peering between accounts and Regions: its API with boto3, and real packets over it."""
 
 import gzip
+import subprocess
 
 from botocore.exceptions import WaiterError
 
-from weirtest import Lab, eventually, main, permission, refused, same
+from weirtest import WEIR, Lab, eventually, main, permission, refused, same
 
 OPEN = "all 0.0.0.0/0"
 WEST = "us-west-1"
@@ -229,6 +230,11 @@ def test_flow_logs_tell_the_path(lab):
     same({line for line in lines if not line.startswith("-")}, {
         f"{b.address} egress 4 ACCEPT", f"{c.address} egress 5 ACCEPT", f"{a.address} ingress - ACCEPT",
     })
+
+
+def test_the_demo_ends_as_it_should(_):
+    done = subprocess.run([WEIR, "demo", "peering"], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+    same(done.returncode, 0, done.stdout + done.stderr)
 
 
 main()

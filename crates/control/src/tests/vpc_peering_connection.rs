@@ -2,6 +2,7 @@
 
 mod block;
 mod life;
+mod property;
 mod refusal;
 mod security_group;
 

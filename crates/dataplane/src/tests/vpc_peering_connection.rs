@@ -408,6 +408,53 @@ fn answers_to_a_nat_gateway_of_the_peer_need_no_route() {
 }
 
 #[test]
+fn nobody_uses_the_gateways_of_a_peer() {
+    let mut net = Net::new(
+        "vpc a 10.1.0.0/16 2001:db8:1::/56
+         subnet a1 10.1.1.0/24 2001:db8:1:1::/64 local, 0.0.0.0/0 > pcx:p, ::/0 > pcx:p
+         sg open out all to 0.0.0.0/0
+         sg open out all to ::/0
+         eni a0 10.1.1.10 2001:db8:1:1::10 in a1 sg:open
+         vpc b 10.2.0.0/16 2001:db8:2::/56
+         subnet b1 10.2.1.0/24 2001:db8:2:1::/64 local, 0.0.0.0/0 > nat:n, ::/0 > eigw, 10.1.0.0/16 > pcx:p
+         subnet b2 10.2.2.0/24 local, 0.0.0.0/0 > igw
+         endpoint s3 b1
+         eni b0 10.2.1.10 2001:db8:2:1::10 in b1
+         nat n 10.2.2.5 in b2 public 203.0.113.5
+         host 198.51.100.7
+         host 2001:db8:9::9
+         pcx p a b
+",
+    );
+    let told = net.run(
+        "b0 sends tcp 10.2.1.10:1 > 198.51.100.7:80 syn
+         b0 sends tcp [2001:db8:2:1::10]:1 > [2001:db8:9::9]:80 syn
+         b0 sends tcp 10.2.1.10:1 > 52.216.0.1:443 syn
+         a0 sends tcp 10.1.1.10:1 > 198.51.100.7:80 syn
+         a0 sends tcp [2001:db8:1:1::10]:1 > [2001:db8:9::9]:80 syn
+         a0 sends tcp 10.1.1.10:1 > 52.216.0.1:443 syn
+         a0 sends tcp 10.1.1.10:1 > 10.2.2.5:80 syn",
+    );
+    expect![[r#"
+        b0 sends tcp 10.2.1.10:1 > 198.51.100.7:80 syn
+          to 198.51.100.7: 203.0.113.5:20334 > 198.51.100.7:80 proto 6 len 40
+        b0 sends tcp [2001:db8:2:1::10]:1 > [2001:db8:9::9]:80 syn
+          to 2001:db8:9::9: 2001:db8:2:1::10:1 > 2001:db8:9::9:80 proto 6 len 60
+        b0 sends tcp 10.2.1.10:1 > 52.216.0.1:443 syn
+          dropped: no_service_behind_endpoint
+        a0 sends tcp 10.1.1.10:1 > 198.51.100.7:80 syn
+          dropped: outside_peering
+        a0 sends tcp [2001:db8:1:1::10]:1 > [2001:db8:9::9]:80 syn
+          dropped: outside_peering
+        a0 sends tcp 10.1.1.10:1 > 52.216.0.1:443 syn
+          dropped: outside_peering
+        a0 sends tcp 10.1.1.10:1 > 10.2.2.5:80 syn
+          dropped: nat_session
+    "#]]
+    .assert_eq(&told);
+}
+
+#[test]
 fn a_trace_names_the_connection() {
     let net = Net::new(NET);
     let told = |destination: &str| {
