@@ -102,6 +102,7 @@ actions! {
     DescribeRegions => region::describe_regions;
     DescribeAvailabilityZones => region::describe_availability_zones;
     DescribeAccountAttributes => region::describe_account_attributes;
+    CreateDhcpOptions => dhcp_options::create_dhcp_options;
     DescribeDhcpOptions => dhcp_options::describe_dhcp_options;
     CreateManagedPrefixList => prefix_list::create_managed_prefix_list;
     ModifyManagedPrefixList => prefix_list::modify_managed_prefix_list;
@@ -116,6 +117,8 @@ actions! {
     DeleteVpcEndpoints => vpc_endpoint::delete_vpc_endpoints;
     DescribeVpcEndpoints => vpc_endpoint::describe_vpc_endpoints;
     DescribeVpcEndpointServices => vpc_endpoint::describe_vpc_endpoint_services;
+    DeleteDhcpOptions => dhcp_options::delete_dhcp_options;
+    AssociateDhcpOptions => dhcp_options::associate_dhcp_options;
     CreateFlowLogs => flow_log::create_flow_logs;
     DescribeFlowLogs => flow_log::describe_flow_logs;
     DeleteFlowLogs => flow_log::delete_flow_logs;
