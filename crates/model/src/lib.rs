@@ -36,8 +36,8 @@ pub mod vpc_peering_connection;
 pub use address::{Address, AddressAssociation};
 pub use aws_prefix_list::{AwsPrefixList, GatewayService};
 pub use client_token::ClientToken;
-pub use egress_only_internet_gateway::EgressOnlyInternetGateway;
 pub use dhcp_options::{DhcpOptions, NameServer};
+pub use egress_only_internet_gateway::EgressOnlyInternetGateway;
 pub use flow_log::{
     AggregationInterval, DeliveryStatus, FlowLog, FlowLogResource, LogDestination, TrafficType,
 };
