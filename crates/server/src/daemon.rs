@@ -27,7 +27,7 @@ use crate::recorder::Recorder;
 use crate::respond::{self, Answer};
 use crate::state_folder::StateFolder;
 use crate::writer::Writer;
-use crate::{auth, clock, http as port};
+use crate::{auth, clock, http as port, resolver};
 
 /// A running daemon, for everybody who serves its port.
 pub(crate) struct Daemon {
@@ -99,7 +99,8 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
     let listen = listener.local_addr()?;
     host::remove_stale_cgroups();
 
-    let datapath = Arc::new(Datapath::start(config.uplink)?);
+    let (inquirer, inquiries) = tokio::sync::mpsc::channel(INQUIRIES_MAX);
+    let datapath = Arc::new(Datapath::start(config.uplink.then_some(inquirer))?);
     let uplink = connect_uplink(&config, &datapath)?;
     let (failed, failure) = tokio::sync::oneshot::channel();
     let writer = Writer::start(
@@ -147,6 +148,10 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
     tasks.spawn(instances.clone().run());
     tasks.spawn(flow_logs.clone().run());
     tasks.spawn(tick(daemon.clone()));
+    if daemon.config.uplink {
+        let server = daemon.config.resolver;
+        tasks.spawn(resolver::run(server, daemon.datapath.clone(), inquiries));
+    }
     tasks.spawn(port::serve(listener, daemon));
     tracing::info!(%listen, state = %state.display(), "ready");
     ready(listen);
@@ -165,6 +170,9 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
     drop(uplink);
     ended
 }
+
+/// Inquiries that wait to be looked at.
+const INQUIRIES_MAX: usize = 1024;
 
 /// Connects the real internet, if it is wanted, as long as the answer lives.
 fn connect_uplink(config: &Config, datapath: &Datapath) -> anyhow::Result<Option<host::Uplink>> {
