@@ -104,6 +104,8 @@ actions! {
     DescribeAccountAttributes => region::describe_account_attributes;
     CreateDhcpOptions => dhcp_options::create_dhcp_options;
     DescribeDhcpOptions => dhcp_options::describe_dhcp_options;
+    DeleteDhcpOptions => dhcp_options::delete_dhcp_options;
+    AssociateDhcpOptions => dhcp_options::associate_dhcp_options;
     CreateManagedPrefixList => prefix_list::create_managed_prefix_list;
     ModifyManagedPrefixList => prefix_list::modify_managed_prefix_list;
     RestoreManagedPrefixListVersion => prefix_list::restore_managed_prefix_list_version;
@@ -117,8 +119,6 @@ actions! {
     DeleteVpcEndpoints => vpc_endpoint::delete_vpc_endpoints;
     DescribeVpcEndpoints => vpc_endpoint::describe_vpc_endpoints;
     DescribeVpcEndpointServices => vpc_endpoint::describe_vpc_endpoint_services;
-    DeleteDhcpOptions => dhcp_options::delete_dhcp_options;
-    AssociateDhcpOptions => dhcp_options::associate_dhcp_options;
     CreateFlowLogs => flow_log::create_flow_logs;
     DescribeFlowLogs => flow_log::describe_flow_logs;
     DeleteFlowLogs => flow_log::delete_flow_logs;

@@ -48,6 +48,11 @@ fn packets_between_peered_vpcs() {
 }
 
 #[test]
+fn names_addresses_routers_and_the_time() {
+    script("link_local.py");
+}
+
+#[test]
 fn state_outlives_the_daemon() {
     script("state.py");
 }

@@ -5,7 +5,7 @@ use packet::build::Frame;
 use proptest::prelude::*;
 
 use super::{Net, START};
-use crate::{DropReason, Offload, Snapshot, Verdict};
+use crate::{DropReason, Offload, Snapshot, Source, TraceOutcome, TraceRequest, Verdict, trace};
 
 const NET: &str = "vpc main 10.0.0.0/16 2001:db8:0:100::/56\n\
      dhcp domain-name-servers 10.0.2.53\n\
@@ -123,6 +123,37 @@ fn only_a_clients_question_is_answered() {
     }
     assert_eq!(ask(&mut net, &question(0x23)[..47]), nothing);
     assert_eq!(ask(&mut net, &[]), nothing);
+}
+
+#[test]
+fn a_trace_knows_the_services() {
+    let net = Net::new(NET);
+    let outcome = |destination: &str, protocol, destination_port| {
+        let request = TraceRequest {
+            source: Source::Interface(fixture::eni("x")),
+            protocol,
+            destination: destination.parse().unwrap(),
+            source_port: 4000,
+            destination_port,
+        };
+        trace(net.dataplane.snapshot(), &request).unwrap().outcome
+    };
+    let (tcp, udp) = (packet::protocol::TCP, packet::protocol::UDP);
+    for (address, protocol, port, expected) in [
+        ("10.0.0.2", udp, 53, TraceOutcome::Answered),
+        ("10.0.0.2", tcp, 53, TraceOutcome::Refused),
+        ("169.254.169.123", udp, 123, TraceOutcome::Answered),
+        ("fd00:ec2::123", udp, 123, TraceOutcome::Answered),
+        ("169.254.169.123", udp, 124, TraceOutcome::Refused),
+        ("10.0.0.1", udp, 67, TraceOutcome::Answered),
+        ("10.0.0.1", udp, 547, TraceOutcome::Refused),
+    ] {
+        assert_eq!(
+            outcome(address, protocol, port),
+            expected,
+            "{address} {port}"
+        );
+    }
 }
 
 #[test]
