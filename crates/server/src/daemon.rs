@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use bytes::Bytes;
 use control::{Event, Quotas};
+use dataplane::Inquiry;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use model::{Scope, Timestamp};
@@ -16,6 +17,8 @@ use services::s3::{Credential, S3, S3Endpoint};
 use store::Journal;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use crate::body::BodyBudget;
 use crate::config::{self, Config};
@@ -99,8 +102,8 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
     let listen = listener.local_addr()?;
     host::remove_stale_cgroups();
 
-    let (inquirer, inquiries) = tokio::sync::mpsc::channel(INQUIRIES_MAX);
-    let datapath = Arc::new(Datapath::start(config.uplink.then_some(inquirer))?);
+    let (datapath, inquiries) = Datapath::start(config.uplink)?;
+    let datapath = Arc::new(datapath);
     let uplink = connect_uplink(&config, &datapath)?;
     let (failed, failure) = tokio::sync::oneshot::channel();
     let writer = Writer::start(
@@ -144,15 +147,7 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
         s3,
         listen,
     });
-    let mut tasks = tokio::task::JoinSet::new();
-    tasks.spawn(instances.clone().run());
-    tasks.spawn(flow_logs.clone().run());
-    tasks.spawn(tick(daemon.clone()));
-    if daemon.config.uplink {
-        let server = daemon.config.resolver;
-        tasks.spawn(resolver::run(server, daemon.datapath.clone(), inquiries));
-    }
-    tasks.spawn(port::serve(listener, daemon));
+    let mut tasks = start(daemon, listener, inquiries);
     tracing::info!(%listen, state = %state.display(), "ready");
     ready(listen);
 
@@ -171,8 +166,20 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
     ended
 }
 
-/// Inquiries that wait to be looked at.
-const INQUIRIES_MAX: usize = 1024;
+/// Starts the parts of the daemon, none of which may end.
+fn start(
+    daemon: Arc<Daemon>,
+    listener: TcpListener,
+    inquiries: mpsc::Receiver<Inquiry>,
+) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(daemon.instances.clone().run());
+    tasks.spawn(daemon.flow_logs.clone().run());
+    tasks.spawn(tick(daemon.clone()));
+    tasks.spawn(resolver::run(daemon.clone(), inquiries));
+    tasks.spawn(port::serve(listener, daemon));
+    tasks
+}
 
 /// Connects the real internet, if it is wanted, as long as the answer lives.
 fn connect_uplink(config: &Config, datapath: &Datapath) -> anyhow::Result<Option<host::Uplink>> {

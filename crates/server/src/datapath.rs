@@ -49,20 +49,24 @@ pub(crate) struct Harvest {
     pub(crate) more: bool,
 }
 
+/// Inquiries that wait to be looked at.
+const INQUIRIES_MAX: usize = 1024;
+
 /// Flows that are harvested at once: some milliseconds in which packets wait.
 const HARVEST_FLOWS: usize = 2048;
 
 impl Datapath {
-    /// Starts the loop with an empty world, and with room for an uplink if somebody answers the inquiries that come up
-    /// with it.
+    /// Starts the loop with an empty world, and with room for an uplink if there is to be one. Somebody has to answer
+    /// the inquiries that come up with an uplink.
     ///
     /// # Errors
     ///
     /// If the kernel refuses.
-    pub(crate) fn start(uplink: Option<mpsc::Sender<Inquiry>>) -> host::Result<Self> {
+    pub(crate) fn start(uplink: bool) -> host::Result<(Self, mpsc::Receiver<Inquiry>)> {
         let options = Options {
-            uplink: uplink.as_ref().map(|_| MacAddress(UPLINK_MAC)),
+            uplink: uplink.then_some(MacAddress(UPLINK_MAC)),
         };
+        let (inquirer, inquiries) = mpsc::channel(INQUIRIES_MAX);
         let mut numbers = Numbers::default();
         let nothing = Arc::new(compile(&World::default(), &mut numbers.ports, options));
         let hash_seed = SystemEntropy.next_u128() as u64;
@@ -73,14 +77,15 @@ impl Datapath {
         let switch = PacketSwitch {
             dataplane: Dataplane::new(nothing, limits),
             ids: Vec::new(),
-            inquiries: uplink,
+            inquiries: inquirer,
         };
         let event_loop = EventLoop::spawn(switch, EventLoopOptions::default())?;
-        Ok(Self {
+        let datapath = Self {
             event_loop,
             options,
             numbers: Mutex::new(numbers),
-        })
+        };
+        Ok((datapath, inquiries))
     }
 
     /// The writer's way to put a world in force.
@@ -235,7 +240,7 @@ struct PacketSwitch {
     /// What the data plane calls each port of the loop.
     ids: Vec<Option<dataplane::PortId>>,
     /// Who asks name servers outside.
-    inquiries: Option<mpsc::Sender<Inquiry>>,
+    inquiries: mpsc::Sender<Inquiry>,
 }
 
 impl PacketSwitch {
@@ -243,8 +248,7 @@ impl PacketSwitch {
     fn inquire(&mut self, out: &mut Output<'_>) {
         for inquiry in self.dataplane.take_inquiries() {
             let id = inquiry.id;
-            let sender = self.inquiries.as_ref();
-            if sender.is_none_or(|sender| sender.try_send(inquiry).is_err()) {
+            if self.inquiries.try_send(inquiry).is_err() {
                 self.dataplane.answer_inquiry(id, None);
                 send_all(&self.ids, self.dataplane.emitted(), out);
             }

@@ -12,7 +12,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
 use crate::clock::SystemEntropy;
-use crate::datapath::Datapath;
+use crate::daemon::Daemon;
 
 /// Questions that are asked at the same time; others wait for their turn.
 const ASKED_AT_ONCE: usize = 256;
@@ -26,26 +26,22 @@ const LEN_MAX: usize = 4096;
 const TRUNCATED: u8 = 2;
 const RESPONSE: u8 = 0x80;
 
-/// Answers the data plane's inquiries for as long as there may be any: by the one server, or by this machine's.
-pub(crate) async fn run(
-    server: Option<SocketAddr>,
-    datapath: Arc<Datapath>,
-    mut inquiries: mpsc::Receiver<Inquiry>,
-) {
+/// Answers the data plane's inquiries for as long as there may be any: by the configured server, or by this machine's.
+pub(crate) async fn run(daemon: Arc<Daemon>, mut inquiries: mpsc::Receiver<Inquiry>) {
     let turns = Arc::new(Semaphore::new(ASKED_AT_ONCE));
     while let Some(inquiry) = inquiries.recv().await {
         let Ok(turn) = turns.clone().acquire_owned().await else {
             return;
         };
-        let datapath = datapath.clone();
+        let daemon = daemon.clone();
         tokio::spawn(async move {
-            let servers = match server {
+            let servers = match daemon.config.resolver {
                 Some(server) => vec![server],
                 None => servers_of_this_machine(),
             };
             let response = ask(&servers, &inquiry.query).await;
             drop(turn);
-            if let Err(error) = datapath.answer_inquiry(inquiry.id, response) {
+            if let Err(error) = daemon.datapath.answer_inquiry(inquiry.id, response) {
                 tracing::debug!(%error, "nobody waits for the answer of a name server any more");
             }
         });
