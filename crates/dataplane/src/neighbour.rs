@@ -47,8 +47,13 @@ impl Dataplane {
             let within = at.as_micros() % ADVERTISEMENT_INTERVAL_MICROS;
             within * count / ADVERTISEMENT_INTERVAL_MICROS
         };
-        let (first, last) = (turn(self.advertised), turn(now));
-        self.advertised = now;
+        let since = std::mem::replace(&mut self.advertised, now);
+        let pause = now.as_micros().abs_diff(since.as_micros());
+        if pause >= ADVERTISEMENT_INTERVAL_MICROS {
+            // At the start, and when the clock has been set: everybody's turn comes again.
+            return;
+        }
+        let (first, last) = (turn(since), turn(now));
         let wrapped = if last < first { 0..last } else { 0..0 };
         let ahead = first..if last < first { count } else { last };
         for at in ahead.chain(wrapped) {

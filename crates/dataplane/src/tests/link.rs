@@ -122,6 +122,7 @@ fn every_host_hears_of_its_router_in_time() {
     let mut net = Net::new(NET);
     let mut heard = Vec::new();
     net.dataplane.advertise(net.now);
+    assert!(net.dataplane.emitted().is_empty());
     for _ in 0..1200 {
         net.wait(1);
         net.dataplane.advertise(net.now);
