@@ -1,12 +1,23 @@
 //! DHCP option sets (Amazon VPC User Guide, "DHCP option sets in Amazon VPC").
 
-use ec2_api::{DescribeDhcpOptionsRequest, DescribeDhcpOptionsResponse};
-use model::{DhcpOptions, DhcpOptionsId, Tags};
+mod configuration;
+
+use ec2_api::{
+    AssociateDhcpOptionsRequest, AssociateDhcpOptionsResponse, CreateDhcpOptionsRequest,
+    CreateDhcpOptionsResponse, DeleteDhcpOptionsRequest, DeleteDhcpOptionsResponse,
+    DescribeDhcpOptionsRequest, DescribeDhcpOptionsResponse,
+};
+use model::{DhcpOptions, DhcpOptionsId, Tags, Vpc, VpcId};
 
 use crate::filter::Filters;
 use crate::page::Page;
-use crate::tag::tag_set;
-use crate::{Error, Transaction};
+use crate::tag::{from_specifications, tag_set};
+use crate::{Error, Transaction, parameter};
+
+const TYPE: &str = "dhcp-options";
+
+/// What is given in the place of an id to associate no set.
+const NO_SET: &str = "default";
 
 const FILTERS: &[&str] = &["dhcp-options-id", "key", "value", "owner-id"];
 
@@ -20,17 +31,19 @@ pub(crate) fn create_default(tx: &mut Transaction<'_>) -> DhcpOptionsId {
         DhcpOptions {
             id,
             configurations,
+            is_default: true,
             tags,
         },
     );
     id
 }
 
-/// The Region's default set.
+/// The Region's default set; sets of older journals are told by what is in them.
 pub(crate) fn default_set(tx: &Transaction<'_>) -> Option<DhcpOptionsId> {
     let wanted = default_configurations(tx);
     tx.rows::<DhcpOptions>()
-        .find(|set| set.configurations == wanted)
+        .filter(|set| set.configurations == wanted)
+        .max_by_key(|set| set.is_default)
         .map(|set| set.id)
 }
 
@@ -43,6 +56,62 @@ fn default_configurations(tx: &Transaction<'_>) -> Vec<(String, Vec<String>)> {
             vec!["AmazonProvidedDNS".to_owned()],
         ),
     ]
+}
+
+/// Creates a set, which never changes.
+pub(crate) fn create_dhcp_options(
+    tx: &mut Transaction<'_>,
+    request: &CreateDhcpOptionsRequest,
+) -> Result<CreateDhcpOptionsResponse, Error> {
+    let configurations = configuration::parse(&request.dhcp_configurations)?;
+    let tags = from_specifications(tx, &request.tag_specifications, TYPE, &[TYPE])?;
+    let id = tx.id();
+    tx.put(
+        id,
+        DhcpOptions {
+            id,
+            configurations,
+            is_default: false,
+            tags,
+        },
+    );
+    let owner = tx.scope().account.to_string();
+    Ok(CreateDhcpOptionsResponse {
+        dhcp_options: Some(shape(&owner, tx.find(id)?)),
+    })
+}
+
+/// Deletes a set that no VPC has.
+pub(crate) fn delete_dhcp_options(
+    tx: &mut Transaction<'_>,
+    request: &DeleteDhcpOptionsRequest,
+) -> Result<DeleteDhcpOptionsResponse, Error> {
+    let id = parameter::id(&request.dhcp_options_id, "dhcpOptionsId")?;
+    tx.find::<DhcpOptions>(id)?;
+    if tx.rows::<Vpc>().any(|vpc| vpc.dhcp_options_id == Some(id)) {
+        return Err(Error::DependencyViolation(id.into()));
+    }
+    tx.delete::<DhcpOptions>(id);
+    Ok(DeleteDhcpOptionsResponse {})
+}
+
+/// Gives a VPC a set in the place of the one that it has, or none.
+pub(crate) fn associate_dhcp_options(
+    tx: &mut Transaction<'_>,
+    request: &AssociateDhcpOptionsRequest,
+) -> Result<AssociateDhcpOptionsResponse, Error> {
+    let id = match request.dhcp_options_id.as_deref() {
+        Some(NO_SET) => None,
+        _ => Some(parameter::id(&request.dhcp_options_id, "dhcpOptionsId")?),
+    };
+    let vpc_id: VpcId = parameter::id(&request.vpc_id, "vpcId")?;
+    if let Some(id) = id {
+        tx.find::<DhcpOptions>(id)?;
+    }
+    let mut vpc = tx.take::<Vpc>(vpc_id)?;
+    vpc.dhcp_options_id = id;
+    tx.put(vpc_id, vpc);
+    Ok(AssociateDhcpOptionsResponse {})
 }
 
 /// Lists DHCP option sets.

@@ -112,7 +112,10 @@ actions! {
     DescribeRegions => region::describe_regions;
     DescribeAvailabilityZones => region::describe_availability_zones;
     DescribeAccountAttributes => region::describe_account_attributes;
+    CreateDhcpOptions => dhcp_options::create_dhcp_options;
     DescribeDhcpOptions => dhcp_options::describe_dhcp_options;
+    DeleteDhcpOptions => dhcp_options::delete_dhcp_options;
+    AssociateDhcpOptions => dhcp_options::associate_dhcp_options;
     CreateManagedPrefixList => prefix_list::create_managed_prefix_list;
     ModifyManagedPrefixList => prefix_list::modify_managed_prefix_list;
     RestoreManagedPrefixListVersion => prefix_list::restore_managed_prefix_list_version;

@@ -190,6 +190,9 @@ fn not_found_message(id: &ResourceId) -> String {
 fn dependency_message(id: &ResourceId) -> String {
     match id {
         ResourceId::SecurityGroup(id) => format!("resource {id} has a dependent object"),
+        ResourceId::DhcpOptions(id) => {
+            format!("The dhcpOptions '{id}' has dependencies and cannot be deleted.")
+        }
         id => format!(
             "The {} '{id}' has dependencies and cannot be deleted.",
             id.noun()

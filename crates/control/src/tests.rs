@@ -1,6 +1,7 @@
 //! A small world to carry out requests in, and tests of whole actions.
 
 mod address;
+mod dhcp_options;
 mod egress_only_internet_gateway;
 mod flow_log;
 mod gateway_route_table;

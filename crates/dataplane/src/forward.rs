@@ -17,6 +17,7 @@ use crate::meter::{Count, Meter};
 use crate::nat_gateway::HOPS_MAX;
 use crate::ports::PortId;
 use crate::service::Allowance;
+use crate::service::dns::outside::Outside;
 use crate::session::Sessions;
 
 /// How much a data plane may remember.
@@ -74,7 +75,8 @@ pub enum Verdict {
     Forward(PortId),
     /// Forget it.
     Drop(DropReason),
-    /// Forget it, and write [`Dataplane::emitted`]: an answer, an error or fragments.
+    /// Forget it, and write [`Dataplane::emitted`]: an answer, an error or fragments; or nothing, while there is an
+    /// inquiry ([`Dataplane::take_inquiries`]).
     Emit,
 }
 
@@ -88,9 +90,11 @@ pub struct Dataplane {
     pub(crate) sessions: Sessions,
     pub(crate) fragments: Fragments,
     pub(crate) allowances: Vec<Allowance>,
+    pub(crate) outside: Outside,
     pub(crate) meter: Meter,
     pub(crate) counters: Counters,
     pub(crate) emitted: Vec<(PortId, Vec<u8>)>,
+    pub(crate) advertised: Timestamp,
     pub(crate) swept_flows: u32,
     pub(crate) swept_connections: u32,
     pub(crate) swept_sessions: u32,
@@ -111,9 +115,11 @@ impl Dataplane {
             sessions: Sessions::new(hasher.clone()),
             fragments: Fragments::new(hasher),
             allowances: Vec::new(),
+            outside: Outside::default(),
             meter: Meter::new(limits.waiting_samples),
             counters: Counters::default(),
             emitted: Vec::new(),
+            advertised: Timestamp::default(),
             swept_flows: 0,
             swept_connections: 0,
             swept_sessions: 0,

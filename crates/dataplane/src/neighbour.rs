@@ -3,16 +3,22 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use model::Timestamp;
 use packet::arp::{Arp, Operation};
-use packet::ndp::{Message, RouterAdvertisement};
+use packet::ndp::{ALL_NODES, Message, Prefix, RouterAdvertisement, multicast_mac};
 use packet::{Ip, Mac, Packet, icmpv6, protocol};
 
 use crate::compile::internet::{INTERNET_ROUTER_MAC, Outside};
 use crate::compile::network_interface::Interface;
-use crate::compile::{ROUTER_LINK_LOCAL, Snapshot};
+use crate::compile::{Port, ROUTER_LINK_LOCAL, Snapshot};
+use crate::forward::Dataplane;
+use crate::walk::MTU_VPC;
 
 /// How long the router stays a default router after one advertisement, in seconds.
 const ROUTER_LIFETIME_SECS: u16 = 1800;
+
+/// How often every host is told of its router though it does not ask, in microseconds.
+const ADVERTISEMENT_INTERVAL_MICROS: u64 = 600_000_000;
 
 /// The link of a port: whom its neighbours are.
 pub(crate) trait Link {
@@ -20,12 +26,50 @@ pub(crate) trait Link {
     fn resolve(&self, address: IpAddr) -> Option<Mac>;
     /// The router's MAC address.
     fn router(&self) -> Mac;
+    /// What the router says about itself and the link, if it is one for IPv6.
+    fn advertise(&self, to_mac: Mac, to: Ipv6Addr) -> Option<Vec<u8>>;
 }
 
 /// The link that a network interface sees.
 pub(crate) struct SubnetLink<'a> {
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) interface: &'a Interface,
+}
+
+impl Dataplane {
+    /// Tells hosts of their routers, who would forget them otherwise: a few at a time, each every ten minutes.
+    /// [`Dataplane::emitted`] is then what to write. To be called as often as [`Dataplane::sweep`].
+    pub fn advertise(&mut self, now: Timestamp) {
+        self.emitted.clear();
+        let snapshot = self.snapshot.clone();
+        let count = snapshot.port_count() as u64;
+        let turn = |at: Timestamp| {
+            let within = at.as_micros() % ADVERTISEMENT_INTERVAL_MICROS;
+            within * count / ADVERTISEMENT_INTERVAL_MICROS
+        };
+        let since = std::mem::replace(&mut self.advertised, now);
+        let pause = now.as_micros().abs_diff(since.as_micros());
+        if pause >= ADVERTISEMENT_INTERVAL_MICROS {
+            // At the start, and when the clock has been set: everybody's turn comes again.
+            return;
+        }
+        let (first, last) = (turn(since), turn(now));
+        let wrapped = if last < first { 0..last } else { 0..0 };
+        let ahead = first..if last < first { count } else { last };
+        for at in ahead.chain(wrapped) {
+            let port = snapshot.port_at(at as usize);
+            let Some(Port::Interface(interface)) = port else {
+                continue;
+            };
+            let link = SubnetLink {
+                snapshot: &snapshot,
+                interface,
+            };
+            if let Some(frame) = link.advertise(multicast_mac(ALL_NODES), ALL_NODES) {
+                self.answer(interface.port, Ok(frame));
+            }
+        }
+    }
 }
 
 impl Link for SubnetLink<'_> {
@@ -51,6 +95,21 @@ impl Link for SubnetLink<'_> {
     fn router(&self) -> Mac {
         self.snapshot.vpc_of(self.interface).router_mac
     }
+
+    /// The subnet's block is on the link, but its addresses come from the API, by DHCP.
+    fn advertise(&self, to_mac: Mac, to: Ipv6Addr) -> Option<Vec<u8>> {
+        let block = self.snapshot.subnet_of(self.interface).ipv6_cidr?;
+        let prefix = Prefix {
+            address: block.network(),
+            len: block.prefix_len(),
+            on_link: true,
+            autonomous: false,
+            valid_s: u32::MAX,
+            preferred_s: u32::MAX,
+        };
+        let (to, mtu) = ((to_mac, to), Some(MTU_VPC.into()));
+        Some(advertisement(self.router(), to, mtu, &[prefix]))
+    }
 }
 
 /// The link that a host of the internet sees: everything else is behind the router.
@@ -61,6 +120,10 @@ impl Link for Outside {
 
     fn router(&self) -> Mac {
         INTERNET_ROUTER_MAC
+    }
+
+    fn advertise(&self, to_mac: Mac, to: Ipv6Addr) -> Option<Vec<u8>> {
+        Some(advertisement(self.router(), (to_mac, to), None, &[]))
     }
 }
 
@@ -92,25 +155,26 @@ pub(crate) fn discovery(
             let router = mac == link.router();
             Some(solicitation.answer(src, packet.src_mac, mac, router))
         }
-        Message::RouterSolicitation { .. } => Some(advertise(link, packet.src_mac, src)),
+        Message::RouterSolicitation { .. } => link.advertise(packet.src_mac, src),
         Message::NeighbourAdvertisement(_) => None,
     }
 }
 
-/// Addresses come from the API, so no prefix is advertised.
-fn advertise(link: &impl Link, to_mac: Mac, to: Ipv6Addr) -> Vec<u8> {
-    let to = if to.is_unspecified() {
-        packet::ndp::ALL_NODES
-    } else {
-        to
-    };
+/// A router advertisement to a host, or to whoever there is if the host has no address yet.
+fn advertisement(
+    router: Mac,
+    (to_mac, to): (Mac, Ipv6Addr),
+    mtu: Option<u32>,
+    prefixes: &[Prefix],
+) -> Vec<u8> {
+    let to = if to.is_unspecified() { ALL_NODES } else { to };
     let advertisement = RouterAdvertisement {
         hop_limit: 64,
         managed: true,
         other: false,
         router_lifetime_s: ROUTER_LIFETIME_SECS,
-        mtu: None,
-        prefixes: &[],
+        mtu,
+        prefixes,
     };
-    advertisement.frame(link.router(), to_mac, ROUTER_LINK_LOCAL, to)
+    advertisement.frame(router, to_mac, ROUTER_LINK_LOCAL, to)
 }

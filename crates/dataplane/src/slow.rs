@@ -7,7 +7,6 @@ use packet::icmp_error::{IcmpError, icmp_error};
 use packet::rewrite::take_hops;
 use packet::{Ip, Kind, Mac, Packet, ethernet, fragment, mss, tcp};
 
-use crate::compile::network_interface::Interface;
 use crate::compile::{Port, Snapshot};
 use crate::disposition::Disposition;
 use crate::drop_reason::DropReason;
@@ -16,7 +15,8 @@ use crate::forward::{Dataplane, Offload, Verdict, longest, translate};
 use crate::meter::Count;
 use crate::neighbour::{self, SubnetLink};
 use crate::ports::PortId;
-use crate::service::{self, Allowance};
+use crate::service::dhcp::is_for_servers;
+use crate::service::{self, Allowance, Client, Response};
 use crate::subject::Subject;
 use crate::tuple::{L4, Tuple};
 use crate::walk::{Answer, Decision, Walk, Way};
@@ -75,40 +75,54 @@ impl Dataplane {
             };
             return self.answer(from, answer.ok_or(DropReason::Neighbour));
         }
-        if packet.dst_mac.is_multicast() || ip.dst.is_multicast() {
-            return self.drop(DropReason::Multicast);
-        }
         if let Port::Interface(interface) = port {
+            let client = Client {
+                snapshot: &snapshot,
+                interface,
+            };
             let (vpc, subnet) = (snapshot.vpc_of(interface), snapshot.subnet_of(interface));
-            if service::is_service(vpc, subnet, ip.dst) {
-                return self.serve(&snapshot, interface, packet, ip, frame, now);
+            if is_for_servers(ip) || service::is_service(vpc, subnet, ip.dst) {
+                return self.serve(&client, packet, ip, frame, now);
             }
+        }
+        let is_for_many = match ip.dst {
+            IpAddr::V4(v4) => v4.is_multicast() || v4.is_broadcast(),
+            IpAddr::V6(v6) => v6.is_multicast(),
+        };
+        if packet.dst_mac.is_multicast() || is_for_many {
+            return self.drop(DropReason::Multicast);
         }
         self.route(&snapshot, from, packet, ip, frame, offload, now)
     }
 
     fn serve(
         &mut self,
-        snapshot: &Snapshot,
-        from: &Interface,
+        client: &Client<'_>,
         packet: &Packet,
         ip: &Ip,
         frame: &[u8],
         now: Timestamp,
     ) -> Verdict {
-        let at = from.port.index();
+        let port = client.interface.port;
+        let at = port.index();
         if self.allowances.len() <= at {
             self.allowances.resize(at + 1, Allowance::default());
         }
-        let answer = if self.allowances[at].take(now) {
-            service::answer(snapshot, from, packet, ip, frame)
-        } else {
-            Err(DropReason::ServiceRateExceeded)
+        let service = service::service_of(client, ip);
+        if !self.allowances[at].take(service, now) {
+            return self.drop(DropReason::ServiceRateExceeded);
+        }
+        let Some(service) = service else {
+            return self.drop(DropReason::ServiceUnavailable);
         };
-        self.answer(from.port, answer)
+        match service::answer(client, service, packet, ip, frame, now) {
+            Ok(Response::Frame(frame)) => self.answer(port, Ok(frame)),
+            Ok(Response::Ask(waiting)) => self.ask_outside(client.snapshot, waiting),
+            Err(reason) => self.drop(reason),
+        }
     }
 
-    fn answer(&mut self, to: PortId, answer: Result<Vec<u8>, DropReason>) -> Verdict {
+    pub(crate) fn answer(&mut self, to: PortId, answer: Result<Vec<u8>, DropReason>) -> Verdict {
         match answer {
             Ok(frame) => {
                 self.counters.emitted += 1;

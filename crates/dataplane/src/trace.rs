@@ -306,7 +306,7 @@ fn stays(
         (Stage::Delivery, Disposition::Delivered { to: from.id })
     } else if !service::is_service(vpc, subnet, dst) {
         return None;
-    } else if service::answers(vpc, dst, subject.tuple.protocol, port) {
+    } else if service::service_at(vpc, subnet, dst, subject.tuple.protocol, port).is_some() {
         (Stage::Service, Disposition::TakenByService { address: dst })
     } else {
         let reason = DropReason::ServiceUnavailable;

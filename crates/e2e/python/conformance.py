@@ -695,5 +695,32 @@ def test_dhcp_options_are_described(lab):
     same(found, {"domain-name": ["ec2.internal"], "domain-name-servers": ["AmazonProvidedDNS"]})
 
 
+def test_dhcp_options_of_ones_own(lab):
+    ec2, vpc = lab.ec2, lab.vpc()
+    values = {"domain-name": ["example.com"], "domain-name-servers": ["10.2.5.1", "10.2.5.2"]}
+    made = ec2.create_dhcp_options(
+        DhcpConfigurations=[{"Key": key, "Values": of_key} for key, of_key in values.items()],
+        TagSpecifications=tagged("dhcp-options", Name="a"),
+    )["DhcpOptions"]
+    same({c["Key"]: [v["Value"] for v in c["Values"]] for c in made["DhcpConfigurations"]}, values)
+    same((made["OwnerId"], made["Tags"]), (lab.account, [{"Key": "Name", "Value": "a"}]))
+    options = made["DhcpOptionsId"]
+    with refused("DryRunOperation", DRY_RUN, 412):
+        ec2.associate_dhcp_options(DhcpOptionsId=options, VpcId=vpc, DryRun=True)
+    ec2.associate_dhcp_options(DhcpOptionsId=options, VpcId=vpc)
+    same(ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"][0]["DhcpOptionsId"], options)
+    with refused("DependencyViolation", f"The dhcpOptions '{options}' has dependencies and cannot be deleted."):
+        ec2.delete_dhcp_options(DhcpOptionsId=options)
+    ec2.associate_dhcp_options(DhcpOptionsId="default", VpcId=vpc)
+    same(ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"][0]["DhcpOptionsId"], "default")
+    ec2.delete_dhcp_options(DhcpOptionsId=options)
+    with refused("InvalidDhcpOptionID.NotFound", f"The dhcpOption ID '{options}' does not exist"):
+        ec2.describe_dhcp_options(DhcpOptionsIds=[options])
+    with refused("InvalidDhcpOptionsId.Malformed"):
+        ec2.delete_dhcp_options(DhcpOptionsId="dopt-x")
+    with refused("InvalidParameterValue"):
+        ec2.create_dhcp_options(DhcpConfigurations=[{"Key": "boot-file", "Values": ["a"]}])
+
+
 if __name__ == "__main__":
     main()

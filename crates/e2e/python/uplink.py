@@ -35,6 +35,20 @@ class Server(http.server.ThreadingHTTPServer):
 print("ready", flush=True)
 Server(("::", 80), Handler).serve_forever()
 """
+# A name server that knows one address for every name.
+NAMES = """
+import socket, sys
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind((sys.argv[1], 53))
+print("ready", flush=True)
+while True:
+    query, client = server.recvfrom(512)
+    end = query.index(0, 12) + 5
+    answer = bytes([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4]) + socket.inet_aton(sys.argv[1])
+    known = query[end - 3] == 1
+    counts = bytes([0, 1, 0, int(known), 0, 0, 0, 0])
+    server.sendto(query[:2] + bytes([0x81, 0x80]) + counts + query[12:end] + (answer if known else b""), client)
+"""
 
 
 def sh(command):
@@ -55,8 +69,8 @@ def inside(child, *program, **options):
     return subprocess.Popen(["nsenter", "--net", "--target", str(child.pid), *program], **options)
 
 
-def serve(child):
-    command = [sys.executable, "-uc", PAGE]
+def serve(child, *command):
+    command = [sys.executable, "-uc", *(command or [PAGE])]
     server = inside(child, *command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) if child else (
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     )
@@ -183,6 +197,25 @@ def test_a_narrow_way_out(outside, beside):
             same(page, f"::ffff:{HOST}\n", "long segments are cut for it")
     finally:
         sh("ip link set out mtu 1500")
+
+
+def test_names_of_the_internet(outside, beside):
+    server = serve(outside, NAMES, SERVER)
+    try:
+        with Daemon(None, "--uplink", "--resolver", SERVER) as daemon:
+            lab = Lab(daemon)
+            instance, _ = public_instance(lab)
+            same(lab.get(instance, "http://www.example.com/"), f"::ffff:{HOST}\n", "a page by its name")
+            looked_up = lab.inside(instance, "getent", "ahostsv4", "ip-10-0-1-10.ec2.internal")
+            same(looked_up.stdout, "", "names of the VPC are asked for nowhere else, also where it has none")
+    finally:
+        server.kill()
+        server.wait()
+    with Daemon(None, "--uplink", "--resolver", SERVER) as daemon:
+        lab = Lab(daemon)
+        instance, _ = public_instance(lab)
+        page = lab.get(instance, "http://www.example.com/", "--connect-timeout", "10", "--max-time", "10")
+        assert "resolve host" in page, f"no name server answers: {page}"
 
 
 def test_ipv6_where_the_host_forwards_it(outside, beside):

@@ -58,6 +58,11 @@ fn ways_out_that_are_no_ways_in() {
 }
 
 #[test]
+fn names_addresses_routers_and_the_time() {
+    script("link_local.py");
+}
+
+#[test]
 fn state_outlives_the_daemon() {
     script("state.py");
 }

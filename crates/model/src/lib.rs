@@ -36,7 +36,7 @@ pub mod vpc_peering_connection;
 pub use address::{Address, AddressAssociation};
 pub use aws_prefix_list::{AwsPrefixList, GatewayService};
 pub use client_token::ClientToken;
-pub use dhcp_options::DhcpOptions;
+pub use dhcp_options::{DhcpOptions, NameServer};
 pub use egress_only_internet_gateway::EgressOnlyInternetGateway;
 pub use flow_log::{
     AggregationInterval, DeliveryStatus, FlowLog, FlowLogResource, LogDestination, TrafficType,

@@ -168,6 +168,11 @@ impl State {
             .find(|g| g.vpc_id == vpc_id && g.is_default())
     }
 
+    /// The DHCP option set of a VPC.
+    pub fn dhcp_options_of(&self, vpc: &Vpc) -> Option<&DhcpOptions> {
+        self.dhcp_options.get(&vpc.dhcp_options_id?)
+    }
+
     /// The internet gateway attached to a VPC.
     pub fn internet_gateway_of(&self, vpc_id: VpcId) -> Option<&InternetGateway> {
         self.internet_gateways

@@ -26,7 +26,7 @@ pub struct Subnet {
     pub map_public_ip_on_launch: bool,
     /// Whether network interfaces created here get an IPv6 address.
     pub assign_ipv6_address_on_creation: bool,
-    /// Stored and returned only.
+    /// Whether the Amazon DNS server makes IPv6 addresses for names that have none.
     pub enable_dns64: bool,
     /// Whether the subnet has no IPv4.
     pub ipv6_native: bool,

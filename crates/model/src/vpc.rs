@@ -1,11 +1,11 @@
 //! VPCs (Amazon VPC User Guide, "VPC CIDR blocks").
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 
-use crate::{DhcpOptionsId, Tags, VpcCidrAssociationId, VpcId};
+use crate::{DhcpOptions, DhcpOptionsId, NameServer, Tags, VpcCidrAssociationId, VpcId};
 
 /// A virtual private cloud.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +42,11 @@ pub struct VpcCidrBlock<N> {
 }
 
 impl Vpc {
+    /// The Amazon DNS server's address that is the same in every VPC.
+    pub const DNS_IPV4: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 253);
+    /// The same for IPv6.
+    pub const DNS_IPV6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x253);
+
     /// The primary IPv4 block.
     pub fn primary_cidr(&self) -> Option<Ipv4Net> {
         self.cidr_blocks.first().map(|block| block.cidr)
@@ -59,5 +64,26 @@ impl Vpc {
     pub fn dns_server(&self) -> Option<Ipv4Addr> {
         self.primary_cidr()
             .map(|cidr| Ipv4Addr::from(u32::from(cidr.network()) + 2))
+    }
+
+    /// The name servers that hosts are told of by a DHCP option set, or without one; `has_ipv4` tells whether they can
+    /// reach the Amazon DNS server by IPv4.
+    pub fn name_servers(&self, options: Option<&DhcpOptions>, has_ipv4: bool) -> Vec<IpAddr> {
+        let amazon = match (has_ipv4, options, self.dns_server()) {
+            (false, _, _) => Self::DNS_IPV6.into(),
+            (true, Some(_), Some(own)) => own.into(),
+            (true, _, _) => Self::DNS_IPV4.into(),
+        };
+        let mut servers = options
+            .map(DhcpOptions::domain_name_servers)
+            .unwrap_or_default();
+        if servers.is_empty() {
+            servers.push(NameServer::Amazon);
+        }
+        let address = |server| match server {
+            NameServer::Amazon => amazon,
+            NameServer::Address(address) => address,
+        };
+        servers.into_iter().map(address).collect()
     }
 }

@@ -24,6 +24,8 @@ pub struct Config {
     pub aggregation: Aggregation,
     /// Whether the simulated internet is connected to the real one, through the host.
     pub uplink: bool,
+    /// The name server that is asked for names of the real internet, with an uplink; without one, this machine's.
+    pub resolver: Option<SocketAddr>,
     /// Where flow logs for S3 go; without one, to the embedded S3.
     pub s3_endpoint: Option<Endpoint>,
     /// Where flow logs for CloudWatch Logs go; without one, to the embedded one.
@@ -76,6 +78,7 @@ impl Config {
             account: DEFAULT_ACCOUNT.parse()?,
             aggregation: Aggregation::Nitro,
             uplink: false,
+            resolver: None,
             s3_endpoint: None,
             logs_endpoint: None,
             executable: std::env::current_exe()?,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use bytes::Bytes;
 use control::{Event, Quotas};
+use dataplane::Inquiry;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use model::{Scope, Timestamp, World};
@@ -16,6 +17,8 @@ use services::s3::{S3, S3Endpoint};
 use store::Journal;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::body::BodyBudget;
@@ -29,7 +32,7 @@ use crate::recorder::Recorder;
 use crate::respond::{self, Answer};
 use crate::state_folder::StateFolder;
 use crate::writer::Writer;
-use crate::{auth, clock, http as port};
+use crate::{auth, clock, http as port, resolver};
 
 /// A running daemon, for everybody who serves its port.
 pub(crate) struct Daemon {
@@ -112,7 +115,8 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
     let listen = listener.local_addr()?;
     host::remove_stale_cgroups();
 
-    let datapath = Arc::new(Datapath::start(config.uplink)?);
+    let (datapath, inquiries) = Datapath::start(config.uplink)?;
+    let datapath = Arc::new(datapath);
     let uplink = connect_uplink(&config, &datapath)?;
     let (failed, failure) = tokio::sync::oneshot::channel();
     let writer = Writer::start(
@@ -155,11 +159,7 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
         s3,
         listen,
     });
-    let mut tasks = tokio::task::JoinSet::new();
-    tasks.spawn(instances.clone().run());
-    tasks.spawn(flow_logs.clone().run());
-    tasks.spawn(tick(daemon.clone()));
-    tasks.spawn(port::serve(listener, daemon));
+    let mut tasks = start(daemon, listener, inquiries);
     tracing::info!(%listen, state = %state.display(), "ready");
     ready(listen);
 
@@ -183,6 +183,21 @@ fn open_services(state: &Path) -> anyhow::Result<(S3, Arc<Logs>)> {
     let s3 = S3::open(state.join("s3")).context("the embedded S3 cannot be opened")?;
     let logs = Logs::open(state.join("logs.sqlite")).context("CloudWatch Logs cannot be opened")?;
     Ok((s3, Arc::new(logs)))
+}
+
+/// Starts the parts of the daemon, none of which may end.
+fn start(
+    daemon: Arc<Daemon>,
+    listener: TcpListener,
+    inquiries: mpsc::Receiver<Inquiry>,
+) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(daemon.instances.clone().run());
+    tasks.spawn(daemon.flow_logs.clone().run());
+    tasks.spawn(tick(daemon.clone()));
+    tasks.spawn(resolver::run(daemon.clone(), inquiries));
+    tasks.spawn(port::serve(listener, daemon));
+    tasks
 }
 
 /// Connects the real internet, if it is wanted, as long as the answer lives.

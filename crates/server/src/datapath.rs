@@ -6,13 +6,14 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dataplane::{
-    Dataplane, Device, FlowSample, INTERNET_ROUTER_MAC, Ingress, InterfaceMetadata, Limits,
-    Offload, Options, Ports, Snapshot, Verdict, compile,
+    Dataplane, Device, FlowSample, INTERNET_ROUTER_MAC, Ingress, Inquiry, InterfaceMetadata,
+    Limits, Offload, Options, Ports, Snapshot, Verdict, compile,
 };
 use host::{
     EventLoop, EventLoopOptions, Frame, Output, PortId, Switch, Tap, UPLINK_MAC, Uplink, VnetHeader,
 };
 use model::{Entropy, MacAddress, Timestamp, World};
+use tokio::sync::mpsc;
 
 use crate::clock::SystemEntropy;
 use crate::writer::Enforce;
@@ -48,19 +49,24 @@ pub(crate) struct Harvest {
     pub(crate) more: bool,
 }
 
+/// Inquiries that wait to be looked at.
+const INQUIRIES_MAX: usize = 1024;
+
 /// Flows that are harvested at once: some milliseconds in which packets wait.
 const HARVEST_FLOWS: usize = 2048;
 
 impl Datapath {
-    /// Starts the loop with an empty world, and with room for an uplink if there is to be one.
+    /// Starts the loop with an empty world, and with room for an uplink if there is to be one. Somebody has to answer
+    /// the inquiries that come up with an uplink.
     ///
     /// # Errors
     ///
     /// If the kernel refuses.
-    pub(crate) fn start(uplink: bool) -> host::Result<Self> {
+    pub(crate) fn start(uplink: bool) -> host::Result<(Self, mpsc::Receiver<Inquiry>)> {
         let options = Options {
             uplink: uplink.then_some(MacAddress(UPLINK_MAC)),
         };
+        let (inquirer, inquiries) = mpsc::channel(INQUIRIES_MAX);
         let mut numbers = Numbers::default();
         let nothing = Arc::new(compile(&World::default(), &mut numbers.ports, options));
         let hash_seed = SystemEntropy.next_u128() as u64;
@@ -71,13 +77,15 @@ impl Datapath {
         let switch = PacketSwitch {
             dataplane: Dataplane::new(nothing, limits),
             ids: Vec::new(),
+            inquiries: inquirer,
         };
         let event_loop = EventLoop::spawn(switch, EventLoopOptions::default())?;
-        Ok(Self {
+        let datapath = Self {
             event_loop,
             options,
             numbers: Mutex::new(numbers),
-        })
+        };
+        Ok((datapath, inquiries))
     }
 
     /// The writer's way to put a world in force.
@@ -170,6 +178,19 @@ impl Datapath {
             .call(|switch, _| work(&mut switch.dataplane))
     }
 
+    /// Gives the data plane the answer to an inquiry, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// If the loop has ended.
+    pub(crate) fn answer_inquiry(&self, id: u64, response: Option<Vec<u8>>) -> host::Result<()> {
+        self.event_loop.post(move |switch, out| {
+            switch.dataplane.answer_inquiry(id, response.as_deref());
+            send_all(&switch.ids, switch.dataplane.emitted(), out);
+            switch.inquire(out);
+        })
+    }
+
     /// How many packets were forwarded and dropped, by reason.
     #[must_use]
     pub(crate) fn counters(&self) -> Vec<(String, u64)> {
@@ -218,9 +239,22 @@ struct PacketSwitch {
     dataplane: Dataplane,
     /// What the data plane calls each port of the loop.
     ids: Vec<Option<dataplane::PortId>>,
+    /// Who asks name servers outside.
+    inquiries: mpsc::Sender<Inquiry>,
 }
 
 impl PacketSwitch {
+    /// Passes inquiries on; those that cannot be taken any more fail.
+    fn inquire(&mut self, out: &mut Output<'_>) {
+        for inquiry in self.dataplane.take_inquiries() {
+            let id = inquiry.id;
+            if self.inquiries.try_send(inquiry).is_err() {
+                self.dataplane.answer_inquiry(id, None);
+                send_all(&self.ids, self.dataplane.emitted(), out);
+            }
+        }
+    }
+
     fn identify(&mut self, port: PortId, id: dataplane::PortId) {
         let index = port.0 as usize;
         if self.ids.len() <= index {
@@ -236,6 +270,19 @@ fn port(ids: &[Option<dataplane::PortId>], id: dataplane::PortId) -> Option<Port
     (known == Some(id)).then_some(PortId(id.index() as u32))
 }
 
+/// Writes frames of the data plane's own.
+fn send_all(
+    ids: &[Option<dataplane::PortId>],
+    frames: &[(dataplane::PortId, Vec<u8>)],
+    out: &mut Output<'_>,
+) {
+    for (to, frame) in frames {
+        if let Some(port) = port(ids, *to) {
+            out.send(port, &VnetHeader::NONE, frame);
+        }
+    }
+}
+
 fn offload(header: &VnetHeader) -> Offload {
     Offload {
         gso_size: if header.is_gso() { header.gso_size } else { 0 },
@@ -248,7 +295,7 @@ impl Switch for PacketSwitch {
         let Some(from) = self.ids.get(ingress.0 as usize).copied().flatten() else {
             return;
         };
-        let Self { dataplane, ids } = self;
+        let Self { dataplane, ids, .. } = self;
         dataplane.forward_burst(
             frames,
             now(out),
@@ -263,20 +310,17 @@ impl Switch for PacketSwitch {
                         out.send(port, header, bytes);
                     }
                 }
-                Verdict::Emit => {
-                    for (to, frame) in emitted {
-                        if let Some(port) = port(ids, *to) {
-                            out.send(port, &VnetHeader::NONE, frame);
-                        }
-                    }
-                }
+                Verdict::Emit => send_all(ids, emitted, out),
                 Verdict::Drop(_) => {}
             },
         );
+        self.inquire(out);
     }
 
     fn tick(&mut self, out: &mut Output<'_>) {
         self.dataplane.sweep(now(out));
+        self.dataplane.advertise(now(out));
+        send_all(&self.ids, self.dataplane.emitted(), out);
     }
 }
 

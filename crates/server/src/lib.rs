@@ -21,6 +21,7 @@ pub mod ops;
 mod patience;
 mod plan;
 mod recorder;
+mod resolver;
 mod respond;
 mod service;
 mod state_folder;

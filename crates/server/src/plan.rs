@@ -9,7 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use dataplane::Device;
 use host::{Interface, InterfaceAddress, InterfaceRoute, Neighbour};
 use model::{
-    Instance, InstanceId, InstanceState, NetworkInterface, Scope, State, Subnet, Vpc, World,
+    DhcpOptions, Instance, InstanceId, InstanceState, NetworkInterface, Scope, State, Subnet, Vpc,
+    World,
 };
 
 /// Where processes run: an instance, or a host of the simulated internet.
@@ -101,7 +102,9 @@ fn instance_plan(scope: Scope, state: &State, instance: &Instance) -> SandboxPla
     let subnet = primary.and_then(|eni| state.subnets.get(&eni.subnet_id));
     let vpc = primary.and_then(|eni| state.vpcs.get(&eni.vpc_id));
     let domain = scope.region.private_domain();
-    let hostname = match (primary.and_then(NetworkInterface::primary_ipv4), subnet) {
+    let address = primary.and_then(NetworkInterface::primary_ipv4);
+    let has_ipv4 = address.is_some();
+    let hostname = match (address, subnet) {
         (Some(address), Some(subnet)) if subnet.hostname_type != "resource-name" => {
             format!("ip-{}.{domain}", address.to_string().replace('.', "-"))
         }
@@ -110,7 +113,7 @@ fn instance_plan(scope: Scope, state: &State, instance: &Instance) -> SandboxPla
     SandboxPlan {
         hostname,
         resolv_conf: vpc
-            .map(|vpc| resolv_conf(state, vpc, &domain))
+            .map(|vpc| resolv_conf(state, vpc, &domain, has_ipv4))
             .unwrap_or_default(),
         user_data: starts_anew(instance).then(|| user_data(instance)).flatten(),
         interfaces: interfaces
@@ -137,37 +140,11 @@ fn user_data(instance: &Instance) -> Option<Vec<u8>> {
 }
 
 /// What a DHCP client would write (Amazon VPC User Guide, "DHCP option sets in Amazon VPC").
-fn resolv_conf(state: &State, vpc: &Vpc, domain: &str) -> String {
-    let options = vpc
-        .dhcp_options_id
-        .and_then(|id| state.dhcp_options.get(&id));
-    let option = |name: &str| {
-        options
-            .and_then(|o| o.configurations.iter().find(|(key, _)| key == name))
-            .map(|(_, values)| values)
-    };
-    let amazon = vpc
-        .dns_server()
-        .map(|address| address.to_string())
-        .unwrap_or_default();
-    let servers: Vec<String> = match option("domain-name-servers") {
-        Some(servers) => servers
-            .iter()
-            .map(|server| {
-                if server == "AmazonProvidedDNS" {
-                    amazon.clone()
-                } else {
-                    server.clone()
-                }
-            })
-            .collect(),
-        None => vec!["169.254.169.253".to_owned()],
-    };
-    let search = option("domain-name")
-        .and_then(|values| values.first())
-        .map_or(domain, String::as_str);
-    let mut text = format!("search {search}\n");
-    for server in servers {
+fn resolv_conf(state: &State, vpc: &Vpc, domain: &str, has_ipv4: bool) -> String {
+    let options = state.dhcp_options_of(vpc);
+    let search = options.and_then(DhcpOptions::domain_name);
+    let mut text = format!("search {}\n", search.unwrap_or(domain));
+    for server in vpc.name_servers(options, has_ipv4) {
         text.push_str(&format!("nameserver {server}\n"));
     }
     text

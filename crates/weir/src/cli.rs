@@ -115,6 +115,9 @@ pub(crate) struct Up {
     /// Connect the simulated internet to the real one, through this machine; needs root and nft
     #[arg(long)]
     pub(crate) uplink: bool,
+    /// Ask this name server for names of the real internet instead of this machine's
+    #[arg(long, value_name = "ADDRESS[:PORT]", requires = "uplink", value_parser = resolver)]
+    pub(crate) resolver: Option<SocketAddr>,
     /// Deliver flow logs for S3 to this S3 instead of the embedded one
     #[arg(long, value_name = "URL")]
     pub(crate) s3_endpoint: Option<String>,
@@ -162,6 +165,16 @@ pub(crate) struct Exec {
         value_name = "CMD"
     )]
     pub(crate) program: Vec<std::ffi::OsString>,
+}
+
+/// A name server, at the usual port if it names none.
+fn resolver(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .or_else(|_| {
+            text.parse()
+                .map(|address: IpAddr| SocketAddr::new(address, 53))
+        })
+        .map_err(|_| "not an address, or an address and a port".to_owned())
 }
 
 fn variable(text: &str) -> Result<String, String> {
@@ -344,6 +357,21 @@ mod tests {
         );
         assert!(Cli::try_parse_from(["weir", "exec", "--env", "A", "i-1", "--", "true"]).is_err());
         assert!(Cli::try_parse_from(["weir", "exec", "i-1"]).is_err());
+    }
+
+    #[test]
+    fn a_name_server_is_an_address_and_goes_with_the_uplink() {
+        let Command::Up(up) = parsed("weir up --uplink --resolver 192.0.2.1").command else {
+            panic!("not up");
+        };
+        assert_eq!(up.resolver, Some("192.0.2.1:53".parse().unwrap()));
+        assert_eq!(resolver("[2001:db8::1]:5353").unwrap().port(), 5353);
+        for line in [
+            "weir up --uplink --resolver example.com",
+            "weir up --resolver 192.0.2.1",
+        ] {
+            assert!(Cli::try_parse_from(line.split(' ')).is_err());
+        }
     }
 
     #[test]

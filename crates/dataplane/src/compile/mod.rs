@@ -1,5 +1,7 @@
 //! Compiles what the API has made into what `forward` reads.
 
+pub(crate) mod dhcp_options;
+pub(crate) mod dns_names;
 pub(crate) mod internet;
 pub(crate) mod nat_gateway;
 pub(crate) mod network_acl;
@@ -18,6 +20,7 @@ use model::{MacAddress, RouteTableId, Scope, State, SubnetId, VpcId, World};
 use packet::Mac;
 
 use crate::ports::{Device, PortId, Ports};
+use dns_names::DnsNames;
 use internet::{Internet, Outside};
 use network_interface::{Interface, ResourceName};
 use security_group::AllMembers;
@@ -38,6 +41,8 @@ pub struct Snapshot {
     vpcs: Vec<Vpc>,
     subnets: Vec<Subnet>,
     pub(crate) internet: Internet,
+    /// Names that every VPC resolves: those of services.
+    pub(crate) public_names: DnsNames,
     by_device: BTreeMap<Device, PortId>,
 }
 
@@ -84,6 +89,16 @@ impl Snapshot {
         (own == id).then_some(port)
     }
 
+    /// How many places for ports there are.
+    pub(crate) fn port_count(&self) -> usize {
+        self.ports.len()
+    }
+
+    /// The port at a place.
+    pub(crate) fn port_at(&self, place: usize) -> Option<&Port> {
+        self.ports.get(place)?.as_ref()
+    }
+
     pub(crate) fn interface(&self, id: PortId) -> Option<&Interface> {
         match self.port(id)? {
             Port::Interface(interface) => Some(interface),
@@ -98,6 +113,11 @@ impl Snapshot {
     /// The VPC on the other side of a peering connection.
     pub(crate) fn peer(&self, peering: Peering) -> &Vpc {
         &self.vpcs[peering.vpc as usize]
+    }
+
+    #[cfg(test)]
+    pub(crate) fn vpcs_mut(&mut self) -> &mut [Vpc] {
+        &mut self.vpcs
     }
 
     pub(crate) fn subnet_of(&self, interface: &Interface) -> &Subnet {
@@ -122,6 +142,7 @@ pub fn compile(world: &World, ports: &mut Ports, options: Options) -> Snapshot {
         vpcs: Vec::new(),
         subnets: Vec::new(),
         internet: Internet::default(),
+        public_names: DnsNames::default(),
         by_device: ports.iter().map(|(device, port)| (*device, port)).collect(),
     };
     snapshot.ports.resize_with(ports.len(), || None);
@@ -190,7 +211,9 @@ fn compile_vpcs(snapshot: &mut Snapshot, world: &World) -> Map<VpcId, u32> {
         for vpc in state.vpcs.values() {
             let gateway = state.internet_gateway_of(vpc.id).map(|g| g.id);
             places.insert(vpc.id, snapshot.vpcs.len() as u32);
-            snapshot.vpcs.push(vpc::compile(vpc, scope.region, gateway));
+            let options = state.dhcp_options_of(vpc);
+            let vpc = vpc::compile(vpc, scope.region, gateway, options);
+            snapshot.vpcs.push(vpc);
         }
     }
     places
@@ -302,6 +325,11 @@ fn put_interface(snapshot: &mut Snapshot, interface: Interface) {
         }
     }
     vpc.macs.insert(interface.mac.0, port);
+    if let Some(instance) = interface.metadata.instance_id
+        && interface.resource_name.primary
+    {
+        vpc.instances.insert(instance, port);
+    }
     for &(private, public) in &interface.public {
         let translated: (PortId, Ipv4Addr) = (port, private);
         snapshot.internet.public_v4.insert(public, translated);

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+use ipnet::{Ipv4Net, Ipv6Net};
 use model::SubnetId;
 
 use super::network_acl::NetworkAcl;
@@ -16,6 +17,12 @@ pub(crate) struct Subnet {
     pub(crate) route_table: Option<Arc<RouteTable>>,
     pub(crate) router_v4: Option<Ipv4Addr>,
     pub(crate) router_v6: Option<Ipv6Addr>,
+    pub(crate) cidr: Option<Ipv4Net>,
+    pub(crate) ipv6_cidr: Option<Ipv6Net>,
+    /// Whether hosts are called after their instances and not after their addresses.
+    pub(crate) resource_names: bool,
+    /// Whether the Amazon DNS server makes IPv6 addresses of IPv4 addresses for its hosts.
+    pub(crate) dns64: bool,
 }
 
 impl Subnet {
@@ -43,5 +50,9 @@ pub(crate) fn compile(
         route_table,
         router_v4: subnet.router_ipv4(),
         router_v6: subnet.router_ipv6(),
+        cidr: subnet.cidr,
+        ipv6_cidr: subnet.ipv6_cidr_blocks.first().map(|block| block.cidr),
+        resource_names: subnet.hostname_type == "resource-name",
+        dns64: subnet.enable_dns64,
     }
 }

@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 use ipnet::IpNet;
-use model::{InternetGatewayId, Region, VpcId};
+use model::{InstanceId, InternetGatewayId, Region, VpcId};
 use packet::Mac;
 
+use super::dhcp_options::{self, DhcpOptions};
+use super::dns_names::DnsNames;
 use super::route_table::RouteTable;
 use super::vpc_peering_connection::Peering;
 use crate::ports::PortId;
@@ -26,6 +28,8 @@ pub(crate) struct Vpc {
     /// Private addresses of interfaces.
     pub(crate) addresses: Map<IpAddr, PortId>,
     pub(crate) macs: Map<[u8; 6], PortId>,
+    /// The primary interfaces of instances.
+    pub(crate) instances: Map<InstanceId, PortId>,
     pub(crate) internet_gateway: Option<InternetGatewayId>,
     /// What rules packets that come in through the internet gateway, if anything does.
     pub(crate) ingress_table: Option<Arc<RouteTable>>,
@@ -33,6 +37,9 @@ pub(crate) struct Vpc {
     pub(crate) dns_server: Option<Ipv4Addr>,
     pub(crate) dns_support: bool,
     pub(crate) dns_hostnames: bool,
+    /// Private names, which hide public ones: those of interface endpoints.
+    pub(crate) private_names: DnsNames,
+    pub(crate) dhcp_options: DhcpOptions,
 }
 
 impl Vpc {
@@ -55,6 +62,7 @@ pub(crate) fn compile(
     vpc: &model::Vpc,
     region: Region,
     internet_gateway: Option<InternetGatewayId>,
+    dhcp_options: Option<&model::DhcpOptions>,
 ) -> Vpc {
     let v4 = vpc.cidr_blocks.iter().map(|b| IpNet::V4(b.cidr));
     let v6 = vpc.ipv6_cidr_blocks.iter().map(|b| IpNet::V6(b.cidr));
@@ -65,11 +73,14 @@ pub(crate) fn compile(
         blocks: v4.chain(v6).map(Block::from).collect(),
         addresses: Map::default(),
         macs: Map::default(),
+        instances: Map::default(),
         internet_gateway,
         ingress_table: None,
         peerings: Vec::new(),
         dns_server: vpc.dns_server(),
         dns_support: vpc.enable_dns_support,
         dns_hostnames: vpc.enable_dns_hostnames,
+        private_names: DnsNames::default(),
+        dhcp_options: dhcp_options::compile(vpc, dhcp_options),
     }
 }

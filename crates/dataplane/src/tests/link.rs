@@ -1,14 +1,13 @@
 //! The link: ARP, neighbour discovery, services, and frames that do not belong.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use expect_test::expect;
 use packet::Mac;
 use packet::arp::Arp;
 use packet::build::Frame;
 
 use super::Net;
-use crate::{DropReason, Offload, Snapshot, Verdict};
+use crate::{DropReason, Offload, PortId, Snapshot, Verdict};
 
 const NET: &str = "vpc main 10.0.0.0/16 2001:db8:0:100::/56\n\
      subnet a 10.0.0.0/24 2001:db8:0:101::/64\n\
@@ -90,13 +89,74 @@ fn neighbour_discovery_is_answered_and_goes_no_further() {
     };
     let solicit = headers.icmp(packet::icmpv6::ROUTER_SOLICITATION, 0, [0; 4], &[]);
     assert_eq!(forward(&mut net, "x", solicit), Verdict::Emit);
-    let answer = packet::Packet::parse(&net.dataplane.emitted()[0].1).unwrap();
-    let ip = *answer.ip().unwrap();
+    let told = advertised(&net);
     assert_eq!(
-        ip.icmp.unwrap().icmp_type,
-        packet::icmpv6::ROUTER_ADVERTISEMENT
+        told,
+        [(net.port("x"), "2001:db8:0:101::10".parse().unwrap())]
     );
-    assert_eq!(ip.src, crate::ROUTER_LINK_LOCAL);
+}
+
+/// To whom routers were advertised; every one as managed by DHCP, with its MTU and a prefix to find neighbours by.
+fn advertised(net: &Net) -> Vec<(PortId, Ipv6Addr)> {
+    let told = net.dataplane.emitted().iter().map(|(to, frame)| {
+        assert!(packet::build::checksum_is_valid(frame));
+        let packet = packet::Packet::parse(frame).unwrap();
+        let ip = *packet.ip().unwrap();
+        let message = ip.transport(frame);
+        assert_eq!(message[0], packet::icmpv6::ROUTER_ADVERTISEMENT);
+        assert_eq!((ip.src, ip.ttl), (crate::ROUTER_LINK_LOCAL.into(), 255));
+        let (managed, lifetime) = (message[5], &message[6..8]);
+        assert_eq!((managed, lifetime), (0x80, &1800_u16.to_be_bytes()[..]));
+        let (mtu, prefix) = (&message[24..32], &message[32..64]);
+        assert_eq!(mtu, [5, 1, 0, 0, 0, 0, 0x23, 0x29]);
+        assert_eq!(prefix[..4], [3, 4, 64, 0x80]);
+        assert_eq!(prefix[16..24], [0x20, 1, 0xd, 0xb8, 0, 0, 1, 1]);
+        let IpAddr::V6(dst) = ip.dst else { panic!() };
+        (*to, dst)
+    });
+    told.collect()
+}
+
+#[test]
+fn every_host_hears_of_its_router_in_time() {
+    let mut net = Net::new(NET);
+    let mut heard = Vec::new();
+    net.dataplane.advertise(net.now);
+    assert!(net.dataplane.emitted().is_empty());
+    for _ in 0..1200 {
+        net.wait(1);
+        net.dataplane.advertise(net.now);
+        assert!(net.dataplane.emitted().len() <= 1);
+        heard.extend(advertised(&net));
+    }
+    let times = |name: &str| {
+        let port = net.port(name);
+        heard
+            .iter()
+            .filter(|(to, dst)| *to == port && *dst == packet::ndp::ALL_NODES)
+            .count()
+    };
+    assert_eq!((times("x"), times("y"), times("z")), (2, 2, 0));
+    assert!(net.harvest().is_empty());
+}
+
+#[test]
+fn a_subnet_without_ipv6_has_no_ipv6_router() {
+    let mut net = Net::new(NET);
+    let mac = Mac(fixture::mac("z").0);
+    let src = "fe80::1".parse().unwrap();
+    let headers = Frame {
+        ttl: 255,
+        ..Frame::v6(
+            mac,
+            Mac([0x33, 0x33, 0, 0, 0, 2]),
+            src,
+            packet::ndp::ALL_ROUTERS,
+        )
+    };
+    let solicit = headers.icmp(packet::icmpv6::ROUTER_SOLICITATION, 0, [0; 4], &[]);
+    let verdict = forward(&mut net, "z", solicit);
+    assert_eq!(verdict, Verdict::Drop(DropReason::Neighbour));
 }
 
 #[test]
@@ -136,71 +196,4 @@ fn a_frame_of_a_former_device_reaches_nobody() {
     assert_eq!(verdict, Verdict::Drop(DropReason::UnknownPort));
     assert_eq!(net.port("w").index(), port.index());
     assert_ne!(net.port("w"), port);
-}
-
-#[test]
-fn services_are_limited_and_never_logged() {
-    let mut net = Net::new(NET);
-    let line = "x sends udp 10.0.0.10:1 > 169.254.169.254:80";
-    for _ in 0..1030 {
-        net.verdict(line);
-    }
-    let counters = net.dataplane.counters();
-    assert_eq!(counters.dropped(DropReason::ServiceUnavailable), 1024);
-    assert_eq!(counters.dropped(DropReason::ServiceRateExceeded), 6);
-    assert!(net.harvest().is_empty());
-}
-
-fn query(name: &str, kind: u8) -> Vec<u8> {
-    let mut query = vec![0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
-    for label in name.split('.') {
-        query.push(label.len() as u8);
-        query.extend(label.bytes());
-    }
-    query.extend([0, 0, kind, 0, 1]);
-    query
-}
-
-fn resolve(net: &mut Net, name: &str, kind: u8) -> String {
-    let router = Mac(Snapshot::router_mac(fixture::vpc("main")).0);
-    let mac = Mac(fixture::mac("x").0);
-    let (src, dst) = ("10.0.0.10".parse().unwrap(), "10.0.0.2".parse().unwrap());
-    let frame = Frame::v4(mac, router, src, dst).udp(999, 53, &query(name, kind));
-    if forward(net, "x", frame) != Verdict::Emit {
-        return "no answer".to_owned();
-    }
-    let frame = &net.dataplane.emitted()[0].1;
-    let answer = &frame[42..];
-    let records = answer[7];
-    let data = &answer[answer.len() - 4..];
-    format!("code {} records {records} {data:?}", answer[3] & 15)
-}
-
-#[test]
-fn the_amazon_dns_server_knows_the_names_of_the_vpc() {
-    let mut net = Net::new(NET);
-    let instance = format!("{}.ec2.internal", fixture::instance("x"));
-    let told: Vec<String> = [
-        ("ip-10-0-9-9.ec2.internal", 1),
-        ("IP-10-0-9-9.EC2.internal", 28),
-        ("ip-10-9-9-9.ec2.internal", 1),
-        (instance.as_str(), 1),
-        (instance.as_str(), 28),
-        ("ec2-203-0-113-10.compute-1.amazonaws.com", 1),
-        ("10.0.0.10.in-addr.arpa", 12),
-        ("example.com", 1),
-    ]
-    .iter()
-    .map(|(name, kind)| resolve(&mut net, name, *kind))
-    .collect();
-    expect![[r#"
-        code 0 records 1 [10, 0, 9, 9]
-        code 0 records 0 [0, 28, 0, 1]
-        code 3 records 0 [0, 1, 0, 1]
-        code 0 records 1 [10, 0, 0, 10]
-        code 0 records 1 [0, 0, 0, 16]
-        code 0 records 1 [10, 0, 0, 10]
-        code 0 records 1 [110, 97, 108, 0]
-        code 5 records 0 [0, 1, 0, 1]"#]]
-    .assert_eq(&told.join("\n"));
 }

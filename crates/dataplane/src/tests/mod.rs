@@ -1,7 +1,9 @@
 //! Networks and packets as text in, verdicts and records as text out.
 
 mod connection;
+mod dhcp;
 mod disposition;
+mod dns;
 mod egress_only_internet_gateway;
 mod flow_records;
 mod fragment;
@@ -11,6 +13,7 @@ mod link;
 mod nat_gateway;
 mod property;
 mod reference;
+mod service;
 mod trace;
 mod vpc_endpoint;
 mod vpc_peering_connection;
@@ -49,15 +52,44 @@ impl Net {
     }
 
     pub(crate) fn with_limits(text: &str, limits: Limits) -> Self {
+        Self::with(text, limits, Options::default())
+    }
+
+    /// With a way to the real internet.
+    pub(crate) fn with_uplink(text: &str) -> Self {
+        let uplink = Some(model::MacAddress([0x0e, 0, 0, 0, 0, 2]));
+        Self::with(text, small(), Options { uplink })
+    }
+
+    fn with(text: &str, limits: Limits, options: Options) -> Self {
         let fixture = Fixture::parse(text).unwrap();
         let mut ports = Ports::new();
-        let snapshot = Arc::new(compile(&fixture.world, &mut ports, Options::default()));
+        let snapshot = Arc::new(compile(&fixture.world, &mut ports, options));
         Self {
             fixture,
             ports,
             dataplane: Dataplane::new(snapshot, limits),
             now: START,
         }
+    }
+
+    /// What the network compiles to.
+    pub(crate) fn compiled(&mut self) -> Snapshot {
+        compile(&self.fixture.world, &mut self.ports, Options::default())
+    }
+
+    /// Changes what the language has no words for. An uplink stays.
+    pub(crate) fn edit(&mut self, change: impl FnOnce(&mut model::State)) {
+        let uplink = self.ports.get(&Device::Uplink);
+        let uplink = uplink.map(|_| model::MacAddress([0x0e, 0, 0, 0, 0, 2]));
+        let scope = self.fixture.scope;
+        let mut state = self.fixture.world.region(&scope).unwrap().clone();
+        change(&mut state);
+        for change in state.changes() {
+            self.fixture.world.apply(scope, &change);
+        }
+        let snapshot = compile(&self.fixture.world, &mut self.ports, Options { uplink });
+        self.dataplane.install(Arc::new(snapshot));
     }
 
     /// Puts another network in the place of the one that was.

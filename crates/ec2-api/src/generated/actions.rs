@@ -97,7 +97,10 @@ pub const ACTIONS: &[&str] = &[
     "DescribeRegions",
     "DescribeAvailabilityZones",
     "DescribeAccountAttributes",
+    "CreateDhcpOptions",
     "DescribeDhcpOptions",
+    "DeleteDhcpOptions",
+    "AssociateDhcpOptions",
     "CreateFlowLogs",
     "DescribeFlowLogs",
     "DeleteFlowLogs",
@@ -212,7 +215,10 @@ pub enum Request {
     DescribeRegions(Box<DescribeRegionsRequest>),
     DescribeAvailabilityZones(Box<DescribeAvailabilityZonesRequest>),
     DescribeAccountAttributes(Box<DescribeAccountAttributesRequest>),
+    CreateDhcpOptions(Box<CreateDhcpOptionsRequest>),
     DescribeDhcpOptions(Box<DescribeDhcpOptionsRequest>),
+    DeleteDhcpOptions(Box<DeleteDhcpOptionsRequest>),
+    AssociateDhcpOptions(Box<AssociateDhcpOptionsRequest>),
     CreateFlowLogs(Box<CreateFlowLogsRequest>),
     DescribeFlowLogs(Box<DescribeFlowLogsRequest>),
     DeleteFlowLogs(Box<DeleteFlowLogsRequest>),
@@ -328,7 +334,10 @@ impl Request {
             Self::DescribeRegions(_) => "DescribeRegions",
             Self::DescribeAvailabilityZones(_) => "DescribeAvailabilityZones",
             Self::DescribeAccountAttributes(_) => "DescribeAccountAttributes",
+            Self::CreateDhcpOptions(_) => "CreateDhcpOptions",
             Self::DescribeDhcpOptions(_) => "DescribeDhcpOptions",
+            Self::DeleteDhcpOptions(_) => "DeleteDhcpOptions",
+            Self::AssociateDhcpOptions(_) => "AssociateDhcpOptions",
             Self::CreateFlowLogs(_) => "CreateFlowLogs",
             Self::DescribeFlowLogs(_) => "DescribeFlowLogs",
             Self::DeleteFlowLogs(_) => "DeleteFlowLogs",
@@ -434,7 +443,10 @@ impl Request {
             Self::DescribeRegions(request) => request.dry_run == Some(true),
             Self::DescribeAvailabilityZones(request) => request.dry_run == Some(true),
             Self::DescribeAccountAttributes(request) => request.dry_run == Some(true),
+            Self::CreateDhcpOptions(request) => request.dry_run == Some(true),
             Self::DescribeDhcpOptions(request) => request.dry_run == Some(true),
+            Self::DeleteDhcpOptions(request) => request.dry_run == Some(true),
+            Self::AssociateDhcpOptions(request) => request.dry_run == Some(true),
             Self::CreateFlowLogs(request) => request.dry_run == Some(true),
             Self::DescribeFlowLogs(request) => request.dry_run == Some(true),
             Self::DeleteFlowLogs(request) => request.dry_run == Some(true),
@@ -1023,9 +1035,27 @@ impl From<DescribeAccountAttributesRequest> for Request {
     }
 }
 
+impl From<CreateDhcpOptionsRequest> for Request {
+    fn from(value: CreateDhcpOptionsRequest) -> Self {
+        Self::CreateDhcpOptions(Box::new(value))
+    }
+}
+
 impl From<DescribeDhcpOptionsRequest> for Request {
     fn from(value: DescribeDhcpOptionsRequest) -> Self {
         Self::DescribeDhcpOptions(Box::new(value))
+    }
+}
+
+impl From<DeleteDhcpOptionsRequest> for Request {
+    fn from(value: DeleteDhcpOptionsRequest) -> Self {
+        Self::DeleteDhcpOptions(Box::new(value))
+    }
+}
+
+impl From<AssociateDhcpOptionsRequest> for Request {
+    fn from(value: AssociateDhcpOptionsRequest) -> Self {
+        Self::AssociateDhcpOptions(Box::new(value))
     }
 }
 
@@ -1221,7 +1251,10 @@ pub enum Response {
     DescribeRegions(Box<DescribeRegionsResponse>),
     DescribeAvailabilityZones(Box<DescribeAvailabilityZonesResponse>),
     DescribeAccountAttributes(Box<DescribeAccountAttributesResponse>),
+    CreateDhcpOptions(Box<CreateDhcpOptionsResponse>),
     DescribeDhcpOptions(Box<DescribeDhcpOptionsResponse>),
+    DeleteDhcpOptions(Box<DeleteDhcpOptionsResponse>),
+    AssociateDhcpOptions(Box<AssociateDhcpOptionsResponse>),
     CreateFlowLogs(Box<CreateFlowLogsResponse>),
     DescribeFlowLogs(Box<DescribeFlowLogsResponse>),
     DeleteFlowLogs(Box<DeleteFlowLogsResponse>),
@@ -1337,7 +1370,10 @@ impl Response {
             Self::DescribeRegions(_) => "DescribeRegions",
             Self::DescribeAvailabilityZones(_) => "DescribeAvailabilityZones",
             Self::DescribeAccountAttributes(_) => "DescribeAccountAttributes",
+            Self::CreateDhcpOptions(_) => "CreateDhcpOptions",
             Self::DescribeDhcpOptions(_) => "DescribeDhcpOptions",
+            Self::DeleteDhcpOptions(_) => "DeleteDhcpOptions",
+            Self::AssociateDhcpOptions(_) => "AssociateDhcpOptions",
             Self::CreateFlowLogs(_) => "CreateFlowLogs",
             Self::DescribeFlowLogs(_) => "DescribeFlowLogs",
             Self::DeleteFlowLogs(_) => "DeleteFlowLogs",
@@ -1916,9 +1952,27 @@ impl From<DescribeAccountAttributesResponse> for Response {
     }
 }
 
+impl From<CreateDhcpOptionsResponse> for Response {
+    fn from(value: CreateDhcpOptionsResponse) -> Self {
+        Self::CreateDhcpOptions(Box::new(value))
+    }
+}
+
 impl From<DescribeDhcpOptionsResponse> for Response {
     fn from(value: DescribeDhcpOptionsResponse) -> Self {
         Self::DescribeDhcpOptions(Box::new(value))
+    }
+}
+
+impl From<DeleteDhcpOptionsResponse> for Response {
+    fn from(value: DeleteDhcpOptionsResponse) -> Self {
+        Self::DeleteDhcpOptions(Box::new(value))
+    }
+}
+
+impl From<AssociateDhcpOptionsResponse> for Response {
+    fn from(value: AssociateDhcpOptionsResponse) -> Self {
+        Self::AssociateDhcpOptions(Box::new(value))
     }
 }
 

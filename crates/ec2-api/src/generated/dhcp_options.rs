@@ -2,6 +2,43 @@
 
 use super::*;
 
+/// What `AssociateDhcpOptions` is asked with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssociateDhcpOptionsRequest {
+    pub dhcp_options_id: Option<String>,
+    pub vpc_id: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+/// What `AssociateDhcpOptions` answers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssociateDhcpOptionsResponse {}
+
+/// What `CreateDhcpOptions` is asked with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateDhcpOptionsRequest {
+    pub dhcp_configurations: Vec<NewDhcpConfiguration>,
+    pub tag_specifications: Vec<TagSpecification>,
+    pub dry_run: Option<bool>,
+}
+
+/// What `CreateDhcpOptions` answers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateDhcpOptionsResponse {
+    pub dhcp_options: Option<DhcpOptions>,
+}
+
+/// What `DeleteDhcpOptions` is asked with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteDhcpOptionsRequest {
+    pub dhcp_options_id: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+/// What `DeleteDhcpOptions` answers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteDhcpOptionsResponse {}
+
 /// What `DescribeDhcpOptions` is asked with.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeDhcpOptionsRequest {
@@ -33,4 +70,11 @@ pub struct DhcpOptions {
     pub tags: Vec<Tag>,
     pub dhcp_options_id: Option<String>,
     pub dhcp_configurations: Vec<DhcpConfiguration>,
+}
+
+/// AWS's `NewDhcpConfiguration`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NewDhcpConfiguration {
+    pub key: Option<String>,
+    pub values: Vec<String>,
 }

@@ -5,6 +5,62 @@ use crate::decode::{Decode, Node};
 use crate::encode::{Encode, Writer};
 use ec2_api::*;
 
+impl Decode for AssociateDhcpOptionsRequest {
+    fn decode(mut node: Node<'_>) -> Result<Self, Error> {
+        node.expect_no_value()?;
+        let shape = Self {
+            dhcp_options_id: node.required_option("DhcpOptionsId")?,
+            vpc_id: node.required_option("VpcId")?,
+            dry_run: node.option("DryRun")?,
+        };
+        node.expect_no_more()?;
+        Ok(shape)
+    }
+}
+
+impl Encode for AssociateDhcpOptionsResponse {
+    fn encode(&self, xml: &mut Writer) {
+        xml.element("return", &true);
+    }
+}
+
+impl Decode for CreateDhcpOptionsRequest {
+    fn decode(mut node: Node<'_>) -> Result<Self, Error> {
+        node.expect_no_value()?;
+        let shape = Self {
+            dhcp_configurations: node.required_list("DhcpConfiguration")?,
+            tag_specifications: node.list("TagSpecification")?,
+            dry_run: node.option("DryRun")?,
+        };
+        node.expect_no_more()?;
+        Ok(shape)
+    }
+}
+
+impl Encode for CreateDhcpOptionsResponse {
+    fn encode(&self, xml: &mut Writer) {
+        xml.option("dhcpOptions", &self.dhcp_options);
+    }
+}
+
+impl Decode for DeleteDhcpOptionsRequest {
+    fn decode(mut node: Node<'_>) -> Result<Self, Error> {
+        node.expect_no_value()?;
+        let shape = Self {
+            dhcp_options_id: node.required_option("DhcpOptionsId")?,
+            dry_run: node.option("DryRun")?,
+        };
+        node.expect_no_more()?;
+        Ok(shape)
+    }
+}
+
+impl Encode for DeleteDhcpOptionsResponse {
+    fn encode(&self, xml: &mut Writer) {
+        xml.element("return", &true);
+    }
+}
+
 impl Decode for DescribeDhcpOptionsRequest {
     fn decode(mut node: Node<'_>) -> Result<Self, Error> {
         node.expect_no_value()?;
@@ -40,5 +96,17 @@ impl Encode for DhcpOptions {
         xml.list("tagSet", &self.tags);
         xml.option("dhcpOptionsId", &self.dhcp_options_id);
         xml.list("dhcpConfigurationSet", &self.dhcp_configurations);
+    }
+}
+
+impl Decode for NewDhcpConfiguration {
+    fn decode(mut node: Node<'_>) -> Result<Self, Error> {
+        node.expect_no_value()?;
+        let shape = Self {
+            key: node.option("Key")?,
+            values: node.list("Value")?,
+        };
+        node.expect_no_more()?;
+        Ok(shape)
     }
 }

@@ -9,11 +9,11 @@ use crate::{
     Mac, Packet,
     arp::Arp,
     build::{Frame, checksum_is_valid, finish_checksum, unfinish_checksum},
-    checksum, ethernet,
+    checksum, dhcp, dhcpv6, ethernet,
     fragment::fragment_ipv4,
     icmp_error::{IcmpError, icmp_error},
     ipv4::Ipv4,
-    ipv6, ndp,
+    ipv6, ndp, ntp,
     print::Line,
     rewrite::{self, Rewrite},
     segment::segments,
@@ -136,6 +136,22 @@ fn any_rewrite() -> impl Strategy<Value = Rewrite> {
 }
 
 proptest! {
+    #[test]
+    fn messages_of_any_bytes_are_safe(bytes in vec(any::<u8>(), 0..600)) {
+        let _ = dhcp::Query::parse(&bytes);
+        let _ = dhcp::for_each_option(&bytes, |_, _| {});
+        let _ = dhcpv6::Query::parse(&bytes);
+        let _ = ntp::Query::parse(&bytes);
+    }
+
+    #[test]
+    fn times_are_counted_from_1900(secs in 0_u64..4_000_000_000, micros in 0_u64..1_000_000) {
+        let time = u64::from_be_bytes(ntp::timestamp(secs * 1_000_000 + micros));
+        prop_assert_eq!(time >> 32, (secs + 2_208_988_800) % (1 << 32));
+        let fraction = ((time & 0xffff_ffff) as f64) / f64::from(1_u32 << 31) / 2.0;
+        prop_assert!((fraction - micros as f64 / 1e6).abs() < 1e-9);
+    }
+
     #[test]
     fn no_bytes_panic_anywhere(
         bytes in any_bytes(),

@@ -57,6 +57,7 @@ fn config(arguments: &Up) -> anyhow::Result<server::Config> {
         Aggregation::AsRequested => server::Aggregation::AsRequested,
     };
     config.uplink = arguments.uplink;
+    config.resolver = arguments.resolver;
     let endpoint = |flag, url: &Option<String>| {
         let url = url.as_deref();
         url.map(|url| endpoint(flag, url, |name| std::env::var(name).ok()))
