@@ -71,7 +71,6 @@ pub fn observe(
             prefix_list::forget_deleted(&mut tx);
             nat_gateway::tick(&mut tx)?;
             vpc_peering_connection::tick(&mut tx);
-            nat_gateway::tick(&mut tx)?;
         }
     }
     Ok(tx.into_changes())

@@ -89,16 +89,19 @@ fn check_family(
     destination: Destination,
     target: RouteTarget,
 ) -> Result<(), Error> {
-    let (name, why) = match (target, family(tx, destination)) {
-        (RouteTarget::NatGateway(_), AddressFamily::Ipv6) => (
-            "destinationIpv6CidrBlock",
-            "A NAT gateway can be the target of IPv4 destinations only.",
-        ),
-        (RouteTarget::EgressOnlyInternetGateway(_), AddressFamily::Ipv4) => (
-            "destinationCidrBlock",
-            "An egress-only internet gateway can be the target of IPv6 destinations only.",
-        ),
+    let why = match (target, family(tx, destination)) {
+        (RouteTarget::NatGateway(_), AddressFamily::Ipv6) => {
+            "A NAT gateway can be the target of IPv4 destinations only."
+        }
+        (RouteTarget::EgressOnlyInternetGateway(_), AddressFamily::Ipv4) => {
+            "An egress-only internet gateway can be the target of IPv6 destinations only."
+        }
         _ => return Ok(()),
+    };
+    let name = match destination {
+        Destination::Ipv4(_) => "destinationCidrBlock",
+        Destination::Ipv6(_) => "destinationIpv6CidrBlock",
+        Destination::PrefixList(_) => "destinationPrefixListId",
     };
     if destination.to_string() == NAT64 {
         return Err(Error::new(

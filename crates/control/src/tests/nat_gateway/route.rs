@@ -89,7 +89,21 @@ fn refusals() {
     let request = private(&fixture);
     let deleted = create(&mut fixture, request).nat_gateway_id;
     answer!(fixture, DeleteNatGateway, delete(&deleted));
+    let request = CreateManagedPrefixListRequest {
+        prefix_list_name: text("six"),
+        address_family: text("IPv6"),
+        max_entries: Some(1),
+        ..Default::default()
+    };
+    let list = answer!(fixture, CreateManagedPrefixList, request).prefix_list;
+    let by_list = CreateRouteRequest {
+        route_table_id: table_id.clone(),
+        destination_prefix_list_id: list.unwrap().prefix_list_id,
+        nat_gateway_id: id.clone(),
+        ..Default::default()
+    };
     let lines = [
+        fixture.refused(by_list),
         fixture.refused(to(&table_id, "::/0", &id)),
         fixture.refused(to(&table_id, "64:ff9b::/96", &id)),
         fixture.refused(to(&table_id, "172.31.0.0/24", &id)),
@@ -99,6 +113,7 @@ fn refusals() {
         fixture.refused(to(&table_id, "0.0.0.0/0", &text("nat-x"))),
     ];
     expect![[r#"
+        InvalidParameterValue: Value (pl-00000000000000029) for parameter destinationPrefixListId is invalid. A NAT gateway can be the target of IPv4 destinations only.
         InvalidParameterValue: Value (::/0) for parameter destinationIpv6CidrBlock is invalid. A NAT gateway can be the target of IPv4 destinations only.
         UnsupportedOperation: NAT64 is not supported.
         InvalidParameterValue: The destination CIDR block 172.31.0.0/24 is equal to or more specific than one of this VPC's CIDR blocks. This route can target only an interface or an instance.
