@@ -103,6 +103,7 @@ actions! {
     DescribeInstanceStatus => instance::describe_instance_status;
     DescribeInstanceAttribute => instance::describe_instance_attribute;
     ModifyInstanceAttribute => instance::modify_instance_attribute;
+    ModifyInstanceMetadataOptions => instance::modify_instance_metadata_options;
     GetConsoleOutput => instance::get_console_output;
     DescribeImages => instance::describe_images;
     DescribeInstanceTypes => instance::describe_instance_types;

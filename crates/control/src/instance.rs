@@ -6,6 +6,7 @@ mod image;
 mod instance_type;
 mod interface;
 mod lifecycle;
+mod metadata_options;
 mod run;
 mod shape;
 mod status;
@@ -17,11 +18,13 @@ use crate::{Error, Transaction, parameter};
 
 pub(crate) use attribute::{describe_instance_attribute, modify_instance_attribute};
 pub(crate) use describe::describe_instances;
+pub use image::architecture;
 pub(crate) use image::describe_images;
 pub(crate) use instance_type::{describe_instance_types, instance_type};
 pub(crate) use lifecycle::{
     ended, forget_terminated, start_instances, started, stop_instances, terminate_instances,
 };
+pub(crate) use metadata_options::modify_instance_metadata_options;
 pub(crate) use run::run_instances;
 pub(crate) use status::describe_instance_status;
 

@@ -37,6 +37,7 @@ mod vpc_peering_connection;
 
 pub use error::Error;
 pub use event::{Event, due, observe};
+pub use instance::architecture;
 pub use quota::Quotas;
 pub use transaction::{Applied, Transaction};
 

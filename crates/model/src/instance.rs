@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AvailabilityZone, ImageId, InstanceId, ReservationId, Tags, Timestamp};
+use crate::{
+    AvailabilityZone, ImageId, InstanceId, MetadataOptions, ReservationId, Tags, Timestamp,
+};
 
 /// An instance: a sandbox of processes on this machine, with network interfaces of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +39,9 @@ pub struct Instance {
     pub disable_api_termination: bool,
     /// `stop` or `terminate`.
     pub instance_initiated_shutdown_behavior: String,
+    /// How it reaches its own metadata.
+    #[serde(default)]
+    pub metadata_options: MetadataOptions,
     /// The token of the launch.
     pub client_token: Option<String>,
     /// Tags.

@@ -6,6 +6,7 @@
 
 pub mod address;
 pub mod aws_prefix_list;
+pub mod aws_service;
 pub mod client_token;
 pub mod dhcp_options;
 pub mod egress_only_internet_gateway;
@@ -16,6 +17,7 @@ pub mod id;
 pub mod instance;
 pub mod internet_gateway;
 pub mod internet_host;
+pub mod metadata_options;
 pub mod nat_gateway;
 pub mod network_acl;
 pub mod network_interface;
@@ -35,6 +37,7 @@ pub mod vpc_peering_connection;
 
 pub use address::{Address, AddressAssociation};
 pub use aws_prefix_list::{AwsPrefixList, GatewayService};
+pub use aws_service::AwsService;
 pub use client_token::ClientToken;
 pub use dhcp_options::{DhcpOptions, NameServer};
 pub use egress_only_internet_gateway::EgressOnlyInternetGateway;
@@ -47,6 +50,7 @@ pub use id::*;
 pub use instance::{Instance, InstanceState};
 pub use internet_gateway::InternetGateway;
 pub use internet_host::InternetHost;
+pub use metadata_options::MetadataOptions;
 pub use nat_gateway::{
     Connectivity, NatGateway, NatGatewayAddress, NatGatewayElasticIp, NatGatewayState,
 };

@@ -29,6 +29,11 @@ pub(super) fn image(id: ImageId) -> Result<Image, Error> {
     found.copied().ok_or(Error::NotFound(id.into()))
 }
 
+/// The instruction set of an image: `x86_64`.
+pub fn architecture(id: ImageId) -> Option<&'static str> {
+    Some(image(id).ok()?.architecture)
+}
+
 pub(crate) fn describe_images(
     tx: &mut Transaction<'_>,
     request: &DescribeImagesRequest,

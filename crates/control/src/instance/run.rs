@@ -4,13 +4,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ec2_api::{RunInstancesRequest, RunInstancesResponse};
 use model::{
-    AvailabilityZone, ImageId, Instance, InstanceId, InstanceState, NetworkInterface,
-    ReservationId, Tags,
+    AvailabilityZone, ImageId, Instance, InstanceId, InstanceState, MetadataOptions,
+    NetworkInterface, ReservationId, Tags,
 };
 
 use super::instance_type::{InstanceType, instance_type};
 use super::interface::{self, Planned};
-use super::{image, shape};
+use super::{image, metadata_options, shape};
 use crate::{Error, Transaction, address, network_interface, parameter, tag, token};
 
 const ACTION: &str = "RunInstances";
@@ -44,6 +44,7 @@ struct Launch<'a> {
     image_id: ImageId,
     instance_type: InstanceType,
     shutdown_behavior: &'a str,
+    metadata_options: MetadataOptions,
     tags: Tags,
     interface_tags: Tags,
 }
@@ -71,6 +72,10 @@ impl<'a> Launch<'a> {
                 behavior.unwrap_or("stop"),
                 "instanceInitiatedShutdownBehavior",
                 SHUTDOWN_BEHAVIORS,
+            )?,
+            metadata_options: metadata_options::options(
+                MetadataOptions::default(),
+                request.metadata_options.as_ref(),
             )?,
             tags: tags("instance")?,
             interface_tags: tags("network-interface")?,
@@ -136,6 +141,7 @@ impl<'a> Launch<'a> {
             booted: false,
             disable_api_termination: self.request.disable_api_termination == Some(true),
             instance_initiated_shutdown_behavior: self.shutdown_behavior.to_owned(),
+            metadata_options: self.metadata_options,
             client_token: self.request.client_token.clone(),
             tags: self.tags.clone(),
         }

@@ -2,16 +2,16 @@
 
 use ec2_api::{
     CapacityReservationSpecificationResponse, CpuOptions, EnclaveOptions, HibernationOptions,
-    InstanceIpv6Address, InstanceMaintenanceOptions, InstanceMetadataOptionsResponse,
-    InstanceNetworkInterface, InstanceNetworkInterfaceAssociation,
-    InstanceNetworkInterfaceAttachment, InstancePrivateIpAddress, Monitoring,
-    NetworkInterfaceAssociation, OperatorResponse, Placement, PrivateDnsNameOptionsResponse,
-    StateReason,
+    InstanceIpv6Address, InstanceMaintenanceOptions, InstanceNetworkInterface,
+    InstanceNetworkInterfaceAssociation, InstanceNetworkInterfaceAttachment,
+    InstancePrivateIpAddress, Monitoring, NetworkInterfaceAssociation, OperatorResponse, Placement,
+    PrivateDnsNameOptionsResponse, StateReason,
 };
 use model::{Instance, InstanceState, NetworkInterface, Subnet};
 
 use super::image::image;
 use super::instance_type::instance_type;
+use super::metadata_options;
 use crate::{Transaction, network_interface, tag};
 
 /// The whole instance; a terminated one has nothing of its network left.
@@ -56,7 +56,10 @@ pub(super) fn instance(tx: &Transaction<'_>, of: &Instance) -> ec2_api::Instance
             auto_recovery: text("default"),
             ..Default::default()
         }),
-        metadata_options: Some(metadata_options(of.state)),
+        metadata_options: Some(metadata_options::shape(
+            &of.metadata_options,
+            of.state != InstanceState::Pending,
+        )),
         platform_details: text("Linux/UNIX"),
         usage_operation: text("RunInstances"),
         usage_operation_update_time: Some(of.launch_time.to_string()),
@@ -203,17 +206,5 @@ fn association(of: NetworkInterfaceAssociation) -> InstanceNetworkInterfaceAssoc
         public_dns_name: of.public_dns_name,
         public_ip: of.public_ip,
         ..Default::default()
-    }
-}
-
-fn metadata_options(of: InstanceState) -> InstanceMetadataOptionsResponse {
-    let settled = of != InstanceState::Pending;
-    InstanceMetadataOptionsResponse {
-        state: Some(if settled { "applied" } else { "pending" }.to_owned()),
-        http_tokens: Some("optional".to_owned()),
-        http_put_response_hop_limit: Some(1),
-        http_endpoint: Some("enabled".to_owned()),
-        http_protocol_ipv6: Some("disabled".to_owned()),
-        instance_metadata_tags: Some("disabled".to_owned()),
     }
 }

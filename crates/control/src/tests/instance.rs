@@ -3,6 +3,7 @@
 mod describe;
 mod launch;
 mod life;
+mod metadata_options;
 
 use std::time::Duration;
 

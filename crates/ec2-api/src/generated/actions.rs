@@ -88,6 +88,7 @@ pub const ACTIONS: &[&str] = &[
     "DescribeInstanceStatus",
     "DescribeInstanceAttribute",
     "ModifyInstanceAttribute",
+    "ModifyInstanceMetadataOptions",
     "GetConsoleOutput",
     "DescribeImages",
     "DescribeInstanceTypes",
@@ -206,6 +207,7 @@ pub enum Request {
     DescribeInstanceStatus(Box<DescribeInstanceStatusRequest>),
     DescribeInstanceAttribute(Box<DescribeInstanceAttributeRequest>),
     ModifyInstanceAttribute(Box<ModifyInstanceAttributeRequest>),
+    ModifyInstanceMetadataOptions(Box<ModifyInstanceMetadataOptionsRequest>),
     GetConsoleOutput(Box<GetConsoleOutputRequest>),
     DescribeImages(Box<DescribeImagesRequest>),
     DescribeInstanceTypes(Box<DescribeInstanceTypesRequest>),
@@ -325,6 +327,7 @@ impl Request {
             Self::DescribeInstanceStatus(_) => "DescribeInstanceStatus",
             Self::DescribeInstanceAttribute(_) => "DescribeInstanceAttribute",
             Self::ModifyInstanceAttribute(_) => "ModifyInstanceAttribute",
+            Self::ModifyInstanceMetadataOptions(_) => "ModifyInstanceMetadataOptions",
             Self::GetConsoleOutput(_) => "GetConsoleOutput",
             Self::DescribeImages(_) => "DescribeImages",
             Self::DescribeInstanceTypes(_) => "DescribeInstanceTypes",
@@ -434,6 +437,7 @@ impl Request {
             Self::DescribeInstanceStatus(request) => request.dry_run == Some(true),
             Self::DescribeInstanceAttribute(request) => request.dry_run == Some(true),
             Self::ModifyInstanceAttribute(request) => request.dry_run == Some(true),
+            Self::ModifyInstanceMetadataOptions(request) => request.dry_run == Some(true),
             Self::GetConsoleOutput(request) => request.dry_run == Some(true),
             Self::DescribeImages(request) => request.dry_run == Some(true),
             Self::DescribeInstanceTypes(request) => request.dry_run == Some(true),
@@ -981,6 +985,12 @@ impl From<ModifyInstanceAttributeRequest> for Request {
     }
 }
 
+impl From<ModifyInstanceMetadataOptionsRequest> for Request {
+    fn from(value: ModifyInstanceMetadataOptionsRequest) -> Self {
+        Self::ModifyInstanceMetadataOptions(Box::new(value))
+    }
+}
+
 impl From<GetConsoleOutputRequest> for Request {
     fn from(value: GetConsoleOutputRequest) -> Self {
         Self::GetConsoleOutput(Box::new(value))
@@ -1242,6 +1252,7 @@ pub enum Response {
     DescribeInstanceStatus(Box<DescribeInstanceStatusResponse>),
     DescribeInstanceAttribute(Box<DescribeInstanceAttributeResponse>),
     ModifyInstanceAttribute(Box<ModifyInstanceAttributeResponse>),
+    ModifyInstanceMetadataOptions(Box<ModifyInstanceMetadataOptionsResponse>),
     GetConsoleOutput(Box<GetConsoleOutputResponse>),
     DescribeImages(Box<DescribeImagesResponse>),
     DescribeInstanceTypes(Box<DescribeInstanceTypesResponse>),
@@ -1361,6 +1372,7 @@ impl Response {
             Self::DescribeInstanceStatus(_) => "DescribeInstanceStatus",
             Self::DescribeInstanceAttribute(_) => "DescribeInstanceAttribute",
             Self::ModifyInstanceAttribute(_) => "ModifyInstanceAttribute",
+            Self::ModifyInstanceMetadataOptions(_) => "ModifyInstanceMetadataOptions",
             Self::GetConsoleOutput(_) => "GetConsoleOutput",
             Self::DescribeImages(_) => "DescribeImages",
             Self::DescribeInstanceTypes(_) => "DescribeInstanceTypes",
@@ -1895,6 +1907,12 @@ impl From<DescribeInstanceAttributeResponse> for Response {
 impl From<ModifyInstanceAttributeResponse> for Response {
     fn from(value: ModifyInstanceAttributeResponse) -> Self {
         Self::ModifyInstanceAttribute(Box::new(value))
+    }
+}
+
+impl From<ModifyInstanceMetadataOptionsResponse> for Response {
+    fn from(value: ModifyInstanceMetadataOptionsResponse) -> Self {
+        Self::ModifyInstanceMetadataOptions(Box::new(value))
     }
 }
 

@@ -974,6 +974,25 @@ pub struct ModifyInstanceAttributeRequest {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModifyInstanceAttributeResponse {}
 
+/// What `ModifyInstanceMetadataOptions` is asked with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyInstanceMetadataOptionsRequest {
+    pub instance_id: Option<String>,
+    pub http_tokens: Option<String>,
+    pub http_put_response_hop_limit: Option<i32>,
+    pub http_endpoint: Option<String>,
+    pub dry_run: Option<bool>,
+    pub http_protocol_ipv6: Option<String>,
+    pub instance_metadata_tags: Option<String>,
+}
+
+/// What `ModifyInstanceMetadataOptions` answers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyInstanceMetadataOptionsResponse {
+    pub instance_id: Option<String>,
+    pub instance_metadata_options: Option<InstanceMetadataOptionsResponse>,
+}
+
 /// AWS's `Monitoring`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Monitoring {

@@ -116,6 +116,9 @@ pub(crate) fn decode(action: &str, node: Node<'_>) -> Result<Option<Request>, Er
         "DescribeInstanceStatus" => DescribeInstanceStatusRequest::decode(node)?.into(),
         "DescribeInstanceAttribute" => DescribeInstanceAttributeRequest::decode(node)?.into(),
         "ModifyInstanceAttribute" => ModifyInstanceAttributeRequest::decode(node)?.into(),
+        "ModifyInstanceMetadataOptions" => {
+            ModifyInstanceMetadataOptionsRequest::decode(node)?.into()
+        }
         "GetConsoleOutput" => GetConsoleOutputRequest::decode(node)?.into(),
         "DescribeImages" => DescribeImagesRequest::decode(node)?.into(),
         "DescribeInstanceTypes" => DescribeInstanceTypesRequest::decode(node)?.into(),
@@ -240,6 +243,7 @@ pub(crate) fn encode(response: &Response, xml: &mut Writer) {
         Response::DescribeInstanceStatus(shape) => shape.encode(xml),
         Response::DescribeInstanceAttribute(shape) => shape.encode(xml),
         Response::ModifyInstanceAttribute(shape) => shape.encode(xml),
+        Response::ModifyInstanceMetadataOptions(shape) => shape.encode(xml),
         Response::GetConsoleOutput(shape) => shape.encode(xml),
         Response::DescribeImages(shape) => shape.encode(xml),
         Response::DescribeInstanceTypes(shape) => shape.encode(xml),

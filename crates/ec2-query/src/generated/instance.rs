@@ -1234,6 +1234,30 @@ impl Encode for ModifyInstanceAttributeResponse {
     }
 }
 
+impl Decode for ModifyInstanceMetadataOptionsRequest {
+    fn decode(mut node: Node<'_>) -> Result<Self, Error> {
+        node.expect_no_value()?;
+        let shape = Self {
+            instance_id: node.required_option("InstanceId")?,
+            http_tokens: node.option("HttpTokens")?,
+            http_put_response_hop_limit: node.option("HttpPutResponseHopLimit")?,
+            http_endpoint: node.option("HttpEndpoint")?,
+            dry_run: node.option("DryRun")?,
+            http_protocol_ipv6: node.option("HttpProtocolIpv6")?,
+            instance_metadata_tags: node.option("InstanceMetadataTags")?,
+        };
+        node.expect_no_more()?;
+        Ok(shape)
+    }
+}
+
+impl Encode for ModifyInstanceMetadataOptionsResponse {
+    fn encode(&self, xml: &mut Writer) {
+        xml.option("instanceId", &self.instance_id);
+        xml.option("instanceMetadataOptions", &self.instance_metadata_options);
+    }
+}
+
 impl Encode for Monitoring {
     fn encode(&self, xml: &mut Writer) {
         xml.option("state", &self.state);
