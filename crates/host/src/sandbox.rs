@@ -18,6 +18,7 @@ use crate::error::{During, Error, Result};
 use crate::netns::NetworkNamespace;
 use crate::sys;
 
+mod certificates;
 mod console;
 pub(crate) mod exec;
 mod filesystem;
@@ -60,6 +61,9 @@ pub struct SandboxConfig {
     pub console: PathBuf,
     /// A script beginning with `#!`, to be run at boot. Anything else is not run.
     pub user_data: Option<Vec<u8>>,
+    /// Certificate authorities that its programs trust besides the host's, in PEM.
+    #[serde(default)]
+    pub authorities: String,
     /// Its network interfaces.
     pub interfaces: Vec<Interface>,
 }
@@ -81,6 +85,7 @@ impl SandboxConfig {
             sockets: Vec::new(),
             console,
             user_data: None,
+            authorities: String::new(),
             interfaces: Vec::new(),
         }
     }

@@ -14,11 +14,11 @@ use rustix::process::{Pid, PidfdFlags, WaitOptions, geteuid, getpid, pidfd_open,
 use rustix::thread::{ThreadNameSpaceType, move_into_thread_name_spaces};
 use serde::{Deserialize, Serialize};
 
-use super::SandboxConfig;
 use super::identity::{Identity, become_user};
 use super::init::environment;
 use super::limits::{Limits, join};
 use super::terminal::{self, Relay, Terminal};
+use super::{SandboxConfig, certificates};
 use crate::error::{During, Error, Result};
 use crate::sys;
 
@@ -37,6 +37,8 @@ pub struct ExecTarget {
     pub home: PathBuf,
     /// What each process may use.
     pub limits: Limits,
+    /// Whether it has certificate authorities of its own.
+    pub has_authorities: bool,
     /// The control groups to join.
     pub control_groups: Vec<PathBuf>,
 }
@@ -51,6 +53,7 @@ impl ExecTarget {
             user: config.user.clone(),
             home: config.home(),
             limits: config.limits,
+            has_authorities: !config.authorities.is_empty(),
             control_groups: groups.to_vec(),
         })
     }
@@ -111,6 +114,7 @@ fn run(target: &ExecTarget, program: &[OsString]) -> Result<i32> {
         .args(arguments)
         .env_clear()
         .envs(environment(&target.user, &target.home.to_string_lossy()))
+        .envs(certificates::environment(target.has_authorities))
         .envs(kept_variables(has_terminal).filter_map(|name| Some((name, std::env::var_os(name)?))))
         .current_dir(&target.home);
     // SAFETY: this process has one thread, so the child may do anything before it becomes the program.

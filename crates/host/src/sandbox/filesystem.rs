@@ -11,7 +11,7 @@ use rustix::mount::{
     mount_change, move_mount, open_tree,
 };
 
-use super::SandboxConfig;
+use super::{SandboxConfig, certificates};
 use crate::error::{During, Result};
 use crate::sys;
 
@@ -41,6 +41,7 @@ pub(crate) fn set_up(config: &SandboxConfig) -> Result<()> {
     mount("proc", "/proc", "proc", SAFE, None).during(|| "mount /proc".into())?;
     set_up_sys()?;
     files.install()?;
+    certificates::install(config)?;
     cover_sockets(&config.sockets)?;
     if let Some(program) = program {
         put_in_place(&program, PROGRAM)?;
@@ -257,7 +258,7 @@ impl Files {
 }
 
 /// Writes a file and sets its mode, whatever the umask.
-fn write_file(path: &Path, text: impl AsRef<[u8]>, mode: u32) -> Result<()> {
+pub(super) fn write_file(path: &Path, text: impl AsRef<[u8]>, mode: u32) -> Result<()> {
     fs::write(path, text).during(|| format!("write {}", path.display()))?;
     set_mode(path, mode)
 }
@@ -282,7 +283,7 @@ fn temporary(path: &Path, mode: u32, size: &str) -> Result<()> {
 
 /// Where a path leads if it is a symbolic link, even if nothing is there (`/etc/resolv.conf` often points into
 /// `/run`, which is empty by now).
-fn follow(path: &Path) -> PathBuf {
+pub(super) fn follow(path: &Path) -> PathBuf {
     let mut path = path.to_path_buf();
     for _ in 0..8 {
         let Ok(link) = fs::read_link(&path) else {

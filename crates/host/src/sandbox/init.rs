@@ -17,7 +17,7 @@ use rustix::thread::CapabilitySet;
 use super::console::Console;
 use super::filesystem::USER_DATA;
 use super::identity::{become_user, keep_capabilities};
-use super::{SandboxConfig, filesystem};
+use super::{SandboxConfig, certificates, filesystem};
 use crate::error::{During, Error, Result};
 use crate::sys;
 
@@ -197,6 +197,9 @@ impl Init {
             .envs(environment(
                 &self.config.user,
                 &self.config.home().to_string_lossy(),
+            ))
+            .envs(certificates::environment(
+                !self.config.authorities.is_empty(),
             ))
             .current_dir(self.config.home())
             .process_group(0);

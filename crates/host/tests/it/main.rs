@@ -7,6 +7,7 @@ mod confinement;
 mod doctor;
 mod lifetime;
 mod network;
+mod service_network;
 mod support;
 mod terminal;
 
@@ -32,6 +33,7 @@ fn main() {
         doctor::TESTS,
         lifetime::TESTS,
         network::TESTS,
+        service_network::TESTS,
         terminal::TESTS,
     ]
     .concat();
