@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// Values in, values out: no clock, files, sockets, threads or randomness, and nothing that brings them.
-pub(super) const PURE: [&str; 10] = [
+pub(super) const PURE: [&str; 11] = [
     "model",
     "packet",
     "sigv4",
@@ -19,10 +19,11 @@ pub(super) const PURE: [&str; 10] = [
     "fixture",
     "dataplane",
     "flow-logs",
+    "instance-metadata",
 ];
 
 /// The crates of the workspace that each may use. Tests may use more: dev-dependencies are not looked at.
-const EDGES: [(&str, &[&str]); 17] = [
+const EDGES: [(&str, &[&str]); 18] = [
     ("model", &[]),
     ("packet", &[]),
     ("sigv4", &[]),
@@ -33,6 +34,7 @@ const EDGES: [(&str, &[&str]); 17] = [
     ("fixture", &["model", "packet"]),
     ("dataplane", &["model", "packet"]),
     ("flow-logs", &["model", "dataplane"]),
+    ("instance-metadata", &["model"]),
     ("store", &["model"]),
     ("delivery", &["model", "flow-logs", "sigv4"]),
     ("services", &["policy"]),
@@ -49,6 +51,7 @@ const EDGES: [(&str, &[&str]); 17] = [
             "control",
             "dataplane",
             "flow-logs",
+            "instance-metadata",
             "store",
             "delivery",
             "services",
