@@ -133,6 +133,11 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
+    /// Who tracks it, and the other side's address.
+    pub(crate) fn sides(&self) -> (PortId, IpAddr) {
+        (self.key.interface, self.key.remote)
+    }
+
     fn is_over(&self) -> bool {
         matches!(self.state, State::Closing | State::Reset)
     }

@@ -6,9 +6,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use model::{
-    Destination, EgressOnlyInternetGatewayId, InternetGatewayId, NatGatewayId, NetworkAclId,
-    NetworkInterfaceId, ResourceId, RouteTableId, RouteTarget, SecurityGroupId, VpcEndpointId,
-    VpcPeeringConnectionId,
+    AwsService, Destination, EgressOnlyInternetGatewayId, InternetGatewayId, NatGatewayId,
+    NetworkAclId, NetworkInterfaceId, Region, ResourceId, RouteTableId, RouteTarget,
+    SecurityGroupId, VpcEndpointId, VpcPeeringConnectionId,
 };
 
 use crate::vpc_endpoint::EndpointRefusal;
@@ -38,6 +38,27 @@ pub enum Disposition {
     /// A service inside the VPC's own network took it, such as the Amazon DNS server.
     TakenByService {
         /// The service's address.
+        address: IpAddr,
+    },
+    /// A service of AWS got it, for which the daemon answers.
+    ReachesService {
+        /// The service.
+        service: AwsService,
+        /// Its Region.
+        region: Region,
+        /// The gateway or endpoint by which it left its VPC; `None` from the internet.
+        via: Option<ResourceId>,
+        /// Whether anything listens there; what does not is told so.
+        answered: bool,
+    },
+    /// The service at its destination takes TCP, and public ones echo requests, but nothing else.
+    NotServed {
+        /// The destination.
+        address: IpAddr,
+    },
+    /// Its sender has as many connections to services as it can.
+    ServiceLimitExceeded {
+        /// The destination.
         address: IpAddr,
     },
     /// No rule of the interface's security groups allows it.
@@ -188,7 +209,8 @@ impl Disposition {
             Self::Delivered { .. }
             | Self::ExitsToInternet { .. }
             | Self::StaysOnInternet { .. }
-            | Self::TakenByService { .. } => return None,
+            | Self::TakenByService { .. }
+            | Self::ReachesService { .. } => return None,
             Self::DeniedBySecurityGroup { .. } => DropReason::SecurityGroup,
             Self::DeniedByNetworkAcl { .. } => DropReason::NetworkAcl,
             Self::NoRoute { .. } => DropReason::NoRoute,
@@ -208,6 +230,8 @@ impl Disposition {
             Self::NatProtocol { .. } => DropReason::NatProtocol,
             Self::HopLimitExceeded { .. } => DropReason::HopLimitExceeded,
             Self::EgressOnly { .. } => DropReason::EgressOnly,
+            Self::NotServed { .. } => DropReason::NotServed,
+            Self::ServiceLimitExceeded { .. } => DropReason::ServiceLimitExceeded,
             Self::RefusedOnLink(reason) => *reason,
         })
     }

@@ -86,6 +86,12 @@ drop_reasons! {
     HopLimitExceeded "hop_limit_exceeded";
     /// See [`Disposition::EgressOnly`].
     EgressOnly "egress_only";
+    /// See [`Disposition::NotServed`].
+    NotServed "not_served";
+    /// See [`Disposition::ServiceLimitExceeded`].
+    ServiceLimitExceeded "service_limit_exceeded";
+    /// From the service network, but no answer to anybody.
+    Unsolicited "unsolicited";
 }
 
 impl fmt::Display for DropReason {

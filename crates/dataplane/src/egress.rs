@@ -13,6 +13,7 @@ use crate::compile::vpc::Vpc;
 use crate::disposition::Disposition;
 use crate::flow_cache::Translation;
 use crate::ports::PortId;
+use crate::service_network::on_link;
 use crate::step::{Outcome, Stage};
 use crate::subject::Subject;
 use crate::tuple::Tuple;
@@ -55,6 +56,11 @@ impl Hop<'_> {
 
 impl<'a> Walk<'a> {
     pub(crate) fn egress(&mut self, from: &Interface, dst_mac: Mac, subject: &Subject) -> End {
+        if self.snapshot.services.is_some()
+            && let Some(backend) = on_link(from, &subject.tuple)
+        {
+            return self.send_to_link_service(from, backend, dst_mac, subject);
+        }
         let hop = self.hop(from, dst_mac, subject)?;
         if from.owns(subject.tuple.dst) {
             return Err(Disposition::RefusedOnLink(DropReason::OwnAddress));

@@ -1,5 +1,6 @@
 //! What happens to a frame: the cache in front, the pipeline behind it, and what comes out.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
@@ -18,6 +19,7 @@ use crate::nat_gateway::HOPS_MAX;
 use crate::ports::PortId;
 use crate::service::Allowance;
 use crate::service::dns::outside::Outside;
+use crate::service_network::{Origin, Origins};
 use crate::session::Sessions;
 
 /// How much a data plane may remember.
@@ -88,6 +90,7 @@ pub struct Dataplane {
     pub(crate) cache: FlowCache,
     pub(crate) connections: Connections,
     pub(crate) sessions: Sessions,
+    pub(crate) origins: Origins,
     pub(crate) fragments: Fragments,
     pub(crate) allowances: Vec<Allowance>,
     pub(crate) outside: Outside,
@@ -113,6 +116,7 @@ impl Dataplane {
             cache: FlowCache::new(limits.flows, hasher.clone()),
             connections: Connections::new(limits.connections_per_interface, hasher.clone()),
             sessions: Sessions::new(hasher.clone()),
+            origins: Origins::new(hasher.clone()),
             fragments: Fragments::new(hasher),
             allowances: Vec::new(),
             outside: Outside::default(),
@@ -142,6 +146,11 @@ impl Dataplane {
     /// Decides every packet anew if false. The answers are the same; tests compare them.
     pub fn set_caching(&mut self, caching: bool) {
         self.caching = caching;
+    }
+
+    /// Whom a source in the service network stands for, as long as it has connections.
+    pub fn origin(&self, source: IpAddr) -> Option<Origin> {
+        self.origins.get(source).map(|(origin, _)| origin)
     }
 
     /// What has happened so far.

@@ -69,7 +69,14 @@ impl Walk<'_> {
             let into = self.enter_vpc(port, private, subject);
             return into.unwrap_or(Err(unreachable));
         }
-        let out = match snapshot.internet.hosts.get(&dst) {
+        let host = snapshot.internet.hosts.get(&dst);
+        if host.is_none()
+            && !from_uplink
+            && let Some(end) = self.send_to_public_service(via, subject)
+        {
+            return end;
+        }
+        let out = match host {
             Some(&host) => Some(host),
             None => snapshot
                 .internet

@@ -29,6 +29,7 @@ mod nat_gateway;
 mod neighbour;
 mod ports;
 mod service;
+mod service_network;
 mod session;
 mod slab;
 mod slow;
@@ -42,7 +43,7 @@ mod vpc_peering_connection;
 mod walk;
 
 pub use compile::internet::INTERNET_ROUTER_MAC;
-pub use compile::{Options, ROUTER_EC2, ROUTER_LINK_LOCAL, Snapshot, compile};
+pub use compile::{Options, ROUTER_EC2, ROUTER_LINK_LOCAL, ServiceNetwork, Snapshot, compile};
 pub use counters::Counters;
 pub use disposition::Disposition;
 pub use drop_reason::DropReason;
@@ -50,6 +51,9 @@ pub use flow::{Action, Direction, FlowKey, FlowSample, InterfaceMetadata};
 pub use forward::{Dataplane, Ingress, Limits, Offload, Verdict};
 pub use ports::{Device, PortId, Ports};
 pub use service::dns::outside::Inquiry;
+pub use service_network::{
+    Backend, MTU_SERVICES, Origin, SERVICES_ROUTER_MAC, ServiceWay, origin_networks,
+};
 pub use step::{Outcome, Stage, Step};
 pub use trace::{Leg, Source, Trace, TraceError, TraceOutcome, TraceRequest, trace};
 pub use vpc_endpoint::EndpointRefusal;

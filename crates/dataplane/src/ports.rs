@@ -59,6 +59,8 @@ pub enum Device {
     InternetHost(IpAddr),
     /// The way to the real internet.
     Uplink,
+    /// The network in which the daemon answers for services.
+    Services,
 }
 
 /// Gives port numbers to devices, the same number in every snapshot.

@@ -16,7 +16,7 @@ use crate::meter::Count;
 use crate::neighbour::{self, SubnetLink};
 use crate::ports::PortId;
 use crate::service::dhcp::is_for_servers;
-use crate::service::{self, Allowance, Client, Response};
+use crate::service::{self, Allowance, Client, Response, Service};
 use crate::subject::Subject;
 use crate::tuple::{L4, Tuple};
 use crate::walk::{Answer, Decision, Walk, Way};
@@ -41,6 +41,7 @@ impl Dataplane {
         let mac = match port {
             Port::Interface(interface) => interface.mac,
             Port::Outside(outside) => outside.mac,
+            Port::Services => snapshot.services.as_ref().map_or(Mac::default(), |s| s.mac),
         };
         if packet.src_mac != mac {
             return self.drop(DropReason::SourceMac);
@@ -56,6 +57,7 @@ impl Dataplane {
                         arp,
                     ),
                     Port::Outside(outside) => neighbour::arp(outside, arp),
+                    Port::Services => None,
                 };
                 return self.answer(from, answer.ok_or(DropReason::Neighbour));
             }
@@ -72,6 +74,7 @@ impl Dataplane {
                     neighbour::discovery(&link, packet, ip, frame)
                 }
                 Port::Outside(outside) => neighbour::discovery(outside, packet, ip, frame),
+                Port::Services => None,
             };
             return self.answer(from, answer.ok_or(DropReason::Neighbour));
         }
@@ -82,7 +85,12 @@ impl Dataplane {
             };
             let (vpc, subnet) = (snapshot.vpc_of(interface), snapshot.subnet_of(interface));
             if is_for_servers(ip) || service::is_service(vpc, subnet, ip.dst) {
-                return self.serve(&client, packet, ip, frame, now);
+                if !snapshot.is_service_on_link(interface, &Tuple::of(ip)) {
+                    return self.serve(&client, packet, ip, frame, now);
+                }
+                if !self.allow(from, None, now) {
+                    return self.drop(DropReason::ServiceRateExceeded);
+                }
             }
         }
         let is_for_many = match ip.dst {
@@ -104,12 +112,8 @@ impl Dataplane {
         now: Timestamp,
     ) -> Verdict {
         let port = client.interface.port;
-        let at = port.index();
-        if self.allowances.len() <= at {
-            self.allowances.resize(at + 1, Allowance::default());
-        }
         let service = service::service_of(client, ip);
-        if !self.allowances[at].take(service, now) {
+        if !self.allow(port, service, now) {
             return self.drop(DropReason::ServiceRateExceeded);
         }
         let Some(service) = service else {
@@ -120,6 +124,15 @@ impl Dataplane {
             Ok(Response::Ask(waiting)) => self.ask_outside(client.snapshot, waiting),
             Err(reason) => self.drop(reason),
         }
+    }
+
+    /// Whether an interface may send another packet to a service.
+    fn allow(&mut self, from: PortId, service: Option<Service>, now: Timestamp) -> bool {
+        let at = from.index();
+        if self.allowances.len() <= at {
+            self.allowances.resize(at + 1, Allowance::default());
+        }
+        self.allowances[at].take(service, now)
     }
 
     pub(crate) fn answer(&mut self, to: PortId, answer: Result<Vec<u8>, DropReason>) -> Verdict {
@@ -153,6 +166,7 @@ impl Dataplane {
             connections: &mut self.connections,
             sessions: &mut self.sessions,
             cache: &mut self.cache,
+            origins: &mut self.origins,
             now,
             steps: None,
             assumed: None,
@@ -308,6 +322,7 @@ impl Dataplane {
                 (address, snapshot.vpc_of(interface).router_mac)
             }
             Port::Outside(_) => (ip.dst, crate::compile::internet::INTERNET_ROUTER_MAC),
+            Port::Services => return None,
         };
         let error = IcmpError::TooBig { mtu: mtu.into() };
         let mut answer = Vec::new();
@@ -344,6 +359,7 @@ impl Dataplane {
             connections: &mut self.connections,
             sessions: &mut self.sessions,
             cache: &mut self.cache,
+            origins: &mut self.origins,
             now,
             steps: Some(steps),
             assumed: Some(assumed),

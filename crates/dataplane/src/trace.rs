@@ -18,7 +18,7 @@ use crate::tuple::{L4, Tuple};
 use crate::walk::Decision;
 use crate::{
     Action, Dataplane, Device, Direction, Disposition, DropReason, Limits, Outcome, PortId,
-    Snapshot, Stage, Step, service,
+    SERVICES_ROUTER_MAC, Snapshot, Stage, Step, service,
 };
 
 /// More middleboxes than this on one way is a loop.
@@ -304,7 +304,9 @@ fn stays(
     };
     let (stage, disposition) = if from.owns(dst) {
         (Stage::Delivery, Disposition::Delivered { to: from.id })
-    } else if !service::is_service(vpc, subnet, dst) {
+    } else if !service::is_service(vpc, subnet, dst)
+        || snapshot.is_service_on_link(from, &subject.tuple)
+    {
         return None;
     } else if service::service_at(vpc, subnet, dst, subject.tuple.protocol, port).is_some() {
         (Stage::Service, Disposition::TakenByService { address: dst })
@@ -338,7 +340,8 @@ fn next_hop(snapshot: &Snapshot, at: &At) -> Mac {
             link.resolve(at.subject.tuple.dst)
                 .unwrap_or_else(|| link.router())
         }
-        _ => INTERNET_ROUTER_MAC,
+        Some(Port::Services) => SERVICES_ROUTER_MAC,
+        Some(Port::Outside(_)) | None => INTERNET_ROUTER_MAC,
     }
 }
 

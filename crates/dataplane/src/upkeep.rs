@@ -63,6 +63,7 @@ impl Dataplane {
                 && let Some(connection) = self.connections.remove(index)
             {
                 connection.paths.iter().for_each(|&p| self.cache.forget(p));
+                self.origins.ended(&self.snapshot, &connection);
             }
         }
         for _ in 0..STEPS.min(self.sessions.places()) {

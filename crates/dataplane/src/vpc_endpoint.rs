@@ -49,8 +49,9 @@ impl Walk<'_> {
         let (side, stage) = (Direction::Egress, Stage::VpcEndpoint);
         let src = subject.tuple.src;
         // A middlebox may forward what others in the VPC have sent, but nobody else's.
-        let inside = self.snapshot.vpc_of(from).addresses.contains_key(&src);
-        let refusal = if inside {
+        let owner = self.snapshot.vpc_of(from).addresses.get(&src);
+        let owner = owner.and_then(|&port| self.snapshot.interface(port));
+        let refusal = if owner.is_some() {
             (!is_carried(&subject.tuple))
                 .then_some(EndpointRefusal::Protocol(subject.tuple.protocol))
         } else {
@@ -63,11 +64,21 @@ impl Walk<'_> {
             });
             return Err(refused);
         }
-        self.service_of(endpoint, subject)
+        self.service_of(endpoint, owner, subject)
     }
 
     /// Hands a packet over to the service behind an endpoint.
-    fn service_of(&mut self, endpoint: VpcEndpointId, _subject: &Subject) -> End {
+    fn service_of(
+        &mut self,
+        endpoint: VpcEndpointId,
+        owner: Option<&Interface>,
+        subject: &Subject,
+    ) -> End {
+        if let Some(owner) = owner
+            && let Some(end) = self.send_to_endpoint_service(endpoint, owner, subject)
+        {
+            return end;
+        }
         let nobody = Disposition::NoServiceBehindEndpoint { endpoint };
         let (side, stage) = (Direction::Egress, Stage::VpcEndpoint);
         self.step(endpoint, side, stage, None, Outcome::Drop, || {

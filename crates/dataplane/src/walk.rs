@@ -13,6 +13,7 @@ use crate::disposition::Disposition;
 use crate::flow_cache::{FlowCache, Membership, Memberships, Owner, Translation};
 use crate::meter::{Record, Records};
 use crate::ports::PortId;
+use crate::service_network::Origins;
 use crate::session::Sessions;
 use crate::step::{Outcome, Stage, Step};
 use crate::subject::Subject;
@@ -70,6 +71,7 @@ pub(crate) struct Walk<'a> {
     pub(crate) connections: &'a mut Connections,
     pub(crate) sessions: &'a mut Sessions,
     pub(crate) cache: &'a mut FlowCache,
+    pub(crate) origins: &'a mut Origins,
     pub(crate) now: Timestamp,
     pub(crate) steps: Option<&'a mut Vec<Step>>,
     /// An interface that is taken to have a device behind it: the one that a trace asks about.
@@ -142,6 +144,7 @@ impl<'a> Walk<'a> {
             Some(crate::compile::Port::Outside(outside)) => {
                 self.out_of_internet(outside, dst_mac, subject)
             }
+            Some(crate::compile::Port::Services) => self.out_of_services(dst_mac, subject),
             None => Err(Disposition::RefusedOnLink(DropReason::UnknownPort)),
         };
         let (out, disposition) = match end {
@@ -322,13 +325,15 @@ impl<'a> Walk<'a> {
     }
 
     /// The connection that a packet belongs to, unless that is over or too long ago.
-    fn alive(&mut self, trackable: &Trackable, subject: &Subject) -> Option<u32> {
+    pub(crate) fn alive(&mut self, trackable: &Trackable, subject: &Subject) -> Option<u32> {
         let index = self.connections.find(&trackable.key)?;
         let opens = subject.tcp_flags & (packet::tcp::SYN | packet::tcp::ACK) == packet::tcp::SYN;
         let reopened = opens && self.connections.is_over(index);
         if reopened || self.is_expired(index) {
             self.forget(index);
-            self.connections.remove(index);
+            if let Some(connection) = self.connections.remove(index) {
+                self.origins.ended(self.snapshot, &connection);
+            }
             return None;
         }
         Some(index)
@@ -340,7 +345,7 @@ impl<'a> Walk<'a> {
         self.connections.is_expired(index, last, self.now)
     }
 
-    fn see(&mut self, index: u32, egress: bool, subject: &Subject) {
+    pub(crate) fn see(&mut self, index: u32, egress: bool, subject: &Subject) {
         let flags = subject.tcp_flags;
         if let Some(seen) = self.connections.see(index, egress, flags, self.now) {
             if seen.forget {

@@ -32,10 +32,6 @@ pub(crate) enum Listed<'a> {
 impl DnsNames {
     /// Adds addresses of a name; `*.` in front of it stands for every name below it. A name takes everything below it
     /// out of the zones above.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "services and interface endpoints bring names")
-    )]
     pub(crate) fn insert(&mut self, name: &str, addresses: &[IpAddr]) {
         let name = name.to_ascii_lowercase();
         let (apex, wildcard) = match name.strip_prefix("*.") {

@@ -8,6 +8,7 @@ pub(crate) mod network_acl;
 pub(crate) mod network_interface;
 pub(crate) mod route_table;
 pub(crate) mod security_group;
+pub(crate) mod services;
 pub(crate) mod subnet;
 pub(crate) mod vpc;
 pub(crate) mod vpc_peering_connection;
@@ -24,6 +25,7 @@ use dns_names::DnsNames;
 use internet::{Internet, Outside};
 use network_interface::{Interface, ResourceName};
 use security_group::AllMembers;
+use services::Services;
 use subnet::Subnet;
 use vpc::{Map, Vpc};
 use vpc_peering_connection::{Peering, Peerings};
@@ -43,6 +45,7 @@ pub struct Snapshot {
     pub(crate) internet: Internet,
     /// Names that every VPC resolves: those of services.
     pub(crate) public_names: DnsNames,
+    pub(crate) services: Option<Services>,
     by_device: BTreeMap<Device, PortId>,
 }
 
@@ -50,6 +53,7 @@ pub struct Snapshot {
 pub(crate) enum Port {
     Interface(Box<Interface>),
     Outside(Outside),
+    Services,
 }
 
 /// What of the machine, not of the API, a snapshot depends on.
@@ -57,6 +61,17 @@ pub(crate) enum Port {
 pub struct Options {
     /// The MAC address of the host's end of the uplink, if there is one.
     pub uplink: Option<MacAddress>,
+    /// The network in which the daemon answers for services, if it does.
+    pub services: Option<ServiceNetwork>,
+}
+
+/// The network in which the daemon answers for services.
+#[derive(Clone, Copy, Debug)]
+pub struct ServiceNetwork {
+    /// The MAC address of the daemon's end.
+    pub mac: MacAddress,
+    /// Whether something stands for DynamoDB, for which the daemon has nothing of its own.
+    pub dynamodb: bool,
 }
 
 impl Snapshot {
@@ -85,6 +100,7 @@ impl Snapshot {
         let own = match port {
             Port::Interface(interface) => interface.port,
             Port::Outside(outside) => outside.port,
+            Port::Services => self.services.as_ref()?.port,
         };
         (own == id).then_some(port)
     }
@@ -102,7 +118,7 @@ impl Snapshot {
     pub(crate) fn interface(&self, id: PortId) -> Option<&Interface> {
         match self.port(id)? {
             Port::Interface(interface) => Some(interface),
-            Port::Outside(_) => None,
+            Port::Outside(_) | Port::Services => None,
         }
     }
 
@@ -143,6 +159,7 @@ pub fn compile(world: &World, ports: &mut Ports, options: Options) -> Snapshot {
         subnets: Vec::new(),
         internet: Internet::default(),
         public_names: DnsNames::default(),
+        services: None,
         by_device: ports.iter().map(|(device, port)| (*device, port)).collect(),
     };
     snapshot.ports.resize_with(ports.len(), || None);
@@ -166,6 +183,12 @@ pub fn compile(world: &World, ports: &mut Ports, options: Options) -> Snapshot {
         snapshot.internet.uplink = Some(port);
         put_outside(&mut snapshot, port, mac, None);
     }
+    if let (Some(network), Some(port)) = (options.services, ports.get(&Device::Services)) {
+        services::name(&mut snapshot.public_names);
+        let services = Services::new(port, Mac(network.mac.0), network.dynamodb);
+        snapshot.services = Some(services);
+        snapshot.ports[port.index()] = Some(Port::Services);
+    }
     snapshot
 }
 
@@ -180,6 +203,7 @@ fn claim_ports(world: &World, ports: &mut Ports, options: Options) {
             .values()
             .any(|state| state.internet_hosts.contains(address)),
         Device::Uplink => options.uplink.is_some(),
+        Device::Services => options.services.is_some(),
     });
     for state in world.regions.values() {
         for (id, _) in state.network_interfaces.iter() {
@@ -191,6 +215,9 @@ fn claim_ports(world: &World, ports: &mut Ports, options: Options) {
     }
     if options.uplink.is_some() {
         ports.claim(Device::Uplink);
+    }
+    if options.services.is_some() {
+        ports.claim(Device::Services);
     }
 }
 
@@ -251,6 +278,7 @@ fn compile_region(
             source_dest_check: eni.source_dest_check,
             attached: network_interface::is_attached(state, eni),
             nat_gateway: nat_gateways.remove(&eni.id),
+            metadata_ipv6: network_interface::metadata_ipv6(state, eni),
             metadata: ports.share(network_interface::metadata(eni, row, scope)),
             resource_name: ResourceName {
                 primary: eni.attachment.as_ref().is_some_and(|a| a.device_index == 0),

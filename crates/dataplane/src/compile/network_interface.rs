@@ -30,6 +30,8 @@ pub(crate) struct Interface {
     pub(crate) attached: bool,
     /// The NAT gateway whose interface it is.
     pub(crate) nat_gateway: Option<NatGateway>,
+    /// Whether the instance metadata service answers it over IPv6.
+    pub(crate) metadata_ipv6: bool,
     pub(crate) metadata: Arc<InterfaceMetadata>,
     /// What the resource name of its instance resolves to, if it is the primary interface.
     pub(crate) resource_name: ResourceName,
@@ -68,6 +70,14 @@ pub(crate) fn metadata(
         instance_id: interface.instance_id(),
         primary_ipv4: interface.primary_ipv4(),
     }
+}
+
+/// Whether the instance behind an interface may ask for its metadata over IPv6.
+pub(crate) fn metadata_ipv6(state: &State, interface: &model::NetworkInterface) -> bool {
+    let instance = interface
+        .instance_id()
+        .and_then(|id| state.instances.get(&id));
+    instance.is_some_and(|i| i.metadata_options.http_protocol_ipv6)
 }
 
 pub(crate) fn is_attached(state: &State, interface: &model::NetworkInterface) -> bool {

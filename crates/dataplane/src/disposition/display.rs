@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use model::{NetworkAclId, SecurityGroupId};
+use model::{AwsService, NetworkAclId, Region, ResourceId, SecurityGroupId};
 
 use super::Disposition;
 
@@ -16,6 +16,20 @@ impl Display for Disposition {
             }
             Self::StaysOnInternet { address } => write!(f, "delivered to internet host {address}"),
             Self::TakenByService { address } => write!(f, "taken by the service at {address}"),
+            Self::ReachesService {
+                service,
+                region,
+                via,
+                answered,
+            } => reaches_service(f, *service, *region, *via, *answered),
+            Self::NotServed { address } => write!(
+                f,
+                "the service at {address} takes TCP and echo requests only"
+            ),
+            Self::ServiceLimitExceeded { address } => write!(
+                f,
+                "its sender has as many connections to {address} and other services as it can"
+            ),
             Self::DeniedBySecurityGroup { egress, groups, .. } => {
                 denied_by_groups(f, *egress, groups)
             }
@@ -70,6 +84,26 @@ impl Display for Disposition {
             gateway => refused_by_gateway(f, gateway),
         }
     }
+}
+
+fn reaches_service(
+    f: &mut Formatter<'_>,
+    service: AwsService,
+    region: Region,
+    via: Option<ResourceId>,
+    answered: bool,
+) -> fmt::Result {
+    write!(f, "delivered to {service} in {region}")?;
+    if let Some(via) = via {
+        write!(f, " through {via}")?;
+    }
+    if answered {
+        return Ok(());
+    }
+    write!(
+        f,
+        ", behind which nothing runs (weir up --service {service}=URL)"
+    )
 }
 
 fn denied_by_groups(

@@ -14,6 +14,7 @@ mod nat_gateway;
 mod property;
 mod reference;
 mod service;
+mod service_network;
 mod trace;
 mod vpc_endpoint;
 mod vpc_peering_connection;
@@ -35,6 +36,7 @@ pub(crate) struct Net {
     pub(crate) ports: Ports,
     pub(crate) dataplane: Dataplane,
     pub(crate) now: Timestamp,
+    options: Options,
 }
 
 pub(crate) fn small() -> Limits {
@@ -57,8 +59,24 @@ impl Net {
 
     /// With a way to the real internet.
     pub(crate) fn with_uplink(text: &str) -> Self {
-        let uplink = Some(model::MacAddress([0x0e, 0, 0, 0, 0, 2]));
-        Self::with(text, small(), Options { uplink })
+        let options = Options {
+            uplink: Some(model::MacAddress([0x0e, 0, 0, 0, 0, 2])),
+            ..Options::default()
+        };
+        Self::with(text, small(), options)
+    }
+
+    /// One in which the daemon answers for services, but has nothing for DynamoDB.
+    pub(crate) fn with_services(text: &str) -> Self {
+        let services = ServiceNetwork {
+            mac: fixture::mac("services"),
+            dynamodb: false,
+        };
+        let options = Options {
+            services: Some(services),
+            ..Options::default()
+        };
+        Self::with(text, small(), options)
     }
 
     fn with(text: &str, limits: Limits, options: Options) -> Self {
@@ -70,26 +88,24 @@ impl Net {
             ports,
             dataplane: Dataplane::new(snapshot, limits),
             now: START,
+            options,
         }
     }
 
     /// What the network compiles to.
     pub(crate) fn compiled(&mut self) -> Snapshot {
-        compile(&self.fixture.world, &mut self.ports, Options::default())
+        compile(&self.fixture.world, &mut self.ports, self.options)
     }
 
-    /// Changes what the language has no words for. An uplink stays.
+    /// Changes what the language has no words for.
     pub(crate) fn edit(&mut self, change: impl FnOnce(&mut model::State)) {
-        let uplink = self.ports.get(&Device::Uplink);
-        let uplink = uplink.map(|_| model::MacAddress([0x0e, 0, 0, 0, 0, 2]));
         let scope = self.fixture.scope;
         let mut state = self.fixture.world.region(&scope).unwrap().clone();
         change(&mut state);
         for change in state.changes() {
             self.fixture.world.apply(scope, &change);
         }
-        let snapshot = compile(&self.fixture.world, &mut self.ports, Options { uplink });
-        self.dataplane.install(Arc::new(snapshot));
+        self.install();
     }
 
     /// Puts another network in the place of the one that was.
@@ -100,7 +116,7 @@ impl Net {
 
     /// Puts the fixture's world, however it has been changed, in force.
     pub(crate) fn install(&mut self) {
-        let snapshot = compile(&self.fixture.world, &mut self.ports, Options::default());
+        let snapshot = compile(&self.fixture.world, &mut self.ports, self.options);
         self.dataplane.install(Arc::new(snapshot));
     }
 
@@ -111,6 +127,7 @@ impl Net {
     pub(crate) fn port(&self, name: &str) -> PortId {
         let device = match name.parse() {
             Ok(address) => Device::InternetHost(address),
+            Err(_) if name == "services" => Device::Services,
             Err(_) => Device::Interface(fixture::eni(name)),
         };
         self.ports.get(&device).unwrap()
@@ -122,6 +139,7 @@ impl Net {
             Device::Interface(id) => self.fixture.readable(&id.to_string()),
             Device::InternetHost(address) => address.to_string(),
             Device::Uplink => "uplink".to_owned(),
+            Device::Services => "services".to_owned(),
         }
     }
 
@@ -129,6 +147,9 @@ impl Net {
     pub(crate) fn next_hop(&self, send: &Send) -> Mac {
         let snapshot = self.dataplane.snapshot();
         let Some(from) = snapshot.interface(self.port(&send.sender)) else {
+            if send.sender == "services" {
+                return SERVICES_ROUTER_MAC;
+            }
             return INTERNET_ROUTER_MAC;
         };
         let vpc = snapshot.vpc_of(from);
