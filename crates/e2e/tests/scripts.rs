@@ -63,6 +63,11 @@ fn names_addresses_routers_and_the_time() {
 }
 
 #[test]
+fn services_inside_instances() {
+    script("services.py");
+}
+
+#[test]
 fn state_outlives_the_daemon() {
     script("state.py");
 }

@@ -36,6 +36,16 @@ impl Entropy for SystemEntropy {
     }
 }
 
+/// Bytes that nobody can guess.
+#[must_use]
+pub(crate) fn random() -> [u8; 32] {
+    let [a, b] = [SystemEntropy.next_u128(), SystemEntropy.next_u128()];
+    let mut bytes = [0; 32];
+    bytes[..16].copy_from_slice(&a.to_ne_bytes());
+    bytes[16..].copy_from_slice(&b.to_ne_bytes());
+    bytes
+}
+
 /// A fresh request id: a UUID of version 4.
 #[must_use]
 pub(crate) fn request_id() -> String {

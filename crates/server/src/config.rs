@@ -4,10 +4,12 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use anyhow::Context;
 use flow_logs::Aggregation;
 use model::{AccountId, Region, Scope};
 
 use crate::destinations;
+use crate::proxy::Upstream;
 
 /// What a daemon is started with.
 #[derive(Clone, Debug)]
@@ -30,6 +32,8 @@ pub struct Config {
     pub s3_endpoint: Option<Endpoint>,
     /// Where flow logs for CloudWatch Logs go; without one, to the embedded one.
     pub logs_endpoint: Option<Endpoint>,
+    /// What stands for DynamoDB, `http://host[:port]`; without it, connections to DynamoDB are refused.
+    pub dynamodb_endpoint: Option<String>,
     /// The program that sandboxes are started with: this one.
     pub executable: PathBuf,
 }
@@ -81,6 +85,7 @@ impl Config {
             resolver: None,
             s3_endpoint: None,
             logs_endpoint: None,
+            dynamodb_endpoint: None,
             executable: std::env::current_exe()?,
         })
     }
@@ -105,7 +110,19 @@ impl Config {
             "refusing to listen on {}: without real credentials and TLS, Weir listens on loopback only",
             self.listen
         );
-        destinations::check(self)
+        destinations::check(self)?;
+        self.dynamodb().map(drop)
+    }
+
+    /// Where requests for DynamoDB go on to.
+    ///
+    /// # Errors
+    ///
+    /// If that is no endpoint.
+    pub(crate) fn dynamodb(&self) -> anyhow::Result<Option<Upstream>> {
+        let url = self.dynamodb_endpoint.as_deref();
+        let upstream = url.map(Upstream::parse).transpose();
+        upstream.context("the endpoint of DynamoDB cannot be used")
     }
 }
 

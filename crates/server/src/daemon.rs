@@ -30,9 +30,10 @@ use crate::ops::StatusReport;
 use crate::patience::Patience;
 use crate::recorder::Recorder;
 use crate::respond::{self, Answer};
+use crate::service_network::{Door, Reception};
 use crate::state_folder::StateFolder;
 use crate::writer::Writer;
-use crate::{auth, clock, http as port, resolver};
+use crate::{auth, clock, http as port, resolver, service_network};
 
 /// A running daemon, for everybody who serves its port.
 pub(crate) struct Daemon {
@@ -50,6 +51,8 @@ pub(crate) struct Daemon {
     pub(crate) keyring: Arc<Keyring>,
     /// What bodies of calls may still take.
     pub(crate) bodies: BodyBudget,
+    /// What it has for those who come by the service network.
+    pub(crate) reception: Reception,
     logs: Arc<Logs>,
     s3: S3,
     s3_endpoint: S3Endpoint,
@@ -115,9 +118,11 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
     let listen = listener.local_addr()?;
     host::remove_stale_cgroups();
 
-    let (datapath, inquiries) = Datapath::start(config.uplink)?;
+    let (datapath, inquiries) = Datapath::start(&config)?;
     let datapath = Arc::new(datapath);
     let uplink = connect_uplink(&config, &datapath)?;
+    let (services, doors) = service_network::open(&config, &datapath)?;
+    let reception = Reception::new(&config, state)?;
     let (failed, failure) = tokio::sync::oneshot::channel();
     let writer = Writer::start(
         journal,
@@ -135,6 +140,7 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
         datapath.clone(),
         config.executable.clone(),
         state.to_owned(),
+        reception.authority.pem().to_owned(),
     );
     let flow_logs = Recorder::start(
         &config,
@@ -145,8 +151,9 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
     )?;
     let keyring = Arc::new(Keyring::open(state, config.account)?);
     let daemon = Arc::new(Daemon {
-        s3_endpoint: s3.service(S3Keys(keyring.clone()), Vec::new()),
+        s3_endpoint: s3.service(S3Keys(keyring.clone()), service_network::s3_names()),
         keyring,
+        reception,
         started: clock::now(),
         state: state.to_owned(),
         config,
@@ -159,23 +166,33 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
         s3,
         listen,
     });
-    let mut tasks = start(daemon, listener, inquiries);
+    let mut tasks = start(daemon, listener, doors, inquiries);
     tracing::info!(%listen, state = %state.display(), "ready");
     ready(listen);
 
     let ended = tokio::select! {
         _ = terminate.recv() => Ok(()),
         _ = interrupt.recv() => Ok(()),
+        ended = failed_part(failure, &mut tasks) => ended,
+    };
+    flow_logs.shut_down().await;
+    tokio::task::spawn_blocking(move || instances.shut_down()).await?;
+    drop((uplink, services));
+    ended
+}
+
+/// Waits until a part of the daemon ends that should not.
+async fn failed_part(
+    failure: tokio::sync::oneshot::Receiver<anyhow::Error>,
+    tasks: &mut tokio::task::JoinSet<()>,
+) -> anyhow::Result<()> {
+    tokio::select! {
         error = failure => Err(error.map_or_else(
             |_| anyhow::anyhow!("the writer ended"),
             |error| error.context("ending: rules can no longer be enforced"),
         )),
         ended = tasks.join_next() => Err(anyhow::anyhow!("ending: a part of the daemon has failed: {ended:?}")),
-    };
-    flow_logs.shut_down().await;
-    tokio::task::spawn_blocking(move || instances.shut_down()).await?;
-    drop(uplink);
-    ended
+    }
 }
 
 /// Opens what the embedded services keep.
@@ -189,6 +206,7 @@ fn open_services(state: &Path) -> anyhow::Result<(S3, Arc<Logs>)> {
 fn start(
     daemon: Arc<Daemon>,
     listener: TcpListener,
+    doors: Vec<Door>,
     inquiries: mpsc::Receiver<Inquiry>,
 ) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
@@ -196,6 +214,7 @@ fn start(
     tasks.spawn(daemon.flow_logs.clone().run());
     tasks.spawn(tick(daemon.clone()));
     tasks.spawn(resolver::run(daemon.clone(), inquiries));
+    tasks.spawn(service_network::serve(doors, daemon.clone()));
     tasks.spawn(port::serve(listener, daemon));
     tasks
 }

@@ -1,13 +1,14 @@
 //! The data plane in its loop: frames from TAP devices through `forward` and out again.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dataplane::{
     Dataplane, Device, FlowSample, INTERNET_ROUTER_MAC, Ingress, Inquiry, InterfaceMetadata,
-    Limits, Offload, Options, Ports, Snapshot, Verdict, compile,
+    Limits, Offload, Options, Origin, Ports, Snapshot, Verdict, compile,
 };
 use host::{
     EventLoop, EventLoopOptions, Frame, Output, PortId, Switch, Tap, UPLINK_MAC, Uplink, VnetHeader,
@@ -16,6 +17,8 @@ use model::{Entropy, MacAddress, Timestamp, World};
 use tokio::sync::mpsc;
 
 use crate::clock::SystemEntropy;
+use crate::config::Config;
+use crate::service_network::{self, SERVICES_MAC};
 use crate::writer::Enforce;
 
 /// The data plane of a daemon.
@@ -62,9 +65,13 @@ impl Datapath {
     /// # Errors
     ///
     /// If the kernel refuses.
-    pub(crate) fn start(uplink: bool) -> host::Result<(Self, mpsc::Receiver<Inquiry>)> {
+    pub(crate) fn start(config: &Config) -> host::Result<(Self, mpsc::Receiver<Inquiry>)> {
         let options = Options {
-            uplink: uplink.then_some(MacAddress(UPLINK_MAC)),
+            uplink: config.uplink.then_some(MacAddress(UPLINK_MAC)),
+            services: Some(dataplane::ServiceNetwork {
+                mac: MacAddress(SERVICES_MAC),
+                dynamodb: config.dynamodb_endpoint.is_some(),
+            }),
         };
         let (inquirer, inquiries) = mpsc::channel(INQUIRIES_MAX);
         let mut numbers = Numbers::default();
@@ -132,6 +139,28 @@ impl Datapath {
         let (uplink, tap) = Uplink::open(executable, INTERNET_ROUTER_MAC.0)?;
         self.connect(Device::Uplink, tap)?;
         Ok(uplink)
+    }
+
+    /// Connects the network in which the daemon answers for services, as long as the answer lives.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel refuses.
+    pub(crate) fn connect_services(&self) -> host::Result<host::ServiceNetwork> {
+        let (network, tap) = host::ServiceNetwork::create(&service_network::interface())?;
+        self.connect(Device::Services, tap)?;
+        Ok(network)
+    }
+
+    /// Whom the source of a connection to a service stands for.
+    pub(crate) async fn origin(&self, source: IpAddr) -> Option<Origin> {
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let ask = self.event_loop.post(move |switch, _| {
+            // Who asked may be gone.
+            let _ = tell.send(switch.dataplane.origin(source));
+        });
+        ask.ok()?;
+        told.await.ok()?
     }
 
     /// Ends a connection, unless another has taken its place; the device is gone from its sandbox when this

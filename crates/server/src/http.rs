@@ -1,6 +1,7 @@
 //! The port: connections in, requests to the service that they are for, answers out.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,11 +10,13 @@ use http::{Method, Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use model::Region;
 use policy::Origin;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use crate::arrival::{self, Arrival};
 use crate::auth::{self, Identity};
 use crate::daemon::Daemon;
 use crate::respond::{self, Answer};
@@ -21,7 +24,7 @@ use crate::service::Service;
 use crate::{access, browser, clock, ec2, sts, weir};
 
 /// A client has so long to send the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Connections at a time; further ones wait. Leaves descriptors for everything else.
 const CONNECTIONS_MAX: usize = 512;
 
@@ -48,28 +51,48 @@ pub(crate) async fn serve(listener: TcpListener, daemon: Arc<Daemon>) {
         let daemon = daemon.clone();
         tokio::spawn(async move {
             let _place = place;
-            connection(stream, Origin::public(peer.ip(), false), daemon).await;
+            let from = Entrance::Port(peer.ip());
+            if let Err(error) = connection(stream, from, daemon).await {
+                tracing::debug!(%error, "a connection ended early");
+            }
         });
     }
 }
 
-/// Serves one connection, whose requests all come from `origin`.
+/// Where a connection came in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Entrance {
+    /// By Weir's own port, from this address.
+    Port(IpAddr),
+    /// By the address of a service.
+    Service(Arrival),
+}
+
+/// Serves one connection.
+///
+/// # Errors
+///
+/// If it ends within a request.
 pub(crate) async fn connection(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
-    origin: Origin,
+    stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
+    entrance: Entrance,
     daemon: Arc<Daemon>,
-) {
+) -> anyhow::Result<()> {
     let service = service_fn(move |request| {
-        let (daemon, origin) = (daemon.clone(), origin.clone());
-        async move { Ok::<_, Infallible>(answer(&daemon, &origin, request).await) }
+        let daemon = daemon.clone();
+        async move {
+            Ok::<_, Infallible>(match entrance {
+                Entrance::Port(peer) => answer(&daemon, peer, request).await,
+                Entrance::Service(arrival) => arrival::answer(&daemon, arrival, request).await,
+            })
+        }
     });
-    let connection = hyper::server::conn::http1::Builder::new()
+    hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = connection.await {
-        tracing::debug!(%error, "a connection ended early");
-    }
+        .serve_connection(TokioIo::new(stream), service)
+        .await?;
+    Ok(())
 }
 
 /// The body of an answer: S3's are streamed, all others are known as a whole.
@@ -77,7 +100,7 @@ type Body = s3s::Body;
 
 async fn answer(
     daemon: &Arc<Daemon>,
-    origin: &Origin,
+    peer: IpAddr,
     mut request: Request<Incoming>,
 ) -> Response<Body> {
     if request.method() == Method::GET && request.uri().path() == "/_weir/health" {
@@ -95,19 +118,22 @@ async fn answer(
         let (id, message) = (clock::request_id(), refused.to_string());
         return whole(auth::refuse(service, &id, 403, "AccessDenied", &message));
     }
+    let origin = Origin::public(peer, false);
     match service {
         Service::S3 => {
-            request.extensions_mut().insert(origin.clone());
+            request.extensions_mut().insert(origin);
             daemon.s3(request).await
         }
-        service => whole(call(daemon, origin, service, request).await),
+        service => whole(call(daemon, &origin, None, service, request).await),
     }
 }
 
 /// A call of a service other than S3: its body is read whole, its signature checked.
-async fn call(
+/// `region` is that of the endpoint, which the signature must be for.
+pub(crate) async fn call(
     daemon: &Arc<Daemon>,
     origin: &Origin,
+    region: Option<Region>,
     service: Service,
     request: Request<Incoming>,
 ) -> Answer {
@@ -127,6 +153,9 @@ async fn call(
         Ok(identity) => identity,
         Err(error) => return error.answer(service, &request_id),
     };
+    if region.is_some_and(|region| region != identity.scope.region) {
+        return auth::Error::WrongScope { what: "region" }.answer(service, &request_id);
+    }
     if let Err(refused) = access::check(service, &identity, origin, &parts, &body) {
         return refused.answer(service, &request_id);
     }
@@ -161,6 +190,7 @@ async fn dispatch(
     }
 }
 
-fn whole(answer: Answer) -> Response<Body> {
+/// An answer that is known as a whole, as one that may be streamed.
+pub(crate) fn whole(answer: Answer) -> Response<Body> {
     answer.map(Body::from)
 }

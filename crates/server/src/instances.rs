@@ -44,6 +44,8 @@ pub(crate) struct Instances {
     writer: Writer,
     executable: PathBuf,
     state: PathBuf,
+    /// Whom programs inside trust besides those whom the host trusts, in PEM.
+    authorities: String,
     next_number: AtomicU32,
     /// Set once the daemon ends: nothing is started any more.
     closing: AtomicBool,
@@ -73,6 +75,7 @@ impl Instances {
         datapath: Arc<Datapath>,
         executable: PathBuf,
         state: PathBuf,
+        authorities: String,
     ) -> Arc<Self> {
         Arc::new(Self {
             places: Mutex::default(),
@@ -82,6 +85,7 @@ impl Instances {
             writer,
             executable,
             state,
+            authorities,
             next_number: AtomicU32::new(0),
             closing: AtomicBool::new(false),
         })

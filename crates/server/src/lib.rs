@@ -4,6 +4,7 @@
 //! a daemon. It decides nothing about AWS itself.
 
 mod access;
+mod arrival;
 mod auth;
 mod body;
 mod browser;
@@ -17,15 +18,19 @@ mod feed;
 mod http;
 mod instances;
 mod keyring;
+mod metadata;
 pub mod ops;
 mod patience;
 mod plan;
+mod proxy;
 mod recorder;
 mod resolver;
 mod respond;
 mod service;
+mod service_network;
 mod state_folder;
 mod sts;
+mod tls;
 mod tracing_packets;
 mod weir;
 mod writer;

@@ -124,6 +124,9 @@ pub(crate) struct Up {
     /// Deliver flow logs for CloudWatch Logs to this one instead of the embedded one
     #[arg(long, value_name = "URL")]
     pub(crate) logs_endpoint: Option<String>,
+    /// What stands for a service of AWS that Weir has nothing of its own for: dynamodb=URL
+    #[arg(long, value_name = "NAME=URL")]
+    pub(crate) service: Vec<String>,
     /// What to log to stderr: error, warn, info, debug, trace, or module=level,…
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub(crate) log: String,

@@ -71,6 +71,7 @@ impl Instances {
         config.resolv_conf.clone_from(&plan.resolv_conf);
         config.user_data.clone_from(&plan.user_data);
         config.hidden.push(self.state.clone());
+        config.authorities.clone_from(&self.authorities);
         config.interfaces = plan.interfaces.values().cloned().collect();
         let (mut sandbox, taps) = Sandbox::start(config)?;
         let mut connected = Connected::new();

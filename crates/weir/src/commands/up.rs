@@ -58,6 +58,7 @@ fn config(arguments: &Up) -> anyhow::Result<server::Config> {
     };
     config.uplink = arguments.uplink;
     config.resolver = arguments.resolver;
+    config.dynamodb_endpoint = dynamodb(&arguments.service)?;
     let endpoint = |flag, url: &Option<String>| {
         let url = url.as_deref();
         url.map(|url| endpoint(flag, url, |name| std::env::var(name).ok()))
@@ -66,6 +67,23 @@ fn config(arguments: &Up) -> anyhow::Result<server::Config> {
     config.s3_endpoint = endpoint("--s3-endpoint", &arguments.s3_endpoint)?;
     config.logs_endpoint = endpoint("--logs-endpoint", &arguments.logs_endpoint)?;
     Ok(config)
+}
+
+/// What stands for DynamoDB, the one service that is to be had from elsewhere.
+fn dynamodb(services: &[String]) -> anyhow::Result<Option<String>> {
+    let mut url = None;
+    for text in services {
+        let (name, endpoint) = text
+            .split_once('=')
+            .with_context(|| format!("--service {text}: say NAME=URL"))?;
+        anyhow::ensure!(
+            name == "dynamodb",
+            "--service {name}: only dynamodb can be had from elsewhere"
+        );
+        anyhow::ensure!(url.is_none(), "--service dynamodb: said twice");
+        url = Some(endpoint.to_owned());
+    }
+    Ok(url)
 }
 
 /// An endpoint with the keys of the environment, as AWS's clients find them there.
@@ -128,6 +146,24 @@ mod tests {
             Some("/home/a/.local/state/weir")
         );
         assert_eq!(state("", ""), None);
+    }
+
+    #[test]
+    fn only_dynamodb_can_be_had_from_elsewhere() {
+        let of = |texts: &[&str]| {
+            let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
+            dynamodb(&texts).map_err(|error| error.to_string())
+        };
+        assert_eq!(of(&[]), Ok(None));
+        let url = "http://127.0.0.1:8000";
+        assert_eq!(of(&[&format!("dynamodb={url}")]), Ok(Some(url.to_owned())));
+        for wrong in [
+            &["dynamodb"][..],
+            &["s3=http://a"],
+            &["dynamodb=a", "dynamodb=b"],
+        ] {
+            assert!(of(wrong).is_err(), "{wrong:?}");
+        }
     }
 
     #[test]
