@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use dataplane::{Action, Direction, FlowKey, InterfaceMetadata};
-use model::{Timestamp, TrafficType};
+use model::{AwsService, Timestamp, TrafficType};
 
 use crate::{Field, LogFormat};
 
@@ -157,16 +157,22 @@ impl Flow {
             }),
             Field::PktSrcaddr => write!(line, "{}", key.pkt_srcaddr),
             Field::PktDstaddr => write!(line, "{}", key.pkt_dstaddr),
+            Field::PktSrcAwsService => write_or_dash(line, service(key.pkt_srcaddr)),
+            Field::PktDstAwsService => write_or_dash(line, service(key.pkt_dstaddr)),
             Field::FlowDirection => line.write_str(match key.direction {
                 Direction::Ingress => "ingress",
                 Direction::Egress => "egress",
             }),
             Field::TrafficPath => write_or_dash(line, self.traffic_path),
-            // Nothing that this VPC has can fill the rest: no public service, no sublocation, no
+            // Nothing that this VPC has can fill the rest: no sublocation, no
             // container, no NAT gateway, no encryption control, no tag field.
             _ => line.write_char('-'),
         }
     }
+}
+
+fn service(address: IpAddr) -> Option<&'static str> {
+    AwsService::of_address(address).map(|(service, _)| service.range_name())
 }
 
 fn write_or_dash(line: &mut String, value: Option<impl Display>) -> fmt::Result {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::LazyLock;
 
 use ipnet::{IpNet, Ipv4Net};
 
@@ -72,6 +73,31 @@ impl AwsService {
         let octets = [198, 18, 128 + place as u8, (self as u8) << 4];
         let net = Ipv4Net::new(octets.into(), 28);
         net.map(IpNet::V4).into_iter().collect()
+    }
+
+    /// The service and Region whose public address it is.
+    pub fn of_address(address: IpAddr) -> Option<(Self, Region)> {
+        type Owners = Vec<(IpNet, (AwsService, Region))>;
+        static OWNERS: LazyLock<Owners> = LazyLock::new(|| {
+            let all = Region::all().flat_map(|region| AwsService::ALL.map(|s| (s, region)));
+            let blocks = |of: (AwsService, Region)| {
+                let blocks = of.0.blocks(of.1).into_iter();
+                blocks.map(move |block| (block, of))
+            };
+            all.flat_map(blocks).collect()
+        });
+        let found = OWNERS.iter().find(|(block, _)| block.contains(&address));
+        found.map(|&(_, owner)| owner)
+    }
+
+    /// As AWS's published address ranges call it ("AWS IP address ranges"): what has no name of its own there is
+    /// Amazon's.
+    pub const fn range_name(self) -> &'static str {
+        match self {
+            Self::S3 => "S3",
+            Self::DynamoDb => "DYNAMODB",
+            Self::Logs | Self::Ec2 | Self::Sts => "AMAZON",
+        }
     }
 
     /// The address that its names in a Region resolve to.
@@ -166,6 +192,7 @@ mod tests {
         for (i, (service, region, blocks)) in all.iter().enumerate() {
             let address = service.address(*region).unwrap();
             assert!(blocks.iter().any(|block| block.contains(&address)));
+            assert_eq!(AwsService::of_address(address), Some((*service, *region)));
             for (other, elsewhere, theirs) in &all[i + 1..] {
                 let disjoint = |a: &IpNet| theirs.iter().all(|b| !a.contains(b) && !b.contains(a));
                 assert!(

@@ -185,8 +185,11 @@ pub fn compile(world: &World, ports: &mut Ports, options: Options) -> Snapshot {
     }
     if let (Some(network), Some(port)) = (options.services, ports.get(&Device::Services)) {
         services::name(&mut snapshot.public_names);
-        let services = Services::new(port, Mac(network.mac.0), network.dynamodb);
-        snapshot.services = Some(services);
+        snapshot.services = Some(Services {
+            port,
+            mac: Mac(network.mac.0),
+            dynamodb: network.dynamodb,
+        });
         snapshot.ports[port.index()] = Some(Port::Services);
     }
     snapshot

@@ -1,9 +1,6 @@
-//! The services of AWS that are reached by public addresses, and the port that they are behind.
+//! The port of the service network.
 
-use std::net::IpAddr;
-
-use ipnet::IpNet;
-use model::{AwsService, Region};
+use model::AwsService;
 use packet::Mac;
 
 use super::dns_names::DnsNames;
@@ -16,35 +13,9 @@ pub(crate) struct Services {
     pub(crate) mac: Mac,
     /// Whether something stands for DynamoDB.
     pub(crate) dynamodb: bool,
-    blocks: Vec<(IpNet, AwsService, Region)>,
 }
 
 impl Services {
-    pub(crate) fn new(port: PortId, mac: Mac, dynamodb: bool) -> Self {
-        let of_service = |(region, service): (Region, AwsService)| {
-            let blocks = service.blocks(region).into_iter();
-            blocks.map(move |block| (block, service, region))
-        };
-        Self {
-            port,
-            mac,
-            dynamodb,
-            blocks: Region::all()
-                .flat_map(|region| AwsService::ALL.map(|service| (region, service)))
-                .flat_map(of_service)
-                .collect(),
-        }
-    }
-
-    /// Whose public address it is. No two services have one in common.
-    pub(crate) fn of(&self, address: IpAddr) -> Option<(AwsService, Region)> {
-        let found = self
-            .blocks
-            .iter()
-            .find(|(block, ..)| block.contains(&address));
-        found.map(|&(_, service, region)| (service, region))
-    }
-
     /// Whether anything listens behind a service's address.
     pub(crate) fn answers(&self, service: AwsService) -> bool {
         service != AwsService::DynamoDb || self.dynamodb

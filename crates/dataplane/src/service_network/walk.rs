@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use model::{ResourceId, VpcEndpointId};
+use model::{AwsService, ResourceId, VpcEndpointId};
 use packet::{Mac, icmp, protocol, tcp};
 
 use super::{Backend, MTU_SERVICES, NoRoom, Origin, SERVICES_ROUTER_MAC, Sender, ServiceWay};
@@ -75,7 +75,8 @@ impl Walk<'_> {
         via: Option<ResourceId>,
         subject: &Subject,
     ) -> Option<End> {
-        let (service, region) = self.snapshot.services.as_ref()?.of(subject.tuple.dst)?;
+        self.snapshot.services.as_ref()?;
+        let (service, region) = AwsService::of_address(subject.tuple.dst)?;
         let origin = Origin {
             way: ServiceWay::Internet,
             source: subject.tuple.src,
@@ -94,7 +95,8 @@ impl Walk<'_> {
         owner: &Interface,
         subject: &Subject,
     ) -> Option<End> {
-        let (service, region) = self.snapshot.services.as_ref()?.of(subject.tuple.dst)?;
+        self.snapshot.services.as_ref()?;
+        let (service, region) = AwsService::of_address(subject.tuple.dst)?;
         let origin = Origin {
             way: ServiceWay::GatewayEndpoint {
                 endpoint,

@@ -224,7 +224,7 @@ fn addresses_of_a_forwarding_interface() {
     );
 }
 
-/// As AWS's example, but for the service name: no address here is a public AWS service's.
+/// As AWS's example, but for the address: that of S3 is one of another Region.
 #[test]
 fn direction_and_path() {
     let record = |source, destination, ports, counts, direction, tcp_flags, traffic_path| {
@@ -246,7 +246,7 @@ fn direction_and_path() {
         format,
         &[
             record(
-                "52.95.128.179",
+                "52.216.128.179",
                 "10.0.0.71",
                 [80, 34210],
                 [14, 15044],
@@ -256,7 +256,7 @@ fn direction_and_path() {
             ),
             record(
                 "10.0.0.71",
-                "52.95.128.179",
+                "52.216.128.179",
                 [34210, 80],
                 [7, 471],
                 Direction::Egress,
@@ -266,8 +266,8 @@ fn direction_and_path() {
             status("eni-1235b8ca123456789", Observed::NoData),
         ],
         &expect![[r#"
-            5 52.95.128.179 10.0.0.71 80 34210 6 1616729292 1616729349 IPv4 14 15044 123456789010 vpc-abcdefab012345678 subnet-aaaaaaaa012345678 i-01234567890123456 eni-1235b8ca123456789 us-east-1 use1-az3 - - ACCEPT 19 52.95.128.179 10.0.0.71 - - - ingress OK
-            5 10.0.0.71 52.95.128.179 34210 80 6 1616729292 1616729349 IPv4 7 471 123456789010 vpc-abcdefab012345678 subnet-aaaaaaaa012345678 i-01234567890123456 eni-1235b8ca123456789 us-east-1 use1-az3 - - ACCEPT 3 10.0.0.71 52.95.128.179 - - 8 egress OK
+            5 52.216.128.179 10.0.0.71 80 34210 6 1616729292 1616729349 IPv4 14 15044 123456789010 vpc-abcdefab012345678 subnet-aaaaaaaa012345678 i-01234567890123456 eni-1235b8ca123456789 us-east-1 use1-az3 - - ACCEPT 19 52.216.128.179 10.0.0.71 S3 - - ingress OK
+            5 10.0.0.71 52.216.128.179 34210 80 6 1616729292 1616729349 IPv4 7 471 123456789010 vpc-abcdefab012345678 subnet-aaaaaaaa012345678 i-01234567890123456 eni-1235b8ca123456789 us-east-1 use1-az3 - - ACCEPT 3 10.0.0.71 52.216.128.179 - S3 8 egress OK
             5 - - - - - 1431280876 1431280934 - - - 123456789010 vpc-abcdefab012345678 subnet-aaaaaaaa012345678 i-01234567890123456 eni-1235b8ca123456789 us-east-1 use1-az3 - - - - - - - - - - NODATA
         "#]],
     );
