@@ -185,6 +185,50 @@ def test_a_gateway_endpoint_reaches_its_own_service_and_region_only(lab):
     same(status(lab, instance, url), None, "no way any more")
 
 
+def test_an_endpoint_cuts_connections_that_are_open(lab):
+    """The source address at the service changes with the way ("Gateway endpoints")."""
+    vpc = lab.vpc()
+    subnet = lab.subnet(vpc)
+    table = public(lab, vpc, subnet)
+    instance = lab.run(subnet, lab.group(vpc))
+    asking = subprocess.Popen(
+        [os.environ["WEIR"], "--endpoint", lab.daemon.endpoint, "exec", instance, "--", "python3", "-uc", ASKING],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )
+
+    def ask():
+        asking.stdin.write("go\n")
+        asking.stdin.flush()
+        return asking.stdout.readline().strip()
+
+    try:
+        same([ask(), ask()], ["403", "403"])
+        lab.ec2.create_vpc_endpoint(
+            VpcId=vpc, ServiceName="com.amazonaws.us-east-1.s3", RouteTableIds=[table],
+        )
+        same([ask(), ask()], ["ConnectionResetError", "403"], "a new connection goes through the endpoint")
+    finally:
+        asking.stdin.close()
+        asking.wait(10)
+
+
+# One connection for all requests, and a new one after it broke.
+ASKING = """
+import http.client, sys
+connection = None
+for _ in sys.stdin:
+    try:
+        connection = connection or http.client.HTTPConnection("s3.us-east-1.amazonaws.com", timeout=5)
+        connection.request("GET", "/")
+        answer = connection.getresponse()
+        answer.read()
+        print(answer.status)
+    except OSError as error:
+        connection = None
+        print(type(error).__name__)
+"""
+
+
 def test_dynamodb_is_what_the_daemon_was_told(_):
     port = 0
     server = subprocess.Popen(

@@ -424,11 +424,14 @@ proptest! {
         lines in prop::collection::vec(prop_oneof![2 => to_services(), 3 => from_services()], 1..60),
     ) {
         let mut net = Net::with_services(NET);
+        let mut uncached = Net::with_services(NET);
+        uncached.dataplane.set_caching(false);
         // Questions as the services have them: who asked from where to where.
         let mut asked: Vec<(Question, Asker)> = Vec::new();
         for line in &lines {
             let send = fixture::Send::parse(line).unwrap();
             let (verdict, frame) = net.verdict(line);
+            prop_assert_eq!(uncached.verdict(line), (verdict, frame.clone()), "{}", line);
             let Verdict::Forward(to) = verdict else { continue };
             let packet = packet::Packet::parse(&frame).unwrap();
             let ip = packet.ip().unwrap();
