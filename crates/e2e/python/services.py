@@ -185,6 +185,56 @@ def test_a_gateway_endpoint_reaches_its_own_service_and_region_only(lab):
     same(status(lab, instance, url), None, "no way any more")
 
 
+def test_a_private_bucket_is_reached_through_the_endpoint_only(lab):
+    """The bucket of the textbooks, and an endpoint that lets through only some of it."""
+    private, open_to_all = lab.vpc(), lab.vpc()
+    inner, outer = lab.subnet(private), lab.subnet(open_to_all)
+    public(lab, open_to_all, outer)
+    # The same private address on both sides.
+    inside = lab.run(inner, lab.group(private), "10.0.1.10", wait=False)
+    outside = lab.run(outer, lab.group(open_to_all), "10.0.1.10", wait=False)
+    lab.running(inside, outside)
+    table = lab.ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [private]}])["RouteTables"][0]
+    endpoint = lab.ec2.create_vpc_endpoint(
+        VpcId=private, ServiceName="com.amazonaws.us-east-1.s3", RouteTableIds=[table["RouteTableId"]],
+    )["VpcEndpoint"]["VpcEndpointId"]
+    s3, bucket = lab.client("s3"), f"private-{lab.account}"
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="k", Body=b"v")
+
+    def get(instance):
+        return aws(lab, instance, "s3", "cp", f"s3://{bucket}/k", "-")
+
+    same([get(inside), get(outside)], ["v", "v"])
+    arns = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
+
+    def allow_only(condition):
+        statement = {"Effect": "Deny", "Principal": "*", "Action": "s3:GetObject", "Resource": arns, "Condition": condition}
+        document = {"Version": "2012-10-17", "Statement": [statement]}
+        s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(document))
+
+    for condition in [
+        {"StringNotEquals": {"aws:SourceVpce": endpoint}},
+        {"StringNotEquals": {"aws:SourceVpc": private}},
+        {"NotIpAddressIfExists": {"aws:VpcSourceIp": "10.0.1.10/32"}, "Null": {"aws:SourceIp": "true"}},
+    ]:
+        allow_only(condition)
+        same(get(inside), "v", condition)
+        if "Null" not in condition:
+            assert "403" in get(outside) or "Forbidden" in get(outside), condition
+    address = lab.instance(outside)["PublicIpAddress"]
+    allow_only({"NotIpAddress": {"aws:SourceIp": f"{address}/32"}})
+    same(get(outside), "v", "the public address is what S3 sees from there")
+    assert "403" in get(inside) or "Forbidden" in get(inside), "and nothing of the kind through the endpoint"
+    s3.delete_bucket_policy(Bucket=bucket)
+    # What the endpoint itself lets through.
+    only = {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "s3:ListBucket", "Resource": "*"}]}
+    lab.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, PolicyDocument=json.dumps(only))
+    assert aws(lab, inside, "s3", "ls", f"s3://{bucket}").endswith("k")
+    assert "403" in get(inside) or "Forbidden" in get(inside)
+    same(get(outside), "v")
+
+
 def test_an_endpoint_cuts_connections_that_are_open(lab):
     """The source address at the service changes with the way ("Gateway endpoints")."""
     vpc = lab.vpc()
