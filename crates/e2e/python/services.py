@@ -295,9 +295,9 @@ def test_dynamodb_is_what_the_daemon_was_told(_):
             vpc = lab.vpc()
             instance = lab.run(lab.subnet(vpc), lab.group(vpc))
             table = lab.ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["RouteTables"][0]
-            lab.ec2.create_vpc_endpoint(
+            endpoint = lab.ec2.create_vpc_endpoint(
                 VpcId=vpc, ServiceName="com.amazonaws.us-east-1.dynamodb", RouteTableIds=[table["RouteTableId"]],
-            )
+            )["VpcEndpoint"]["VpcEndpointId"]
             made = aws(
                 lab, instance, "dynamodb", "create-table", "--table-name", "t", "--billing-mode", "PAY_PER_REQUEST",
                 "--attribute-definitions", "AttributeName=k,AttributeType=S",
@@ -305,6 +305,13 @@ def test_dynamodb_is_what_the_daemon_was_told(_):
             )
             same(json.loads(made)["TableDescription"]["TableName"], "t")
             same(json.loads(aws(lab, instance, "dynamodb", "list-tables"))["TableNames"], ["t"])
+            resource = "arn:aws:dynamodb:*:*:table/t"
+            only = {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "dynamodb:PutItem", "Resource": resource}]}
+            lab.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, PolicyDocument=json.dumps(only))
+            put = ["dynamodb", "put-item", "--item", '{"k": {"S": "v"}}', "--table-name"]
+            same(aws(lab, instance, *put, "t"), "")
+            refused = aws(lab, instance, *put, "other")
+            assert "AccessDeniedException" in refused and "VPC endpoint policy" in refused, refused
     finally:
         server.kill()
         server.wait()

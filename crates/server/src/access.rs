@@ -40,6 +40,7 @@ pub(crate) fn check(
             of_form(service, identity, &form)
         }
         Service::Logs => of_logs(identity, parts, body),
+        Service::DynamoDb => of_dynamodb(identity, parts, body),
         // S3 asks for itself; Weir's own operations have no policies.
         Service::S3 | Service::Weir => return Ok(()),
     };
@@ -82,7 +83,9 @@ impl Refused {
                 ),
             ),
             Service::Sts | Service::S3 => (403, "AccessDenied", self.message.clone()),
-            Service::Logs | Service::Weir => (400, "AccessDeniedException", self.message.clone()),
+            Service::Logs | Service::DynamoDb | Service::Weir => {
+                (400, "AccessDeniedException", self.message.clone())
+            }
         };
         auth::refuse(service, request_id, status, code, &message)
     }
@@ -158,6 +161,51 @@ fn of_logs(identity: &Identity, parts: &Parts, body: &[u8]) -> Asked {
         resources: vec![format!(
             "arn:aws:logs:{region}:{account}:log-group:{group}:log-stream:{stream}"
         )],
+    }
+}
+
+/// A call of DynamoDB: its resources are the tables that it names, and indexes of them ("Actions, resources, and
+/// condition keys for Amazon DynamoDB").
+fn of_dynamodb(identity: &Identity, parts: &Parts, body: &[u8]) -> Asked {
+    let target = parts
+        .headers
+        .get("x-amz-target")
+        .and_then(|v| v.to_str().ok());
+    let operation = target
+        .unwrap_or_default()
+        .rsplit('.')
+        .next()
+        .unwrap_or_default();
+    let input: Value = serde_json::from_slice(body).unwrap_or_default();
+    let text = |of: &Value, name: &str| of.get(name).and_then(Value::as_str).map(str::to_owned);
+    let index = text(&input, "IndexName").map(|index| format!("/index/{index}"));
+    let index = index.unwrap_or_default();
+    let own = ["TableName", "ResourceArn", "TableArn"].map(|name| text(&input, name));
+    let mut tables: Vec<String> = own.into_iter().flatten().collect();
+    // Of batches the keys, of transactions what each of the items does.
+    let batch = input.get("RequestItems").and_then(Value::as_object);
+    tables.extend(batch.into_iter().flat_map(|batch| batch.keys().cloned()));
+    let items = input.get("TransactItems").and_then(Value::as_array);
+    let parts = items.into_iter().flatten().filter_map(Value::as_object);
+    tables.extend(
+        parts
+            .flat_map(|item| item.values())
+            .filter_map(|item| text(item, "TableName")),
+    );
+    tables.sort_unstable();
+    tables.dedup();
+    let model::Scope { account, region } = identity.scope;
+    let arn = |table: String| match table.starts_with("arn:") {
+        true => format!("{table}{index}"),
+        false => format!("arn:aws:dynamodb:{region}:{account}:table/{table}{index}"),
+    };
+    let mut resources: Vec<String> = tables.into_iter().map(arn).collect();
+    if resources.is_empty() {
+        resources.push("*".to_owned());
+    }
+    Asked {
+        action: format!("dynamodb:{operation}"),
+        resources,
     }
 }
 
@@ -271,11 +319,14 @@ mod tests {
         let request = http::Request::post("/");
         let request = match service {
             Service::Logs => request.header("x-amz-target", format!("Logs_20140328.{call}")),
+            Service::DynamoDb => {
+                request.header("x-amz-target", format!("DynamoDB_20120810.{call}"))
+            }
             _ => request,
         };
         let (parts, ()) = request.body(()).unwrap().into_parts();
         let body = match service {
-            Service::Logs => body.to_owned(),
+            Service::Logs | Service::DynamoDb => body.to_owned(),
             _ => format!("Action={call}&{body}"),
         };
         match check(service, &identity(), origin, &parts, body.as_bytes()) {
@@ -286,6 +337,58 @@ mod tests {
                 format!("{call}: {} {text}\n", answer.status().as_u16())
             }
         }
+    }
+
+    #[test]
+    fn calls_of_dynamodb_name_their_tables() {
+        let origin = through(
+            r#"{"Statement":[
+            {"Effect":"Allow","Principal":"*","Action":"dynamodb:*Item","Resource":"arn:aws:dynamodb:*:*:table/mine"},
+            {"Effect":"Allow","Principal":"*","Action":"dynamodb:Query","Resource":"arn:aws:dynamodb:*:*:table/mine/index/*"},
+            {"Effect":"Allow","Principal":"*","Action":"dynamodb:TransactWriteItems","Resource":"*"},
+            {"Effect":"Deny","Principal":"*","Action":"dynamodb:TransactWriteItems","Resource":"arn:aws:dynamodb:*:*:table/theirs"}]}"#,
+        );
+        let mut report = String::new();
+        for (call, body) in [
+            ("GetItem", r#"{"TableName":"mine"}"#),
+            ("GetItem", r#"{"TableName":"theirs"}"#),
+            (
+                "GetItem",
+                r#"{"TableName":"arn:aws:dynamodb:us-east-1:123456789012:table/mine"}"#,
+            ),
+            (
+                "BatchGetItem",
+                r#"{"RequestItems":{"mine":{},"theirs":{}}}"#,
+            ),
+            ("BatchGetItem", r#"{"RequestItems":{"mine":{}}}"#),
+            ("Query", r#"{"TableName":"mine","IndexName":"i"}"#),
+            ("Query", r#"{"TableName":"mine"}"#),
+            (
+                "TransactWriteItems",
+                r#"{"TransactItems":[{"Put":{"TableName":"mine"}},{"Delete":{"TableName":"theirs"}}]}"#,
+            ),
+            (
+                "TransactWriteItems",
+                r#"{"TransactItems":[{"Put":{"TableName":"mine"}}]}"#,
+            ),
+            ("ListTables", "{}"),
+            ("GetItem", "no JSON"),
+        ] {
+            report += &attempt(&origin, Service::DynamoDb, call, body);
+        }
+        expect![[r#"
+            GetItem: passes
+            GetItem: 400 {"__type":"AccessDeniedException","message":"User: arn:aws:iam::123456789012:root is not authorized to perform: dynamodb:GetItem on resource: arn:aws:dynamodb:us-east-1:123456789012:table/theirs because no VPC endpoint policy allows the dynamodb:GetItem action"}
+            GetItem: passes
+            BatchGetItem: 400 {"__type":"AccessDeniedException","message":"User: arn:aws:iam::123456789012:root is not authorized to perform: dynamodb:BatchGetItem on resource: arn:aws:dynamodb:us-east-1:123456789012:table/theirs because no VPC endpoint policy allows the dynamodb:BatchGetItem action"}
+            BatchGetItem: passes
+            Query: passes
+            Query: 400 {"__type":"AccessDeniedException","message":"User: arn:aws:iam::123456789012:root is not authorized to perform: dynamodb:Query on resource: arn:aws:dynamodb:us-east-1:123456789012:table/mine because no VPC endpoint policy allows the dynamodb:Query action"}
+            TransactWriteItems: 400 {"__type":"AccessDeniedException","message":"User: arn:aws:iam::123456789012:root is not authorized to perform: dynamodb:TransactWriteItems on resource: arn:aws:dynamodb:us-east-1:123456789012:table/theirs with an explicit deny in a VPC endpoint policy"}
+            TransactWriteItems: passes
+            ListTables: 400 {"__type":"AccessDeniedException","message":"User: arn:aws:iam::123456789012:root is not authorized to perform: dynamodb:ListTables because no VPC endpoint policy allows the dynamodb:ListTables action"}
+            GetItem: 400 {"__type":"AccessDeniedException","message":"User: arn:aws:iam::123456789012:root is not authorized to perform: dynamodb:GetItem because no VPC endpoint policy allows the dynamodb:GetItem action"}
+        "#]].assert_eq(&report);
     }
 
     #[test]

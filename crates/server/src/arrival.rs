@@ -4,13 +4,16 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use dataplane::{Origin, ServiceWay};
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use model::{AwsService, Region, VpcEndpointId, World};
 use policy::{Document, EndpointOrigin, Kind};
 
+use crate::clock;
 use crate::daemon::Daemon;
 use crate::http as port;
+use crate::patience::Patience;
 use crate::service::Service;
 
 /// How a request came that did not come by Weir's own port.
@@ -50,13 +53,38 @@ pub(crate) async fn answer(
             request.extensions_mut().insert(origin);
             return daemon.s3(request).await;
         }
-        AwsService::DynamoDb => return daemon.reception.dynamodb(request).await,
+        AwsService::DynamoDb => return dynamodb(daemon, arrival, &origin, request).await,
         AwsService::Logs => Service::Logs,
         AwsService::Ec2 => Service::Ec2,
         AwsService::Sts => Service::Sts,
     };
     let region = Some(arrival.region);
     port::whole(port::call(daemon, &origin, region, service, request).await)
+}
+
+/// Lets a request go on to what stands for DynamoDB. Its body is looked at only if the endpoint has a policy.
+async fn dynamodb(
+    daemon: &Arc<Daemon>,
+    arrival: Arrival,
+    origin: &policy::Origin,
+    request: Request<Incoming>,
+) -> Response<s3s::Body> {
+    let Some(upstream) = &daemon.reception.dynamodb else {
+        let mut response = Response::new(s3s::Body::empty());
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        return response;
+    };
+    if origin.endpoint_policy().is_none() {
+        return upstream.send(request.map(Patience::with)).await;
+    }
+    let (region, id) = (Some(arrival.region), clock::request_id());
+    match port::believe(daemon, origin, region, Service::DynamoDb, request, &id).await {
+        Ok(call) => {
+            let whole = Full::new(call.body);
+            upstream.send(Request::from_parts(call.parts, whole)).await
+        }
+        Err(refused) => port::whole(refused),
+    }
 }
 
 impl Arrival {

@@ -149,7 +149,7 @@ impl Error {
 
     fn code(&self, service: Service) -> (u16, &'static str) {
         use sigv4::Error as Signature;
-        let json = matches!(service, Service::Logs | Service::Weir);
+        let json = matches!(service, Service::Logs | Service::DynamoDb | Service::Weir);
         let error = match self {
             Self::Signature(error) => error,
             Self::Token(error) => return error.code(service),
@@ -173,7 +173,9 @@ impl Error {
             | Signature::PresignedExpired { .. } => match service {
                 Service::Ec2 => (400, "RequestExpired"),
                 Service::Sts | Service::S3 => (403, "SignatureDoesNotMatch"),
-                Service::Logs | Service::Weir => (400, "InvalidSignatureException"),
+                Service::Logs | Service::DynamoDb | Service::Weir => {
+                    (400, "InvalidSignatureException")
+                }
             },
             Signature::Mismatch | Signature::ContentHashMismatch if json => {
                 (400, "InvalidSignatureException")
@@ -211,7 +213,9 @@ pub(crate) fn refuse(
             let (status, xml) = services::sts::error(status, code, message, request_id);
             respond::xml(status, request_id, xml)
         }
-        Service::Logs | Service::Weir => respond::json_error(status, request_id, code, message),
+        Service::Logs | Service::DynamoDb | Service::Weir => {
+            respond::json_error(status, request_id, code, message)
+        }
     }
 }
 

@@ -128,8 +128,7 @@ async fn answer(
     }
 }
 
-/// A call of a service other than S3: its body is read whole, its signature checked.
-/// `region` is that of the endpoint, which the signature must be for.
+/// A call of a service other than S3. `region` is that of the endpoint, which the signature must be for.
 pub(crate) async fn call(
     daemon: &Arc<Daemon>,
     origin: &Origin,
@@ -138,28 +137,56 @@ pub(crate) async fn call(
     request: Request<Incoming>,
 ) -> Answer {
     let request_id = clock::request_id();
+    match believe(daemon, origin, region, service, request, &request_id).await {
+        Ok(Believed {
+            identity,
+            parts,
+            body,
+        }) => dispatch(daemon, service, &identity, &parts, &body, &request_id).await,
+        Err(refused) => refused,
+    }
+}
+
+/// A call whose signature is right, and which may pass the endpoint that it came through.
+pub(crate) struct Believed {
+    identity: Identity,
+    pub(crate) parts: http::request::Parts,
+    pub(crate) body: Bytes,
+}
+
+/// Reads a call's body whole, checks its signature, and asks the endpoint's policy.
+///
+/// # Errors
+///
+/// The answer to a call that is refused.
+pub(crate) async fn believe(
+    daemon: &Arc<Daemon>,
+    origin: &Origin,
+    region: Option<Region>,
+    service: Service,
+    request: Request<Incoming>,
+    request_id: &str,
+) -> Result<Believed, Answer> {
     let (parts, body) = request.into_parts();
     if !auth::is_signed(&parts.headers, parts.uri.query().unwrap_or_default()) {
-        return auth::Error::from(sigv4::Error::Missing).answer(service, &request_id);
+        return Err(auth::Error::from(sigv4::Error::Missing).answer(service, request_id));
     }
-    let body = match daemon.bodies.read(body).await {
-        Ok(body) => body,
-        Err(error) => {
-            let (status, code) = error.code();
-            return auth::refuse(service, &request_id, status, code, &error.to_string());
-        }
-    };
-    let identity = match auth::authenticate(&parts, &body, service, &daemon.keyring, clock::now()) {
-        Ok(identity) => identity,
-        Err(error) => return error.answer(service, &request_id),
-    };
+    let body = daemon.bodies.read(body).await.map_err(|error| {
+        let (status, code) = error.code();
+        auth::refuse(service, request_id, status, code, &error.to_string())
+    })?;
+    let identity = auth::authenticate(&parts, &body, service, &daemon.keyring, clock::now())
+        .map_err(|error| error.answer(service, request_id))?;
     if region.is_some_and(|region| region != identity.scope.region) {
-        return auth::Error::WrongScope { what: "region" }.answer(service, &request_id);
+        return Err(auth::Error::WrongScope { what: "region" }.answer(service, request_id));
     }
-    if let Err(refused) = access::check(service, &identity, origin, &parts, &body) {
-        return refused.answer(service, &request_id);
-    }
-    dispatch(daemon, service, &identity, &parts, &body, &request_id).await
+    access::check(service, &identity, origin, &parts, &body)
+        .map_err(|refused| refused.answer(service, request_id))?;
+    Ok(Believed {
+        identity,
+        parts,
+        body,
+    })
 }
 
 async fn dispatch(
@@ -186,7 +213,9 @@ async fn dispatch(
                 .await
         }
         Service::Weir => weir::call(daemon, operation, body, request_id).await,
-        Service::S3 => respond::json_error(500, request_id, "InternalFailure", "misrouted"),
+        Service::S3 | Service::DynamoDb => {
+            respond::json_error(500, request_id, "InternalFailure", "misrouted")
+        }
     }
 }
 

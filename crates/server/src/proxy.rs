@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use bytes::Bytes;
 use http::{Request, Response, StatusCode, Uri, header};
-use hyper::body::Incoming;
+use hyper::body::Body;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
-
-use crate::patience::Patience;
 
 /// A host that does not answer within this is not there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -42,7 +41,11 @@ impl Upstream {
     }
 
     /// Sends a request on, its `Host` and signature as they are, and gives the answer back.
-    pub(crate) async fn send(&self, request: Request<Incoming>) -> Response<s3s::Body> {
+    pub(crate) async fn send<B>(&self, request: Request<B>) -> Response<s3s::Body>
+    where
+        B: Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         match self.try_send(request).await {
             Ok(response) => response,
             Err(error) => {
@@ -58,7 +61,11 @@ impl Upstream {
         }
     }
 
-    async fn try_send(&self, request: Request<Incoming>) -> anyhow::Result<Response<s3s::Body>> {
+    async fn try_send<B>(&self, mut request: Request<B>) -> anyhow::Result<Response<s3s::Body>>
+    where
+        B: Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         let host = self.host.trim_start_matches('[').trim_end_matches(']');
         let connect = TcpStream::connect((host, self.port));
         let stream = tokio::time::timeout(CONNECT_TIMEOUT, connect)
@@ -67,7 +74,6 @@ impl Upstream {
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
-        let mut request = request.map(Patience::with);
         without_hop_headers(request.headers_mut());
         let mut response = sender.send_request(request).await?;
         without_hop_headers(response.headers_mut());

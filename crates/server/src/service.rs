@@ -15,6 +15,8 @@ pub(crate) enum Service {
     Logs,
     /// Amazon S3: REST.
     S3,
+    /// Amazon DynamoDB, for which something else stands: AWS JSON 1.0.
+    DynamoDb,
     /// Weir's own operations: AWS JSON 1.1.
     Weir,
 }
@@ -28,11 +30,12 @@ impl Service {
             Self::Sts => "sts",
             Self::Logs => "logs",
             Self::S3 => "s3",
+            Self::DynamoDb => "dynamodb",
             Self::Weir => "weir",
         }
     }
 
-    /// The service that a signature was made for, if Weir has it.
+    /// The service that a signature was made for, if it answers on Weir's port.
     #[must_use]
     pub(crate) fn signed_for(name: &str) -> Option<Self> {
         [Self::Ec2, Self::Sts, Self::Logs, Self::S3, Self::Weir]

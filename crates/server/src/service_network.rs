@@ -11,8 +11,6 @@ use std::time::Duration;
 use anyhow::Context;
 use dataplane::{Backend, MTU_SERVICES, SERVICES_ROUTER_MAC, origin_networks};
 use host::{Interface, InterfaceAddress, InterfaceRoute, Neighbour};
-use http::{Request, Response, StatusCode};
-use hyper::body::Incoming;
 use instance_metadata::TokenKey;
 use model::{AwsService, Region};
 use tokio::net::{TcpListener, TcpStream};
@@ -42,7 +40,8 @@ pub(crate) struct Reception {
     pub(crate) metadata_key: TokenKey,
     /// What endpoints let through.
     pub(crate) policies: EndpointPolicies,
-    dynamodb: Option<Upstream>,
+    /// What stands for DynamoDB.
+    pub(crate) dynamodb: Option<Upstream>,
 }
 
 impl Reception {
@@ -58,18 +57,6 @@ impl Reception {
             policies: EndpointPolicies::default(),
             dynamodb: config.dynamodb()?,
         })
-    }
-
-    /// Answers a request for DynamoDB.
-    pub(crate) async fn dynamodb(&self, request: Request<Incoming>) -> Response<s3s::Body> {
-        match &self.dynamodb {
-            Some(upstream) => upstream.send(request).await,
-            None => {
-                let mut response = Response::new(s3s::Body::empty());
-                *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-                response
-            }
-        }
     }
 }
 
