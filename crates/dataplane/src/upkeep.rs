@@ -59,7 +59,11 @@ impl Dataplane {
             self.swept_connections = (self.swept_connections + 1) % self.connections.places();
             let index = self.swept_connections;
             let last = self.last_seen(Owner::Connection(index));
-            if self.connections.is_expired(index, last, now)
+            let is_left = self.connections.get(index).is_some_and(|connection| {
+                self.origins
+                    .is_left(&self.snapshot, connection, now.since(last))
+            });
+            if (is_left || self.connections.is_expired(index, last, now))
                 && let Some(connection) = self.connections.remove(index)
             {
                 connection.paths.iter().for_each(|&p| self.cache.forget(p));

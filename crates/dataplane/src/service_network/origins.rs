@@ -2,6 +2,7 @@
 
 use std::hash::BuildHasher;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
 use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashTable};
@@ -18,6 +19,9 @@ const ORIGINS_MAX: usize = 0xffff;
 const ORIGINS_PER_SENDER: u32 = 32;
 /// Connections of one origin.
 const CONNECTIONS_PER_ORIGIN: u32 = 2048;
+
+/// Services end connections that rest for much less than this.
+const REST_MAX: Duration = Duration::from_secs(3600);
 
 /// No further origin, or no further connection of one, can be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +123,27 @@ impl Origins {
         if known.open == 0 {
             self.forget(index);
         }
+    }
+
+    /// Whether a tracked connection is one to a service that nobody will ever end: its sender is gone, or it has rested
+    /// for longer than services keep connections open.
+    pub(crate) fn is_left(
+        &self,
+        snapshot: &Snapshot,
+        connection: &Connection,
+        rested: Duration,
+    ) -> bool {
+        let (tracked_by, remote) = connection.sides();
+        let services = snapshot.services.as_ref();
+        if services.is_none_or(|s| s.port != tracked_by) {
+            return false;
+        }
+        let gone = match self.get(remote) {
+            Some((_, Sender::Interface(port))) => snapshot.interface(port).is_none(),
+            Some((_, Sender::Address(_))) => false,
+            None => true,
+        };
+        gone || rested > REST_MAX
     }
 
     /// What is to be done when any tracked connection is forgotten.

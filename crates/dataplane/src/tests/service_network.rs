@@ -285,6 +285,26 @@ fn an_interface_that_is_gone_gets_no_answers() {
 }
 
 #[test]
+fn connections_that_nobody_will_end_are_forgotten() {
+    let mut net = Net::with_services(NET);
+    let open = "y sends tcp 10.0.1.10:5 > 52.216.0.1:443 syn
+         services sends tcp 100.127.255.2:443 > 100.64.0.1:5 syn ack
+         y sends tcp 10.0.1.10:5 > 52.216.0.1:443 ack";
+    net.run(open);
+    let sweep = |net: &mut Net| (0..4).for_each(|_| net.dataplane.sweep(net.now));
+    net.wait(3600);
+    sweep(&mut net);
+    assert!(net.origin("100.64.0.1").is_some(), "it rests");
+    net.wait(1);
+    sweep(&mut net);
+    assert_eq!(net.origin("100.64.0.1"), None);
+    net.run(open);
+    net.change(&NET.replace("eni y 10.0.1.10", "eni z 10.0.1.10"));
+    sweep(&mut net);
+    assert_eq!(net.origin("100.64.0.1"), None, "its sender is gone");
+}
+
+#[test]
 fn a_trace_names_the_service() {
     let net = Net::with_services(NET);
     let explain = |name: &str, destination: &str, port| {
