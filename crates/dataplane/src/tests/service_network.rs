@@ -285,6 +285,39 @@ fn an_interface_that_is_gone_gets_no_answers() {
 }
 
 #[test]
+fn behind_a_nat_gateway_the_source_is_the_gateways() {
+    let mut net = Net::with_services(
+        "vpc main 10.0.0.0/16
+         subnet pub 10.0.0.0/24 local, 0.0.0.0/0 > igw
+         subnet app 10.0.1.0/24 local, 0.0.0.0/0 > nat:nat
+         sg open in all from 0.0.0.0/0
+         nat nat 10.0.0.220 in pub public 203.0.113.220
+         eni x 10.0.1.5 in app sg:open
+         eni y 10.0.1.6 in app sg:open",
+    );
+    let mut answered = Vec::new();
+    for (name, address) in [("x", "10.0.1.5"), ("y", "10.0.1.6")] {
+        let line = format!("{name} sends tcp {address}:5 > 52.216.0.1:443");
+        let told = net.send(&format!("{line} syn"));
+        let from = told.split(' ').nth(2).unwrap().to_owned();
+        assert!(from.starts_with("100.64.0.1:"), "{told}");
+        let answer = format!("services sends tcp 100.127.255.2:443 > {from} syn ack");
+        answered.push(net.send(&answer));
+        assert_eq!(net.send(&format!("{line} ack")), told, "the session stays");
+    }
+    assert_eq!(
+        answered,
+        [
+            "to x: 52.216.0.1:443 > 10.0.1.5:5 proto 6 len 40",
+            "to y: 52.216.0.1:443 > 10.0.1.6:5 proto 6 len 40",
+        ]
+    );
+    let origin = net.dataplane.origin("100.64.0.1".parse().unwrap()).unwrap();
+    assert_eq!(origin.source.to_string(), "203.0.113.220");
+    assert_eq!(origin.way, ServiceWay::Internet);
+}
+
+#[test]
 fn connections_that_nobody_will_end_are_forgotten() {
     let mut net = Net::with_services(NET);
     let open = "y sends tcp 10.0.1.10:5 > 52.216.0.1:443 syn
