@@ -297,13 +297,17 @@ impl Dataplane {
         if longest(ip, offload) > usize::from(entry.mtu) {
             return None;
         }
+        // Refusals as well rest on connections: what a group lets out may be refused further on.
+        let idle = now.as_micros().saturating_sub(entry.last.as_micros());
+        if idle > u64::from(entry.idle_secs) * 1_000_000 {
+            return None;
+        }
         if entry.is(DENY) {
             return self.cached_denial(key, hash, ip, offload, now);
         }
         let lacks_hops = entry.is(TRANSLATE) && ip.ttl <= HOPS_MAX;
         let changes_state = ip.tcp_flags & (tcp::SYN | tcp::FIN | tcp::RST) != 0;
-        let idle = now.as_micros().saturating_sub(entry.last.as_micros());
-        if changes_state || lacks_hops || idle > u64::from(entry.idle_secs) * 1_000_000 {
+        if changes_state || lacks_hops {
             return None;
         }
         let count = Count::of(ip, offload);

@@ -262,3 +262,28 @@ fn errors_about_an_allowed_flow_pass_the_groups() {
     let (_, other) = net.frame("x sends tcp 10.0.1.10:6 > 10.0.2.10:80 syn");
     assert_eq!(error(&mut net, &other), "dropped: security_group");
 }
+
+#[test]
+fn a_refusal_further_on_rests_on_the_connection_that_let_the_packet_out() {
+    let text = |rule: &str| {
+        format!(
+            "subnet a 10.0.1.0/24 local, 0.0.0.0/0 > igw
+             sg g out {rule}
+             eni x 10.0.1.10 in a sg:g
+             host 198.51.100.7"
+        )
+    };
+    let line = "x sends gre 10.0.1.10 > 198.51.100.7";
+    for caching in [true, false] {
+        let mut net = net(&text("all to 198.51.100.7/32"));
+        net.dataplane.set_caching(caching);
+        assert_eq!(net.send(line), "dropped: no_public_address");
+        net.change(&text("tcp all to 0.0.0.0/0"));
+        for _ in 0..2 {
+            net.wait(600);
+            assert_eq!(net.send(line), "dropped: no_public_address", "tracked");
+        }
+        net.wait(601);
+        assert_eq!(net.send(line), "dropped: security_group", "{caching}");
+    }
+}
