@@ -1,6 +1,6 @@
 //! The port of the service network.
 
-use model::AwsService;
+use model::{AwsService, Region};
 use packet::Mac;
 
 use super::dns_names::DnsNames;
