@@ -8,11 +8,12 @@ use std::path::Path;
 use std::process::Command;
 
 /// Values in, values out: no clock, files, sockets, threads or randomness, and nothing that brings them.
-pub(super) const PURE: [&str; 9] = [
+pub(super) const PURE: [&str; 10] = [
     "model",
     "packet",
     "sigv4",
     "ec2-api",
+    "elbv2-api",
     "ec2-query",
     "control",
     "fixture",
@@ -21,13 +22,14 @@ pub(super) const PURE: [&str; 9] = [
 ];
 
 /// The crates of the workspace that each may use. Tests may use more: dev-dependencies are not looked at.
-const EDGES: [(&str, &[&str]); 16] = [
+const EDGES: [(&str, &[&str]); 17] = [
     ("model", &[]),
     ("packet", &[]),
     ("sigv4", &[]),
     ("ec2-api", &[]),
-    ("ec2-query", &["ec2-api"]),
-    ("control", &["model", "ec2-api"]),
+    ("elbv2-api", &[]),
+    ("ec2-query", &["ec2-api", "elbv2-api"]),
+    ("control", &["model", "ec2-api", "elbv2-api"]),
     ("fixture", &["model", "packet"]),
     ("dataplane", &["model", "packet"]),
     ("flow-logs", &["model", "dataplane"]),
