@@ -14,7 +14,9 @@ use model::{Address, AllocationId, NetworkInterface, Vpc};
 use crate::filter::{Filters, optional};
 use crate::{Error, Transaction, parameter, tag};
 
-pub(crate) use association::{associate_address, disassociate_address, move_association, unmap};
+pub(crate) use association::{
+    associate_address, disassociate_address, expose, move_association, unmap,
+};
 pub(crate) use pool::{assign_automatic, release_automatic};
 
 pub(crate) fn allocate_address(

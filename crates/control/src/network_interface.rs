@@ -41,6 +41,7 @@ pub(crate) struct Wanted {
     pub(crate) interface_type: InterfaceType,
     pub(crate) subnet_id: SubnetId,
     pub(crate) description: String,
+    /// The VPC's default one if there are none, but none for a service.
     pub(crate) groups: Vec<SecurityGroupId>,
     pub(crate) addresses: AddressRequest,
     pub(crate) tags: Tags,
@@ -84,7 +85,7 @@ pub(crate) fn delete_network_interface(
 ) -> Result<DeleteNetworkInterfaceResponse, Error> {
     let id = parameter::id(&request.network_interface_id, "NetworkInterfaceId")?;
     let eni = tx.find::<NetworkInterface>(id)?;
-    if eni.attachment.is_some() {
+    if shape::in_use(eni) {
         return Err(Error::InvalidParameterValue(format!(
             "Network interface '{id}' is currently in use."
         )));
@@ -93,12 +94,31 @@ pub(crate) fn delete_network_interface(
     Ok(DeleteNetworkInterfaceResponse {})
 }
 
+/// A copy of an interface, to be changed by its owner, who may not touch those that services keep
+/// (Amazon EC2 User Guide, "Requester-managed network interfaces").
+pub(crate) fn take_own(
+    tx: &Transaction<'_>,
+    id: NetworkInterfaceId,
+) -> Result<NetworkInterface, Error> {
+    let eni = tx.take::<NetworkInterface>(id)?;
+    if eni.interface_type.is_requester_managed() {
+        return Err(Error::new(
+            "OperationNotPermitted",
+            format!("You do not have permission to change the network interface '{id}'."),
+        ));
+    }
+    Ok(eni)
+}
+
 /// Makes a network interface, attached to nothing.
 pub(crate) fn create(tx: &mut Transaction<'_>, wanted: Wanted) -> Result<NetworkInterface, Error> {
     let subnet = tx.take::<Subnet>(wanted.subnet_id)?;
     tx.quotas()
         .network_interfaces(tx.state().network_interfaces.len())?;
-    let groups = groups(tx, &wanted.groups, &subnet)?;
+    let groups = match wanted.interface_type.is_requester_managed() {
+        false => groups(tx, &wanted.groups, &subnet)?,
+        true => wanted.groups,
+    };
     let (ipv4, ipv6_addresses) = wanted.addresses.allocate(tx, &subnet)?;
     let unmapped = |address| PrivateIpAddress {
         address,

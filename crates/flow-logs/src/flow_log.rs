@@ -76,7 +76,7 @@ pub fn coverage(world: &World) -> Coverage {
                 .push(subscription);
         }
         for eni in state.network_interfaces.values() {
-            let attached = eni.attachment.is_some();
+            let attached = eni.attachment.is_some() || eni.interface_type.is_requester_managed();
             coverage.interfaces.insert((scope, eni.id), attached);
         }
     }

@@ -86,6 +86,8 @@ pub enum InterfaceType {
     Interface,
     /// A NAT gateway's.
     NatGateway,
+    /// A node of a network load balancer.
+    NetworkLoadBalancer,
 }
 
 impl InterfaceType {
@@ -94,6 +96,7 @@ impl InterfaceType {
         match self {
             Self::Interface => "interface",
             Self::NatGateway => "natGateway",
+            Self::NetworkLoadBalancer => "network_load_balancer",
         }
     }
 

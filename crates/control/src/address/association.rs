@@ -13,7 +13,7 @@ use model::{
 };
 
 use super::{by_public_ip, named, pool};
-use crate::{Error, Transaction, instance, parameter};
+use crate::{Error, Transaction, instance, network_interface, parameter};
 
 pub(crate) fn associate_address(
     tx: &mut Transaction<'_>,
@@ -49,6 +49,7 @@ pub(crate) fn associate_address(
         if same {
             return Ok(answer(association.id));
         }
+        network_interface::take_own(tx, association.network_interface_id)?;
         if request.allow_reassociation == Some(false) {
             return Err(Error::new(
                 "Resource.AlreadyAssociated",
@@ -87,6 +88,9 @@ pub(crate) fn disassociate_address(
                 .ok_or(Error::NotFound(id.into()))?
         }
     };
+    if let Some(association) = &address.association {
+        network_interface::take_own(tx, association.network_interface_id)?;
+    }
     disassociate(tx, &address)?;
     Ok(DisassociateAddressResponse {})
 }
@@ -138,6 +142,32 @@ pub(crate) fn move_association(
     Ok(())
 }
 
+/// Gives the primary address of an interface that a service keeps a public one: an Elastic IP
+/// address that is free, else one of Amazon's pool.
+pub(crate) fn expose(
+    tx: &mut Transaction<'_>,
+    eni: &NetworkInterface,
+    elastic: Option<AllocationId>,
+) -> Result<(), Error> {
+    let Some(private) = eni.primary_ipv4() else {
+        return Ok(());
+    };
+    if let Some(allocation_id) = elastic {
+        let id = tx.id();
+        return map(tx, allocation_id, id, eni.id, private);
+    }
+    let public_ip = pool::pick(tx)?;
+    let mut eni = tx.take::<NetworkInterface>(eni.id)?;
+    for own in eni.private_ip_addresses.iter_mut().take(1) {
+        own.association = Some(PublicIpAssociation {
+            public_ip,
+            elastic: None,
+        });
+    }
+    tx.put(eni.id, eni);
+    Ok(())
+}
+
 fn map(
     tx: &mut Transaction<'_>,
     allocation_id: AllocationId,
@@ -172,7 +202,7 @@ fn target(
 ) -> Result<NetworkInterface, Error> {
     if request.network_interface_id.is_some() {
         let id = parameter::id(&request.network_interface_id, "NetworkInterfaceId")?;
-        let eni = tx.take::<NetworkInterface>(id)?;
+        let eni = network_interface::take_own(tx, id)?;
         if let Some(given) = parameter::optional_id::<InstanceId>(&request.instance_id)?
             && eni.instance_id() != Some(given)
         {

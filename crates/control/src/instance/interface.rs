@@ -199,7 +199,7 @@ fn existing(
         )));
     }
     let eni = tx.find::<NetworkInterface>(id)?;
-    if eni.attachment.is_some() {
+    if eni.attachment.is_some() || eni.interface_type.is_requester_managed() {
         return Err(network_interface::in_use(id));
     }
     instance_type.check_addresses(network_interface::largest_family(eni))?;

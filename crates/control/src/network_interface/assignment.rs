@@ -32,7 +32,7 @@ pub(crate) fn assign_private_ip_addresses(
         "secondaryPrivateIpAddressCount",
     )?;
     list_or_count(named.len(), count, "PrivateIpAddress")?;
-    let eni = tx.take::<NetworkInterface>(id)?;
+    let eni = super::take_own(tx, id)?;
     let allow_move = request.allow_reassignment == Some(true);
     let mut assigned = Vec::new();
     for address in named {
@@ -79,7 +79,7 @@ pub(crate) fn unassign_private_ip_addresses(
     if named.is_empty() {
         return Err(Error::MissingParameter("PrivateIpAddress"));
     }
-    let eni = tx.take::<NetworkInterface>(id)?;
+    let eni = super::take_own(tx, id)?;
     for address in named {
         if eni.primary_ipv4() == Some(address) {
             return Err(Error::InvalidParameterValue(
@@ -113,7 +113,7 @@ pub(crate) fn assign_ipv6_addresses(
     let mut assigned = addresses(&request.ipv6_addresses, "ipv6Address", parameter::ipv6)?;
     let count = parameter::count(request.ipv6_address_count, "ipv6AddressCount")?;
     list_or_count(assigned.len(), count, "Ipv6Addresses")?;
-    let mut eni = tx.take::<NetworkInterface>(id)?;
+    let mut eni = super::take_own(tx, id)?;
     check_limit(
         tx,
         &eni,
@@ -148,7 +148,7 @@ pub(crate) fn unassign_ipv6_addresses(
     if named.is_empty() {
         return Err(Error::MissingParameter("Ipv6Addresses"));
     }
-    let mut eni = tx.take::<NetworkInterface>(id)?;
+    let mut eni = super::take_own(tx, id)?;
     if !named.iter().all(|a| eni.ipv6_addresses.contains(a)) {
         return Err(not_assigned(id));
     }

@@ -9,6 +9,7 @@ use model::{
     NetworkInterfaceId, Subnet,
 };
 
+use super::shape;
 use crate::{Error, Transaction, address, instance, parameter};
 
 pub(crate) fn attach_network_interface(
@@ -30,7 +31,7 @@ pub(crate) fn attach_network_interface(
         ),
         (request.ena_queue_count.is_some(), "EnaQueueCount"),
     ])?;
-    let eni = tx.take::<NetworkInterface>(eni_id)?;
+    let eni = super::take_own(tx, eni_id)?;
     let instance = tx.take::<Instance>(instance_id)?;
     if eni.attachment.is_some() {
         return Err(in_use(eni_id));
@@ -47,6 +48,14 @@ pub(crate) fn detach_network_interface(
     tx: &mut Transaction<'_>,
     request: &DetachNetworkInterfaceRequest,
 ) -> Result<DetachNetworkInterfaceResponse, Error> {
+    if let Some(id) = &request.attachment_id
+        && id.starts_with(shape::REQUESTER_ATTACHMENT)
+    {
+        return Err(Error::new(
+            "OperationNotPermitted",
+            format!("You are not allowed to manage '{id}' attachments."),
+        ));
+    }
     let attachment_id: AttachmentId = parameter::id(&request.attachment_id, "AttachmentId")?;
     let found = tx.rows::<NetworkInterface>().find(|eni| {
         eni.attachment

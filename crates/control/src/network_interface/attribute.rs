@@ -23,9 +23,7 @@ pub(crate) fn describe_network_interface_attribute(
         ..Default::default()
     };
     match name {
-        "attachment" => {
-            answer.attachment = eni.attachment.as_ref().map(|a| shape::attachment(tx, a));
-        }
+        "attachment" => answer.attachment = shape::attachment(tx, eni),
         "description" => {
             answer.description = Some(AttributeValue {
                 value: Some(eni.description.clone()),
@@ -69,7 +67,7 @@ pub(crate) fn modify_network_interface_attribute(
         request.attachment.is_some(),
         request.associate_public_ip_address.is_some(),
     ])?;
-    let mut eni = tx.take::<NetworkInterface>(id)?;
+    let mut eni = super::take_own(tx, id)?;
     if let Some(description) = &request.description {
         eni.description = super::description(&description.value)?;
     }

@@ -136,21 +136,21 @@ pub(crate) fn filter_values(
 }
 
 fn attachment_values(tx: &Transaction<'_>, eni: &NetworkInterface, name: &str) -> Vec<String> {
-    let Some(attachment) = &eni.attachment else {
+    let Some(attachment) = shape::attachment(tx, eni) else {
         return match name {
             "status" => vec!["detached".to_owned()],
             _ => Vec::new(),
         };
     };
-    vec![match name {
-        "attach-time" => attachment.attach_time.to_string(),
-        "attachment-id" => attachment.id.to_string(),
-        "delete-on-termination" => attachment.delete_on_termination.to_string(),
-        "device-index" => attachment.device_index.to_string(),
-        "instance-id" => attachment.instance_id.to_string(),
-        "instance-owner-id" => tx.scope().account.to_string(),
-        "network-card-index" => "0".to_owned(),
-        "status" => "attached".to_owned(),
-        _ => return Vec::new(),
-    }]
+    match name {
+        "attach-time" => optional(attachment.attach_time),
+        "attachment-id" => optional(attachment.attachment_id),
+        "delete-on-termination" => optional(attachment.delete_on_termination),
+        "device-index" => optional(attachment.device_index),
+        "instance-id" => optional(attachment.instance_id),
+        "instance-owner-id" => optional(attachment.instance_owner_id),
+        "network-card-index" => optional(attachment.network_card_index),
+        "status" => optional(attachment.status),
+        _ => Vec::new(),
+    }
 }

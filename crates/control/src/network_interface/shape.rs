@@ -5,7 +5,8 @@ use ec2_api::{
     NetworkInterfaceIpv6Address, NetworkInterfacePrivateIpAddress, OperatorResponse,
 };
 use model::{
-    Attachment, NetworkInterface, PrivateIpAddress, PublicIpAssociation, SecurityGroupId, VpcId,
+    Attachment, Id, NetworkInterface, NetworkInterfaceId, PrivateIpAddress, PublicIpAssociation,
+    SecurityGroupId, VpcId,
 };
 
 use super::dns_name::{ip_name, public_name};
@@ -23,7 +24,7 @@ pub(crate) fn network_interface(
     ec2_api::NetworkInterface {
         public_dns_name: association.as_ref().and_then(|a| a.public_dns_name.clone()),
         association,
-        attachment: eni.attachment.as_ref().map(|a| attachment(tx, a)),
+        attachment: attachment(tx, eni),
         availability_zone: subnet.map(|s| s.zone.to_string()),
         availability_zone_id: subnet.map(|s| s.zone.zone_id()),
         description: Some(eni.description.clone()),
@@ -37,7 +38,8 @@ pub(crate) fn network_interface(
         private_dns_name: primary.map(|p| ip_name(tx, p.address)),
         private_ip_address: primary.map(|p| p.address.to_string()),
         private_ip_addresses: private_addresses(tx, eni),
-        requester_managed: Some(eni.interface_type.is_requester_managed()),
+        requester_id: is_service(eni).then(|| REQUESTER_ID.to_owned()),
+        requester_managed: Some(is_service(eni)),
         source_dest_check: Some(eni.source_dest_check),
         status: Some(status(eni).to_owned()),
         subnet_id: Some(eni.subnet_id.to_string()),
@@ -53,18 +55,41 @@ pub(crate) fn network_interface(
 
 /// `available` or `in-use`.
 pub(crate) fn status(eni: &NetworkInterface) -> &'static str {
-    if eni.attachment.is_some() {
-        "in-use"
-    } else {
-        "available"
-    }
+    if in_use(eni) { "in-use" } else { "available" }
 }
 
-/// The attachment to an instance.
+/// Whether it is attached to an instance, or to a service's own.
+pub(crate) fn in_use(eni: &NetworkInterface) -> bool {
+    eni.attachment.is_some() || is_service(eni)
+}
+
+fn is_service(eni: &NetworkInterface) -> bool {
+    eni.interface_type.is_requester_managed()
+}
+
+/// The attachment to an instance, or to what a service runs.
 pub(crate) fn attachment(
     tx: &Transaction<'_>,
-    attachment: &Attachment,
-) -> NetworkInterfaceAttachment {
+    eni: &NetworkInterface,
+) -> Option<NetworkInterfaceAttachment> {
+    let service = || {
+        let digits = eni.id.to_string();
+        let digits = digits.trim_start_matches(NetworkInterfaceId::PREFIX);
+        is_service(eni).then(|| NetworkInterfaceAttachment {
+            attachment_id: Some(format!("{REQUESTER_ATTACHMENT}{digits}")),
+            delete_on_termination: Some(false),
+            device_index: Some(1),
+            network_card_index: Some(0),
+            instance_owner_id: Some("amazon-aws".to_owned()),
+            status: Some("attached".to_owned()),
+            ..Default::default()
+        })
+    };
+    let own = eni.attachment.as_ref();
+    own.map(|own| to_instance(tx, own)).or_else(service)
+}
+
+fn to_instance(tx: &Transaction<'_>, attachment: &Attachment) -> NetworkInterfaceAttachment {
     NetworkInterfaceAttachment {
         attach_time: Some(attachment.attach_time.to_string()),
         attachment_id: Some(attachment.id.to_string()),
@@ -145,3 +170,8 @@ fn ipv6_address(address: &std::net::Ipv6Addr) -> NetworkInterfaceIpv6Address {
         ..Default::default()
     }
 }
+
+/// How ids of attachments begin that a service keeps.
+pub(super) const REQUESTER_ATTACHMENT: &str = "ela-attach-";
+/// The account that services make interfaces by.
+const REQUESTER_ID: &str = "727180483921";
