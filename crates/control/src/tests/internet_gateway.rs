@@ -157,7 +157,6 @@ fn a_mapped_address_keeps_the_gateway() {
         source_dest_check: true,
         associate_public_ip_address: false,
         attachment: None,
-        requester: None,
         created_at: fixture.now,
         tags: model::Tags::new(),
     };

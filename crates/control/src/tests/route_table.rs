@@ -69,7 +69,6 @@ fn interface(fixture: &mut Fixture, network: &Network) -> Option<String> {
         source_dest_check: false,
         associate_public_ip_address: false,
         attachment: None,
-        requester: None,
         created_at: fixture.now,
         tags: model::Tags::new(),
     };
