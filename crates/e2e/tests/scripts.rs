@@ -48,6 +48,11 @@ fn packets_between_peered_vpcs() {
 }
 
 #[test]
+fn load_balancers_spread_connections() {
+    script("load_balancers.py");
+}
+
+#[test]
 fn state_outlives_the_daemon() {
     script("state.py");
 }

@@ -13,6 +13,7 @@ mod datapath;
 mod destinations;
 mod ec2;
 mod feed;
+mod health_checks;
 mod http;
 mod instances;
 pub mod ops;
