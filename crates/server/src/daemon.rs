@@ -146,8 +146,7 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(instances.clone().run());
     tasks.spawn(flow_logs.clone().run());
-    tasks.spawn(tick(daemon.clone()));
-    tasks.spawn(health_checks::note(daemon.clone()));
+    spawn_clockwork(&mut tasks, &daemon);
     tasks.spawn(port::serve(listener, daemon));
     tracing::info!(%listen, state = %state.display(), "ready");
     ready(listen);
@@ -165,6 +164,12 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
     tokio::task::spawn_blocking(move || instances.shut_down()).await?;
     drop(uplink);
     ended
+}
+
+/// Starts what happens by itself as time passes.
+fn spawn_clockwork(tasks: &mut tokio::task::JoinSet<()>, daemon: &Arc<Daemon>) {
+    tasks.spawn(tick(daemon.clone()));
+    tasks.spawn(health_checks::note(daemon.clone()));
 }
 
 /// Connects the real internet, if it is wanted, as long as the answer lives.
