@@ -63,6 +63,11 @@ fn names_addresses_routers_and_the_time() {
 }
 
 #[test]
+fn load_balancers_spread_connections() {
+    script("load_balancers.py");
+}
+
+#[test]
 fn state_outlives_the_daemon() {
     script("state.py");
 }

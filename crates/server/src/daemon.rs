@@ -32,7 +32,7 @@ use crate::recorder::Recorder;
 use crate::respond::{self, Answer};
 use crate::state_folder::StateFolder;
 use crate::writer::Writer;
-use crate::{auth, clock, http as port, resolver};
+use crate::{auth, clock, health_checks, http as port, resolver};
 
 /// A running daemon, for everybody who serves its port.
 pub(crate) struct Daemon {
@@ -195,6 +195,7 @@ fn start(
     tasks.spawn(daemon.instances.clone().run());
     tasks.spawn(daemon.flow_logs.clone().run());
     tasks.spawn(tick(daemon.clone()));
+    tasks.spawn(health_checks::note(daemon.clone()));
     tasks.spawn(resolver::run(daemon.clone(), inquiries));
     tasks.spawn(port::serve(listener, daemon));
     tasks
