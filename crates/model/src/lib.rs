@@ -16,6 +16,8 @@ pub mod id;
 pub mod instance;
 pub mod internet_gateway;
 pub mod internet_host;
+pub mod listener;
+pub mod load_balancer;
 pub mod nat_gateway;
 pub mod network_acl;
 pub mod network_interface;
@@ -28,6 +30,7 @@ pub mod state;
 pub mod subnet;
 pub mod table;
 pub mod tag;
+pub mod target_group;
 pub mod time;
 pub mod vpc;
 pub mod vpc_endpoint;
@@ -47,6 +50,11 @@ pub use id::*;
 pub use instance::{Instance, InstanceState};
 pub use internet_gateway::InternetGateway;
 pub use internet_host::InternetHost;
+pub use listener::{Listener, LoadBalancerProtocol};
+pub use load_balancer::{
+    ListenerId, LoadBalancer, LoadBalancerId, LoadBalancerNode, LoadBalancerScheme,
+    LoadBalancerState, MalformedArnId, TargetGroupId,
+};
 pub use nat_gateway::{
     Connectivity, NatGateway, NatGatewayAddress, NatGatewayElasticIp, NatGatewayState,
 };
@@ -69,6 +77,10 @@ pub use state::{Change, State, World};
 pub use subnet::Subnet;
 pub use table::Table;
 pub use tag::Tags;
+pub use target_group::{
+    Health, HealthCheck, Target, TargetGroup, TargetGroupAttributes, TargetId, TargetKey,
+    TargetType,
+};
 pub use time::Timestamp;
 pub use vpc::Vpc;
 pub use vpc_endpoint::{GatewayEndpoint, VpcEndpoint, VpcEndpointKind, VpcEndpointState};

@@ -49,6 +49,7 @@ pub(crate) fn associate_address(
         if same {
             return Ok(answer(association.id));
         }
+        network_interface::own(tx, association.network_interface_id)?;
         if request.allow_reassociation == Some(false) {
             return Err(already_associated(address.allocation_id, association.id));
         }
@@ -80,6 +81,9 @@ pub(crate) fn disassociate_address(
                 .ok_or(Error::NotFound(id.into()))?
         }
     };
+    if let Some(association) = &address.association {
+        network_interface::own(tx, association.network_interface_id)?;
+    }
     disassociate(tx, &address)?;
     Ok(DisassociateAddressResponse {})
 }
@@ -128,6 +132,32 @@ pub(crate) fn move_association(
         association.network_interface_id = to;
         tx.put(allocation_id, address);
     }
+    Ok(())
+}
+
+/// Gives the primary address of an interface that a service keeps a public one: an Elastic IP
+/// address that is free, else one of Amazon's pool.
+pub(crate) fn expose(
+    tx: &mut Transaction<'_>,
+    eni: &NetworkInterface,
+    elastic: Option<AllocationId>,
+) -> Result<(), Error> {
+    let Some(private) = eni.primary_ipv4() else {
+        return Ok(());
+    };
+    if let Some(allocation_id) = elastic {
+        map(tx, allocation_id, eni.id, private)?;
+        return Ok(());
+    }
+    let public_ip = pool::pick(tx)?;
+    let mut eni = tx.take::<NetworkInterface>(eni.id)?;
+    for own in eni.private_ip_addresses.iter_mut().take(1) {
+        own.association = Some(PublicIpAssociation {
+            public_ip,
+            elastic: None,
+        });
+    }
+    tx.put(eni.id, eni);
     Ok(())
 }
 

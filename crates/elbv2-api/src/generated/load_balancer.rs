@@ -104,8 +104,8 @@ pub struct LoadBalancer {
 pub struct LoadBalancerAddress {
     pub ip_address: Option<String>,
     pub allocation_id: Option<String>,
-    pub private_i_pv4_address: Option<String>,
-    pub i_pv6_address: Option<String>,
+    pub private_ipv4_address: Option<String>,
+    pub ipv6_address: Option<String>,
 }
 
 /// AWS's `LoadBalancerAttribute`.
@@ -155,7 +155,7 @@ pub struct SetSecurityGroupsResponse {
 pub struct SubnetMapping {
     pub subnet_id: Option<String>,
     pub allocation_id: Option<String>,
-    pub private_i_pv4_address: Option<String>,
-    pub i_pv6_address: Option<String>,
+    pub private_ipv4_address: Option<String>,
+    pub ipv6_address: Option<String>,
     pub source_nat_ipv6_prefix: Option<String>,
 }

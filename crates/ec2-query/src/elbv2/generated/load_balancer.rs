@@ -143,8 +143,8 @@ impl Encode for LoadBalancerAddress {
     fn encode(&self, xml: &mut Writer) {
         xml.option("IpAddress", &self.ip_address);
         xml.option("AllocationId", &self.allocation_id);
-        xml.option("PrivateIPv4Address", &self.private_i_pv4_address);
-        xml.option("IPv6Address", &self.i_pv6_address);
+        xml.option("PrivateIPv4Address", &self.private_ipv4_address);
+        xml.option("IPv6Address", &self.ipv6_address);
     }
 }
 
@@ -222,8 +222,8 @@ impl Decode for SubnetMapping {
         let shape = Self {
             subnet_id: node.option("SubnetId")?,
             allocation_id: node.option("AllocationId")?,
-            private_i_pv4_address: node.option("PrivateIPv4Address")?,
-            i_pv6_address: node.option("IPv6Address")?,
+            private_ipv4_address: node.option("PrivateIPv4Address")?,
+            ipv6_address: node.option("IPv6Address")?,
             source_nat_ipv6_prefix: node.option("SourceNatIpv6Prefix")?,
         };
         node.expect_no_more()?;
