@@ -1,6 +1,7 @@
 //! Compiles what the API has made into what `forward` reads.
 
 pub(crate) mod internet;
+pub(crate) mod load_balancer;
 pub(crate) mod nat_gateway;
 pub(crate) mod network_acl;
 pub(crate) mod network_interface;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use model::{MacAddress, RouteTableId, Scope, State, SubnetId, VpcId, World};
 use packet::Mac;
 
+use crate::health_check::HealthCheck;
 use crate::ports::{Device, PortId, Ports};
 use internet::{Internet, Outside};
 use network_interface::{Interface, ResourceName};
@@ -38,6 +40,8 @@ pub struct Snapshot {
     vpcs: Vec<Vpc>,
     subnets: Vec<Subnet>,
     pub(crate) internet: Internet,
+    /// How the targets of load balancers are checked.
+    pub(crate) health_checks: Vec<HealthCheck>,
     by_device: BTreeMap<Device, PortId>,
 }
 
@@ -122,6 +126,7 @@ pub fn compile(world: &World, ports: &mut Ports, options: Options) -> Snapshot {
         vpcs: Vec::new(),
         subnets: Vec::new(),
         internet: Internet::default(),
+        health_checks: Vec::new(),
         by_device: ports.iter().map(|(device, port)| (*device, port)).collect(),
     };
     snapshot.ports.resize_with(ports.len(), || None);
@@ -207,6 +212,8 @@ fn compile_region(
     let subnets = compile_subnets(snapshot, state, shared, ports);
     let groups = security_group::compile(state, &shared.members, &shared.peerings);
     let mut nat_gateways = nat_gateway::compile(state);
+    let mut balancers = load_balancer::compile(state, scope, ports);
+    snapshot.health_checks.append(&mut balancers.checks);
     for eni in state.network_interfaces.values() {
         let (Some(vpc), Some(&subnet), Some(row), Some(port)) = (
             shared.peerings.place(eni.vpc_id),
@@ -228,6 +235,8 @@ fn compile_region(
             source_dest_check: eni.source_dest_check,
             attached: network_interface::is_attached(state, eni),
             nat_gateway: nat_gateways.remove(&eni.id),
+            load_balancer: balancers.nodes.remove(&eni.id),
+            balanced: balancers.balanced.remove(&eni.id).unwrap_or_default(),
             metadata: ports.share(network_interface::metadata(eni, row, scope)),
             resource_name: ResourceName {
                 primary: eni.attachment.as_ref().is_some_and(|a| a.device_index == 0),
