@@ -4,6 +4,8 @@
 //! A check is a TCP SYN from a node of the load balancer, a packet like any other. It succeeds if the target accepts it;
 //! the node then takes it back, so that no connection comes about.
 
+mod send;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;

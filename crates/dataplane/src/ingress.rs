@@ -26,7 +26,7 @@ impl Walk<'_> {
             return self.enter_by_nat_gateway(to, gateway, enters_subnet, subject);
         }
         if let Some(node) = &to.load_balancer {
-            return self.into_load_balancer(to, node, enters_subnet, subject);
+            return self.at_load_balancer(to, node, enters_subnet, subject);
         }
         if !to.attached && self.assumed != Some(to.port) {
             let interface = to.id;

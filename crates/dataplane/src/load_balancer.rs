@@ -5,8 +5,6 @@
 //! to it and what it sends on. A target that sees its client's address answers that, and not the node: such answers are
 //! taken back to the node where they leave the target's interface.
 
-use model::Timestamp;
-use packet::build::Frame;
 use packet::{protocol, tcp};
 
 use crate::Action;
@@ -16,14 +14,11 @@ use crate::compile::network_interface::Interface;
 use crate::disposition::Disposition;
 use crate::egress::PATH_LOCAL;
 use crate::flow_cache::{Membership, Owner, Translation};
-use crate::forward::Dataplane;
-use crate::health_check::Segment;
-use crate::meter::Count;
 use crate::session::{Endpoint, Key, Seen};
 use crate::step::{Outcome, Stage};
 use crate::subject::Subject;
 use crate::tuple::{L4, Tuple};
-use crate::walk::{Answer, End, Walk, Way, last_seen};
+use crate::walk::{Answer, End, Walk, last_seen};
 
 /// Targets that are tried for a new flow, should the connection exist at the first already.
 const ATTEMPTS_MAX: usize = 4;
@@ -31,7 +26,7 @@ const ATTEMPTS_MAX: usize = 4;
 impl<'a> Walk<'a> {
     /// A packet that has come to a node's address: of a client, of a target that answers the node, or an answer to a
     /// health check.
-    pub(crate) fn into_load_balancer(
+    pub(crate) fn at_load_balancer(
         &mut self,
         to: &Interface,
         node: &Node,
@@ -354,57 +349,6 @@ impl<'a> Walk<'a> {
     }
 }
 
-impl Dataplane {
-    /// Takes back the connections that targets have accepted from health checks.
-    pub(crate) fn reset_health_checks(&mut self, now: Timestamp) {
-        for reset in self.health_checks.take_resets() {
-            self.send_segment(&reset, now);
-        }
-    }
-
-    /// Sends what a node sends by itself.
-    pub(crate) fn send_segment(&mut self, segment: &Segment, now: Timestamp) {
-        let snapshot = self.snapshot.clone();
-        let node = snapshot.interface(segment.node);
-        let Some((node, &src)) = node.and_then(|node| Some((node, node.addresses.first()?))) else {
-            return;
-        };
-        let subject = segment.subject(src);
-        let decision = Walk {
-            snapshot: &snapshot,
-            connections: &mut self.connections,
-            sessions: &mut self.sessions,
-            health_checks: &mut self.health_checks,
-            cache: &mut self.cache,
-            now,
-            steps: None,
-            assumed: None,
-            way: Way::default(),
-        }
-        .decide_from_node(node, &subject);
-        let count = Count {
-            packets: 1,
-            bytes: subject.len as u64,
-            tcp_flags: segment.flags,
-        };
-        self.meter.keep_one(decision.records, count, now);
-        let Some(out) = decision.out else {
-            if let Some(reason) = decision.disposition.drop_reason() {
-                self.counters.drop(reason);
-            }
-            return;
-        };
-        let sent = subject.translated(decision.translation).tuple;
-        let frame = Frame::new(out.src_mac, out.dst_mac, sent.src, sent.dst);
-        if let (Some(frame), L4::Ports { src, dst }) = (frame, sent.l4) {
-            let numbers = (segment.sequence, 0);
-            let frame = frame.tcp_sequence(src, dst, segment.flags, numbers, &[]);
-            self.counters.emitted += 1;
-            self.emitted.push((out.port, frame));
-        }
-    }
-}
-
 /// Whether flows to a target go on.
 fn keeps(listener: &Listener, far: Endpoint) -> bool {
     let is_it = |target: &&Target| (target.address, target.port) == (far.address, far.port);
@@ -414,7 +358,5 @@ fn keeps(listener: &Listener, far: Endpoint) -> bool {
 
 /// The packet itself, or the one that an ICMP error is about, as it would go the error's way.
 fn about(subject: &Subject) -> Tuple {
-    subject
-        .quoted
-        .map_or(subject.tuple, |quoted| quoted.reversed())
+    subject.quoted.map_or(subject.tuple, Tuple::reversed)
 }

@@ -58,6 +58,11 @@ fn ways_out_that_are_no_ways_in() {
 }
 
 #[test]
+fn load_balancers_spread_connections() {
+    script("load_balancers.py");
+}
+
+#[test]
 fn state_outlives_the_daemon() {
     script("state.py");
 }

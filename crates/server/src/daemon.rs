@@ -29,7 +29,7 @@ use crate::recorder::Recorder;
 use crate::respond::{self, Answer};
 use crate::state_folder::StateFolder;
 use crate::writer::Writer;
-use crate::{auth, clock, http as port};
+use crate::{auth, clock, health_checks, http as port};
 
 /// A running daemon, for everybody who serves its port.
 pub(crate) struct Daemon {
@@ -159,6 +159,7 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
     tasks.spawn(instances.clone().run());
     tasks.spawn(flow_logs.clone().run());
     tasks.spawn(tick(daemon.clone()));
+    tasks.spawn(health_checks::note(daemon.clone()));
     tasks.spawn(port::serve(listener, daemon));
     tracing::info!(%listen, state = %state.display(), "ready");
     ready(listen);

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dataplane::{
-    Dataplane, Device, FlowSample, INTERNET_ROUTER_MAC, Ingress, InterfaceMetadata, Limits,
-    Offload, Options, Ports, Snapshot, Verdict, compile,
+    Dataplane, Device, FlowSample, HealthFinding, INTERNET_ROUTER_MAC, Ingress, InterfaceMetadata,
+    Limits, Offload, Options, Ports, Snapshot, Verdict, compile,
 };
 use host::{
     EventLoop, EventLoopOptions, Frame, Output, PortId, Switch, Tap, UPLINK_MAC, Uplink, VnetHeader,
@@ -157,6 +157,15 @@ impl Datapath {
         })
     }
 
+    /// What health checks of load balancers' targets have found out since the last call.
+    ///
+    /// # Errors
+    ///
+    /// If the loop has ended.
+    pub(crate) fn health_findings(&self) -> host::Result<Vec<HealthFinding>> {
+        self.inspect(Dataplane::take_health_findings)
+    }
+
     /// Runs `work` on the data plane, between two bursts.
     ///
     /// # Errors
@@ -276,7 +285,14 @@ impl Switch for PacketSwitch {
     }
 
     fn tick(&mut self, out: &mut Output<'_>) {
-        self.dataplane.sweep(now(out));
+        let Self { dataplane, ids } = self;
+        dataplane.sweep(now(out));
+        dataplane.check_health(now(out));
+        for (to, frame) in dataplane.emitted() {
+            if let Some(port) = port(ids, *to) {
+                out.send(port, &VnetHeader::NONE, frame);
+            }
+        }
     }
 }
 
