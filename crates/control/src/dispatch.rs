@@ -154,6 +154,15 @@ actions! { ec2_api in convert::identity:
     DeleteVpcEndpoints => vpc_endpoint::delete_vpc_endpoints;
     DescribeVpcEndpoints => vpc_endpoint::describe_vpc_endpoints;
     DescribeVpcEndpointServices => vpc_endpoint::describe_vpc_endpoint_services;
+    CreateVpcEndpointServiceConfiguration => vpc_endpoint_service::create_vpc_endpoint_service_configuration;
+    DescribeVpcEndpointServiceConfigurations => vpc_endpoint_service::describe_vpc_endpoint_service_configurations;
+    ModifyVpcEndpointServiceConfiguration => vpc_endpoint_service::modify_vpc_endpoint_service_configuration;
+    DeleteVpcEndpointServiceConfigurations => vpc_endpoint_service::delete_vpc_endpoint_service_configurations;
+    DescribeVpcEndpointServicePermissions => vpc_endpoint_service::describe_vpc_endpoint_service_permissions;
+    ModifyVpcEndpointServicePermissions => vpc_endpoint_service::modify_vpc_endpoint_service_permissions;
+    DescribeVpcEndpointConnections => vpc_endpoint_service::describe_vpc_endpoint_connections;
+    AcceptVpcEndpointConnections => vpc_endpoint_service::accept_vpc_endpoint_connections;
+    RejectVpcEndpointConnections => vpc_endpoint_service::reject_vpc_endpoint_connections;
     CreateFlowLogs => flow_log::create_flow_logs;
     DescribeFlowLogs => flow_log::describe_flow_logs;
     DeleteFlowLogs => flow_log::delete_flow_logs;

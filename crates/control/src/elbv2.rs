@@ -17,6 +17,7 @@ use model::{State, Timestamp};
 
 use crate::Transaction;
 
+pub(crate) use arn::load_balancer_of_arn;
 pub(crate) use error::in_its_words;
 pub(crate) use listener::{
     create_listener, delete_listener, describe_listener_attributes, describe_listeners,

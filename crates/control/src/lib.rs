@@ -34,6 +34,7 @@ mod token;
 mod transaction;
 mod vpc;
 mod vpc_endpoint;
+mod vpc_endpoint_service;
 mod vpc_peering_connection;
 
 pub use dispatch::Call;

@@ -77,6 +77,10 @@ quotas! {
     tags: 50, "TagLimitExceeded", "The maximum number of Tags for a resource has been reached.";
     /// Flow logs per network interface, subnet or VPC.
     flow_logs: 10, "FlowLogsLimitExceeded", "The maximum number of flow logs has been reached.";
+    /// Endpoint services per Region.
+    vpc_endpoint_services: 50, "VpcEndpointServiceLimitExceeded", "The maximum number of VPC endpoint services has been reached.";
+    /// Principals that may use an endpoint service.
+    allowed_principals: 50, "AllowedPrincipalsLimitExceeded", "The maximum number of allowed principals has been reached.";
     /// Network load balancers per Region.
     load_balancers: 50, "TooManyLoadBalancers", "You have reached the maximum number of load balancers.";
     /// Listeners per network load balancer.

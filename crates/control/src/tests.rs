@@ -19,6 +19,7 @@ mod subnet;
 mod tag;
 mod vpc;
 mod vpc_endpoint;
+mod vpc_endpoint_service;
 mod vpc_peering_connection;
 
 use std::fmt::{Debug, Write};

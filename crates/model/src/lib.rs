@@ -34,6 +34,7 @@ pub mod target_group;
 pub mod time;
 pub mod vpc;
 pub mod vpc_endpoint;
+pub mod vpc_endpoint_service;
 pub mod vpc_peering_connection;
 
 pub use address::{Address, AddressAssociation};
@@ -84,4 +85,5 @@ pub use target_group::{
 pub use time::Timestamp;
 pub use vpc::Vpc;
 pub use vpc_endpoint::{GatewayEndpoint, VpcEndpoint, VpcEndpointKind, VpcEndpointState};
+pub use vpc_endpoint_service::{AllowedPrincipal, VpcEndpointService};
 pub use vpc_peering_connection::{PeeringSide, PeeringStatus, VpcPeeringConnection};

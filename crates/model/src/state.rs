@@ -116,6 +116,8 @@ tables! {
     vpc_endpoints: VpcEndpointId => VpcEndpoint(VpcEndpoint);
     /// VPC peering connections, in the Region of the account that requested them.
     vpc_peering_connections: VpcPeeringConnectionId => VpcPeeringConnection(VpcPeeringConnection);
+    /// Endpoint services.
+    vpc_endpoint_services: VpcEndpointServiceId => VpcEndpointService(VpcEndpointService);
     /// Load balancers.
     load_balancers: LoadBalancerId => LoadBalancer(LoadBalancer);
     /// Listeners of load balancers.

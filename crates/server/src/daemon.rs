@@ -158,8 +158,7 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(instances.clone().run());
     tasks.spawn(flow_logs.clone().run());
-    tasks.spawn(tick(daemon.clone()));
-    tasks.spawn(health_checks::note(daemon.clone()));
+    spawn_clockwork(&mut tasks, &daemon);
     tasks.spawn(port::serve(listener, daemon));
     tracing::info!(%listen, state = %state.display(), "ready");
     ready(listen);
@@ -184,6 +183,12 @@ fn open_services(state: &Path) -> anyhow::Result<(S3, Arc<Logs>)> {
     let s3 = S3::open(state.join("s3")).context("the embedded S3 cannot be opened")?;
     let logs = Logs::open(state.join("logs.sqlite")).context("CloudWatch Logs cannot be opened")?;
     Ok((s3, Arc::new(logs)))
+}
+
+/// Starts what happens by itself as time passes.
+fn spawn_clockwork(tasks: &mut tokio::task::JoinSet<()>, daemon: &Arc<Daemon>) {
+    tasks.spawn(tick(daemon.clone()));
+    tasks.spawn(health_checks::note(daemon.clone()));
 }
 
 /// Connects the real internet, if it is wanted, as long as the answer lives.

@@ -1,7 +1,7 @@
 //! From ARNs to what they name.
 
 use model::state::Row;
-use model::{Listener, LoadBalancer, TargetGroup};
+use model::{Listener, LoadBalancer, LoadBalancerId, TargetGroup};
 
 use super::error::validation;
 use crate::{Error, Transaction};
@@ -20,6 +20,12 @@ pub(super) fn load_balancer<'t>(
                 format!("Load balancer '{arn}' not found"),
             )
         })
+}
+
+/// The load balancer of an ARN, if there is one.
+pub(crate) fn load_balancer_of_arn(tx: &Transaction<'_>, arn: &str) -> Option<LoadBalancerId> {
+    let found = load_balancer(tx, &Some(arn.to_owned()));
+    found.ok().map(|row| row.id)
 }
 
 /// The listener of an ARN.

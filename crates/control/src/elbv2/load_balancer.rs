@@ -17,7 +17,7 @@ use model::{
 use super::arn;
 use super::error::{configuration, validation};
 use crate::page::Page;
-use crate::{Error, Transaction, network_interface, parameter};
+use crate::{Error, Transaction, network_interface, parameter, vpc_endpoint_service};
 
 pub(crate) use attribute::{describe_load_balancer_attributes, modify_load_balancer_attributes};
 pub(crate) use create::create_load_balancer;
@@ -82,6 +82,15 @@ pub(crate) fn delete_load_balancer(
             "OperationNotPermitted",
             format!(
                 "Load balancer '{}' cannot be deleted because deletion protection is enabled",
+                row.arn(tx.scope())
+            ),
+        ));
+    }
+    if vpc_endpoint_service::of_load_balancer(tx, row.id).is_some() {
+        return Err(Error::new(
+            "ResourceInUse",
+            format!(
+                "Load balancer '{}' cannot be deleted because it is currently associated with another service",
                 row.arn(tx.scope())
             ),
         ));

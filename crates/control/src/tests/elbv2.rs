@@ -25,7 +25,7 @@ macro_rules! done {
 use done;
 
 /// `Code: message` of a request that is refused.
-fn refused(fixture: &mut Fixture, request: impl Into<Request>) -> String {
+pub(super) fn refused(fixture: &mut Fixture, request: impl Into<Request>) -> String {
     let request = request.into();
     match fixture.call(&request) {
         Ok(response) => panic!("{request:?} succeeded with {response:?}"),
@@ -55,7 +55,7 @@ fn internal(fixture: &Fixture, name: &str) -> CreateLoadBalancerRequest {
 }
 
 /// The ARN of a new internal load balancer.
-fn load_balancer(fixture: &mut Fixture, name: &str) -> Option<String> {
+pub(super) fn load_balancer(fixture: &mut Fixture, name: &str) -> Option<String> {
     let request = internal(fixture, name);
     let made = done!(fixture, CreateLoadBalancer, request).load_balancers;
     made.into_iter().next().unwrap().load_balancer_arn
