@@ -173,6 +173,35 @@ def test_nodes_have_interfaces_that_are_the_services(lab):
     assert "load balancer  pass  net/web/" in trace, trace
 
 
+def test_an_endpoint_service_stands_behind_a_load_balancer(lab):
+    elb, ec2 = lab.client("elbv2"), lab.ec2
+    balancer = elb.create_load_balancer(
+        Name="service", Type="network", Scheme="internal", Subnets=[lab.subnet(lab.vpc())],
+        Tags=[{"Key": "Name", "Value": "service"}],
+    )["LoadBalancers"][0]["LoadBalancerArn"]
+    tags = elb.describe_tags(ResourceArns=[balancer])["TagDescriptions"]
+    same(tags, [{"ResourceArn": balancer, "Tags": [{"Key": "Name", "Value": "service"}]}])
+    made = ec2.create_vpc_endpoint_service_configuration(NetworkLoadBalancerArns=[balancer])["ServiceConfiguration"]
+    service = made["ServiceId"]
+    same(made["ServiceName"], f"com.amazonaws.vpce.us-east-1.{service}")
+    principal = "arn:aws:iam::999999999999:root"
+    ec2.modify_vpc_endpoint_service_permissions(ServiceId=service, AddAllowedPrincipals=[principal])
+    allowed = ec2.describe_vpc_endpoint_service_permissions(ServiceId=service)["AllowedPrincipals"]
+    same([(one["PrincipalType"], one["Principal"]) for one in allowed], [("Account", principal)])
+    ec2.modify_vpc_endpoint_service_configuration(ServiceId=service, AcceptanceRequired=False)
+    described = ec2.describe_vpc_endpoint_service_configurations(ServiceIds=[service])["ServiceConfigurations"]
+    same([one["AcceptanceRequired"] for one in described], [False])
+    same(ec2.describe_vpc_endpoint_connections()["VpcEndpointConnections"], [])
+    endpoint = "vpce-0123456789abcdef0"
+    for answer in (ec2.accept_vpc_endpoint_connections, ec2.reject_vpc_endpoint_connections):
+        missing = answer(ServiceId=service, VpcEndpointIds=[endpoint])["Unsuccessful"]
+        same([one["Error"]["Code"] for one in missing], ["InvalidVpcEndpoint.NotFound"])
+    with refused("ResourceInUse"):
+        elb.delete_load_balancer(LoadBalancerArn=balancer)
+    same(ec2.delete_vpc_endpoint_service_configurations(ServiceIds=[service])["Unsuccessful"], [])
+    elb.delete_load_balancer(LoadBalancerArn=balancer)
+
+
 def test_refusals(lab):
     elb = lab.client("elbv2")
     arn = f"arn:aws:elasticloadbalancing:us-east-1:{lab.account}:loadbalancer/net/none/0123456789abcdef"
