@@ -245,6 +245,60 @@ fn udp_goes_to_one_target_and_back() {
 }
 
 #[test]
+fn clients_on_the_internet_reach_targets_without_public_addresses() {
+    let mut net = Net::new(&format!(
+        "vpc main 10.0.0.0/16\n\
+         subnet lb 10.0.0.0/24 local, 0.0.0.0/0 > igw\n\
+         subnet app 10.0.1.0/24 local\n\
+         sg open in all from 0.0.0.0/0\n\
+         eni node 10.0.0.4 in lb public 203.0.113.4\n\
+         eni w1 10.0.1.11 in app sg:open\n\
+         nlb front node\n\
+         host 198.51.100.7\n\
+         targets app tcp 8080 w1\n{TCP}"
+    ));
+    expect![[r#"
+        198.51.100.7 sends tcp 198.51.100.7:40000 > 203.0.113.4:80 syn
+          to w1: 198.51.100.7:40000 > 10.0.1.11:8080 proto 6 len 40
+        w1 sends tcp 10.0.1.11:8080 > 198.51.100.7:40000 syn ack
+          to 198.51.100.7: 203.0.113.4:80 > 198.51.100.7:40000 proto 6 len 40
+        w1 sends tcp 10.0.1.11:8080 > 198.51.100.7:40001 syn ack
+          dropped: no_route
+    "#]]
+    .assert_eq(&net.run(
+        "198.51.100.7 sends tcp 198.51.100.7:40000 > 203.0.113.4:80 syn
+         w1 sends tcp 10.0.1.11:8080 > 198.51.100.7:40000 syn ack
+         w1 sends tcp 10.0.1.11:8080 > 198.51.100.7:40001 syn ack",
+    ));
+}
+
+#[test]
+fn targets_of_a_peer_are_reached_by_their_address() {
+    let mut net = Net::new(&format!(
+        "vpc main 10.0.0.0/16\n\
+         subnet lb 10.0.0.0/24 local, 10.1.0.0/16 > pcx:p\n\
+         sg open in all from 0.0.0.0/0\n\
+         eni node 10.0.0.4 in lb\n\
+         eni c 10.0.0.5 in lb sg:open\n\
+         nlb front node\n\
+         targets app tcp 8080 10.1.0.11\n{TCP}\
+         vpc far 10.1.0.0/16\n\
+         subnet there 10.1.0.0/24 local, 10.0.0.0/16 > pcx:p\n\
+         sg there in all from 0.0.0.0/0\n\
+         eni t 10.1.0.11 in there sg:there\n\
+         pcx p main far\n"
+    ));
+    let told = net.send("c sends tcp 10.0.0.5:40000 > 10.0.0.4:80 syn");
+    let port = told
+        .split("10.0.0.4:")
+        .nth(1)
+        .unwrap_or_else(|| panic!("{told}"));
+    let port: u16 = port.split(' ').next().unwrap().parse().unwrap();
+    let answer = format!("t sends tcp 10.1.0.11:8080 > 10.0.0.4:{port} syn ack");
+    expect!["to c: 10.0.0.4:80 > 10.0.0.5:40000 proto 6 len 40"].assert_eq(&net.send(&answer));
+}
+
+#[test]
 fn a_client_that_is_the_target_is_not_sent_to_itself() {
     let mut net = net(&format!("targets app tcp 8080 w1\n{TCP}"));
     expect!["to w1: 10.0.0.4:80 > 10.0.1.11:40000 proto 6 len 40"]
