@@ -6,7 +6,7 @@ mod permission;
 mod shape;
 
 use ec2_api::{UnsuccessfulItem, UnsuccessfulItemError};
-use model::{LoadBalancerId, VpcEndpointService};
+use model::{LoadBalancerId, ResourceId, VpcEndpointService};
 
 use crate::{Error, Transaction};
 
@@ -32,13 +32,17 @@ pub(crate) fn of_load_balancer<'t>(
 }
 
 /// What could not be done for one of several resources.
-fn unsuccessful(id: impl ToString, code: &str, message: impl Into<String>) -> UnsuccessfulItem {
+fn unsuccessful(
+    id: impl Into<ResourceId>,
+    code: &str,
+    message: impl Into<String>,
+) -> UnsuccessfulItem {
     UnsuccessfulItem {
         error: Some(UnsuccessfulItemError {
             code: Some(code.to_owned()),
             message: Some(message.into()),
         }),
-        resource_id: Some(id.to_string()),
+        resource_id: Some(id.into().to_string()),
     }
 }
 
