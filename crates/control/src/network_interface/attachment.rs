@@ -30,7 +30,7 @@ pub(crate) fn attach_network_interface(
         ),
         (request.ena_queue_count.is_some(), "EnaQueueCount"),
     ])?;
-    let eni = super::own(tx, eni_id)?;
+    let eni = tx.take::<NetworkInterface>(eni_id)?;
     let instance = tx.take::<Instance>(instance_id)?;
     if eni.is_in_use() {
         return Err(in_use(eni_id));

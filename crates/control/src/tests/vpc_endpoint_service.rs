@@ -371,7 +371,7 @@ fn refusals() {
         fixture.refused(create(&|r| r.gateway_load_balancer_arns = vec![arn.into()])),
         fixture.refused(create(&|r| r.private_dns_name = text("a.example.com"))),
         fixture.refused(create(&|r| {
-            r.supported_ip_address_types = vec!["ipv6".into()]
+            r.supported_ip_address_types = vec!["ipv6".into()];
         })),
         fixture.refused(create(&|r| r.supported_regions = vec!["us-west-2".into()])),
         fixture.refused(describe(&unknown)),

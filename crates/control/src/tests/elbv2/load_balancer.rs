@@ -69,6 +69,7 @@ fn a_load_balancer_is_provisioned_with_an_interface_in_each_subnet() {
             "in-use",
             true,
             NetworkInterfaceAttachment {
+            attach_time: "2024-05-01T10:00:00.000Z",
             attachment_id: "ela-attach-00000000000000018",
             delete_on_termination: false,
             device_index: 1,
@@ -126,9 +127,9 @@ fn its_interfaces_are_not_the_owners_to_change() {
     ];
     expect![[r#"
         InvalidParameterValue: Network interface 'eni-00000000000000018' is currently in use.
-        OperationNotPermitted: You do not have permission to change the network interface 'eni-00000000000000018'.
-        OperationNotPermitted: You are not allowed to manage 'ela-attach-00000000000000018' attachments.
-        OperationNotPermitted: You do not have permission to change the network interface 'eni-00000000000000018'."#]]
+        AuthFailure: You do not have permission to access the specified resource.
+        OperationNotPermitted: You are not allowed to manage 'ela-attach' attachments.
+        AuthFailure: You do not have permission to access the specified resource."#]]
     .assert_eq(&answers.join("\n"));
 }
 
