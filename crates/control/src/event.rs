@@ -96,8 +96,10 @@ pub fn observe(
 /// When a [`Tick`](Event::Tick) next changes something in a Region that clients may be waiting for; a moment that has
 /// passed means now. After a tick at that moment it is later, or never.
 pub fn due(state: &State) -> Option<Timestamp> {
-    [nat_gateway::due(state), vpc_peering_connection::due(state)]
-        .into_iter()
-        .flatten()
-        .min()
+    let parts = [
+        nat_gateway::due(state),
+        vpc_peering_connection::due(state),
+        elbv2::due(state),
+    ];
+    parts.into_iter().flatten().min()
 }
