@@ -13,6 +13,10 @@ mod tag;
 mod target;
 mod target_group;
 
+use model::{State, Timestamp};
+
+use crate::Transaction;
+
 pub(crate) use arn::load_balancer_of_arn;
 pub(crate) use error::in_its_words;
 pub(crate) use listener::{
@@ -21,13 +25,23 @@ pub(crate) use listener::{
 };
 pub(crate) use load_balancer::{
     create_load_balancer, delete_load_balancer, describe_load_balancer_attributes,
-    describe_load_balancers, modify_load_balancer_attributes, provisioned, set_security_groups,
+    describe_load_balancers, modify_load_balancer_attributes, set_security_groups,
 };
 pub(crate) use tag::{add_tags, describe_tags, remove_tags};
-pub(crate) use target::{
-    deregister_targets, describe_target_health, forget_drained, found, register_targets,
-};
+pub(crate) use target::{deregister_targets, describe_target_health, found, register_targets};
 pub(crate) use target_group::{
     create_target_group, delete_target_group, describe_target_group_attributes,
     describe_target_groups, modify_target_group, modify_target_group_attributes,
 };
+
+/// Load balancers become active, and targets that have drained go.
+pub(crate) fn tick(tx: &mut Transaction<'_>) {
+    load_balancer::provisioned(tx);
+    target::forget_drained(tx);
+}
+
+/// When [`tick`] next changes something.
+pub(crate) fn due(state: &State) -> Option<Timestamp> {
+    let parts = [load_balancer::due(state), target::due(state)];
+    parts.into_iter().flatten().min()
+}

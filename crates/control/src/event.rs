@@ -86,8 +86,7 @@ pub fn observe(
             prefix_list::forget_deleted(&mut tx);
             nat_gateway::tick(&mut tx)?;
             vpc_peering_connection::tick(&mut tx);
-            elbv2::provisioned(&mut tx);
-            elbv2::forget_drained(&mut tx);
+            elbv2::tick(&mut tx);
         }
     }
     Ok(tx.into_changes())

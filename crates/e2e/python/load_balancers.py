@@ -165,7 +165,7 @@ def test_nodes_have_interfaces_that_are_the_services(lab):
     )["NetworkInterfaces"]
     same([one["Groups"][0]["GroupName"] for one in nodes], ["guard"])
     same(nodes[0]["InterfaceType"], "network_load_balancer")
-    with refused("OperationNotPermitted"):
+    with refused("AuthFailure"):
         lab.ec2.modify_network_interface_attribute(
             NetworkInterfaceId=nodes[0]["NetworkInterfaceId"], SourceDestCheck={"Value": False},
         )

@@ -40,8 +40,8 @@ pub(crate) fn check(
             of_form(service, identity, &form)
         }
         Service::Logs => of_logs(identity, parts, body),
-        // S3 asks for itself; no endpoint leads to the others.
-        Service::S3 | Service::ElasticLoadBalancing | Service::Weir => return Ok(()),
+        // S3 asks for itself; Weir's own operations have no policies.
+        Service::S3 | Service::Weir => return Ok(()),
     };
     let caller = Caller::Identity(identity.caller.clone());
     let context = describe(&caller, origin, identity, parts);
@@ -81,7 +81,7 @@ impl Refused {
                     self.message
                 ),
             ),
-            Service::Sts | Service::S3 | Service::ElasticLoadBalancing => {
+            Service::ElasticLoadBalancing | Service::Sts | Service::S3 => {
                 (403, "AccessDenied", self.message.clone())
             }
             Service::Logs | Service::Weir => (400, "AccessDeniedException", self.message.clone()),

@@ -81,9 +81,6 @@ pub(crate) fn disassociate_address(
                 .ok_or(Error::NotFound(id.into()))?
         }
     };
-    if let Some(association) = &address.association {
-        network_interface::own(tx, association.network_interface_id)?;
-    }
     disassociate(tx, &address)?;
     Ok(DisassociateAddressResponse {})
 }

@@ -10,7 +10,9 @@ use elbv2_api::{
     DeleteLoadBalancerRequest, DeleteLoadBalancerResponse, DescribeLoadBalancersRequest,
     DescribeLoadBalancersResponse, SetSecurityGroupsRequest, SetSecurityGroupsResponse,
 };
-use model::{Listener, LoadBalancer, LoadBalancerState, NetworkInterface, Subnet};
+use model::{
+    Listener, LoadBalancer, LoadBalancerState, NetworkInterface, State, Subnet, Timestamp,
+};
 
 use super::arn;
 use super::error::{configuration, validation};
@@ -138,7 +140,7 @@ pub(crate) fn set_security_groups(
 }
 
 /// Load balancers that have been set up for long enough become active.
-pub(crate) fn provisioned(tx: &mut Transaction<'_>) {
+pub(super) fn provisioned(tx: &mut Transaction<'_>) {
     let now = tx.now();
     let ready = |row: &&LoadBalancer| {
         row.state == LoadBalancerState::Provisioning && now.since(row.created_at) >= PROVISIONING
@@ -148,6 +150,13 @@ pub(crate) fn provisioned(tx: &mut Transaction<'_>) {
         row.state = LoadBalancerState::Active;
         tx.put(row.id, row);
     }
+}
+
+/// When the next load balancer has been set up.
+pub(super) fn due(state: &State) -> Option<Timestamp> {
+    let provisioning = |row: &&LoadBalancer| row.state == LoadBalancerState::Provisioning;
+    let rows = state.load_balancers.values().filter(provisioning);
+    rows.map(|row| row.created_at + PROVISIONING).min()
 }
 
 fn by_name<'t>(tx: &'t Transaction<'_>, name: &str) -> Option<&'t LoadBalancer> {

@@ -12,8 +12,8 @@ use elbv2_api::{
 };
 use ipnet::Ipv4Net;
 use model::{
-    AvailabilityZone, Health, Instance, InstanceId, InstanceState, Subnet, Target, TargetGroup,
-    TargetGroupId, TargetId, TargetKey, TargetType, Vpc,
+    AvailabilityZone, Health, Instance, InstanceId, InstanceState, State, Subnet, Target,
+    TargetGroup, TargetGroupId, TargetId, TargetKey, TargetType, Timestamp, Vpc,
 };
 
 use super::error::validation;
@@ -88,13 +88,10 @@ pub(crate) fn deregister_targets(
 }
 
 /// Deregistered targets go when their delay is over.
-pub(crate) fn forget_drained(tx: &mut Transaction<'_>) {
+pub(super) fn forget_drained(tx: &mut Transaction<'_>) {
     let now = tx.now();
     let is_over = |group: &TargetGroup, target: &Target| {
-        let delay = Duration::from_secs(group.attributes.deregistration_delay_s.into());
-        target
-            .draining_since
-            .is_some_and(|since| now.since(since) >= delay)
+        drained_at(group, target).is_some_and(|at| now >= at)
     };
     let has_one = |group: &&TargetGroup| group.targets.values().any(|t| is_over(group, t));
     let groups: Vec<_> = tx.rows::<TargetGroup>().filter(has_one).cloned().collect();
@@ -110,6 +107,19 @@ pub(crate) fn forget_drained(tx: &mut Transaction<'_>) {
             },
         );
     }
+}
+
+/// When the next target has drained.
+pub(super) fn due(state: &State) -> Option<Timestamp> {
+    let groups = state.target_groups.values();
+    let draining =
+        groups.flat_map(|group| group.targets.values().filter_map(|t| drained_at(group, t)));
+    draining.min()
+}
+
+fn drained_at(group: &TargetGroup, target: &Target) -> Option<Timestamp> {
+    let delay = Duration::from_secs(group.attributes.deregistration_delay_s.into());
+    target.draining_since.map(|since| since + delay)
 }
 
 /// What a description names, at the group's port if it says none.
