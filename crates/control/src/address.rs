@@ -15,7 +15,8 @@ use crate::filter::{Filters, optional};
 use crate::{Error, Transaction, network_interface, parameter, tag};
 
 pub(crate) use association::{
-    already_associated, associate_address, disassociate_address, map, move_association, unmap,
+    already_associated, associate_address, disassociate_address, expose, map, move_association,
+    unmap,
 };
 pub(crate) use pool::{assign_automatic, release_automatic};
 

@@ -1,24 +1,52 @@
 //! Which function carries out which action.
 
-use ec2_api::{Request, Response};
+use std::convert;
 
 use crate::*;
 
+/// A request of a service whose rules stand here.
+pub trait Call {
+    /// What it is answered with.
+    type Response;
+
+    /// The action's name.
+    fn action(&self) -> &'static str;
+
+    /// Whether the caller only asks if it would succeed.
+    fn dry_run(&self) -> bool;
+
+    /// Carries it out inside a transaction.
+    ///
+    /// # Errors
+    ///
+    /// Whatever AWS would answer.
+    fn dispatch(&self, tx: &mut Transaction<'_>) -> Result<Self::Response, Error>;
+}
+
 macro_rules! actions {
-    ($($action:ident => $function:path;)*) => {
-        /// Carries out a request inside a transaction.
-        pub(crate) fn dispatch(
-            tx: &mut Transaction<'_>,
-            request: &Request,
-        ) -> Result<Response, Error> {
-            Ok(match request {
-                $(Request::$action(request) => Response::from($function(tx, request)?),)*
-            })
+    ($api:ident in $words:path: $($action:ident => $function:path;)*) => {
+        impl Call for $api::Request {
+            type Response = $api::Response;
+
+            fn action(&self) -> &'static str {
+                self.action()
+            }
+
+            fn dry_run(&self) -> bool {
+                self.dry_run()
+            }
+
+            fn dispatch(&self, tx: &mut Transaction<'_>) -> Result<$api::Response, Error> {
+                match self {
+                    $(Self::$action(request) => $function(tx, request).map($api::Response::from),)*
+                }
+                .map_err($words)
+            }
         }
     };
 }
 
-actions! {
+actions! { ec2_api in convert::identity:
     CreateVpc => vpc::create_vpc;
     DescribeVpcs => vpc::describe_vpcs;
     DeleteVpc => vpc::delete_vpc;
@@ -130,7 +158,43 @@ actions! {
     DeleteVpcEndpoints => vpc_endpoint::delete_vpc_endpoints;
     DescribeVpcEndpoints => vpc_endpoint::describe_vpc_endpoints;
     DescribeVpcEndpointServices => vpc_endpoint::describe_vpc_endpoint_services;
+    CreateVpcEndpointServiceConfiguration => vpc_endpoint_service::create_vpc_endpoint_service_configuration;
+    DescribeVpcEndpointServiceConfigurations => vpc_endpoint_service::describe_vpc_endpoint_service_configurations;
+    ModifyVpcEndpointServiceConfiguration => vpc_endpoint_service::modify_vpc_endpoint_service_configuration;
+    DeleteVpcEndpointServiceConfigurations => vpc_endpoint_service::delete_vpc_endpoint_service_configurations;
+    DescribeVpcEndpointServicePermissions => vpc_endpoint_service::describe_vpc_endpoint_service_permissions;
+    ModifyVpcEndpointServicePermissions => vpc_endpoint_service::modify_vpc_endpoint_service_permissions;
+    DescribeVpcEndpointConnections => vpc_endpoint_service::describe_vpc_endpoint_connections;
+    AcceptVpcEndpointConnections => vpc_endpoint_service::accept_vpc_endpoint_connections;
+    RejectVpcEndpointConnections => vpc_endpoint_service::reject_vpc_endpoint_connections;
     CreateFlowLogs => flow_log::create_flow_logs;
     DescribeFlowLogs => flow_log::describe_flow_logs;
     DeleteFlowLogs => flow_log::delete_flow_logs;
+}
+
+actions! { elbv2_api in elbv2::in_its_words:
+    CreateLoadBalancer => elbv2::create_load_balancer;
+    DescribeLoadBalancers => elbv2::describe_load_balancers;
+    DeleteLoadBalancer => elbv2::delete_load_balancer;
+    ModifyLoadBalancerAttributes => elbv2::modify_load_balancer_attributes;
+    DescribeLoadBalancerAttributes => elbv2::describe_load_balancer_attributes;
+    SetSecurityGroups => elbv2::set_security_groups;
+    CreateListener => elbv2::create_listener;
+    DescribeListeners => elbv2::describe_listeners;
+    DeleteListener => elbv2::delete_listener;
+    ModifyListener => elbv2::modify_listener;
+    ModifyListenerAttributes => elbv2::modify_listener_attributes;
+    DescribeListenerAttributes => elbv2::describe_listener_attributes;
+    CreateTargetGroup => elbv2::create_target_group;
+    DescribeTargetGroups => elbv2::describe_target_groups;
+    DeleteTargetGroup => elbv2::delete_target_group;
+    ModifyTargetGroup => elbv2::modify_target_group;
+    ModifyTargetGroupAttributes => elbv2::modify_target_group_attributes;
+    DescribeTargetGroupAttributes => elbv2::describe_target_group_attributes;
+    RegisterTargets => elbv2::register_targets;
+    DeregisterTargets => elbv2::deregister_targets;
+    DescribeTargetHealth => elbv2::describe_target_health;
+    AddTags => elbv2::add_tags;
+    RemoveTags => elbv2::remove_tags;
+    DescribeTags => elbv2::describe_tags;
 }

@@ -136,6 +136,8 @@ fn malformed_code(prefix: &str) -> &'static str {
         "pcx-" => "InvalidVpcPeeringConnectionId.Malformed",
         "pl-" => "InvalidPrefixListId.Malformed",
         "vpce-" => "InvalidVpcEndpointId.Malformed",
+        // The doubled word is AWS's.
+        "vpce-svc-" => "InvalidVpcEndpointServiceIdId.Malformed",
         _ => "InvalidID",
     }
 }
@@ -167,6 +169,9 @@ fn not_found_code(id: &ResourceId) -> &'static str {
         ResourceId::VpcPeeringConnection(_) => "InvalidVpcPeeringConnectionID.NotFound",
         ResourceId::PrefixList(_) => "InvalidPrefixListID.NotFound",
         ResourceId::VpcEndpoint(_) => "InvalidVpcEndpointId.NotFound",
+        ResourceId::VpcEndpointService(_) | ResourceId::VpcEndpointServicePermission(_) => {
+            "InvalidVpcEndpointServiceId.NotFound"
+        }
     }
 }
 
@@ -179,6 +184,9 @@ fn not_found_message(id: &ResourceId) -> String {
         }
         ResourceId::NatGateway(id) => format!("NatGateway {id} was not found"),
         ResourceId::Image(id) => format!("The image id '[{id}]' does not exist"),
+        ResourceId::VpcEndpointService(id) => {
+            format!("The VpcEndpointService Id '{id}' does not exist")
+        }
         ResourceId::VpcEndpoint(id) => format!("The Vpc Endpoint Id '{id}' does not exist"),
         ResourceId::FlowLog(id) => {
             format!("These flow log ids in the input list are not found: [TotalCount: 1] {id}")

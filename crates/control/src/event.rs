@@ -3,11 +3,12 @@
 use std::net::IpAddr;
 
 use model::{
-    Change, DeliveryStatus, Entropy, FlowLogId, InstanceId, Scope, State, Timestamp, World,
+    Change, DeliveryStatus, Entropy, FlowLogId, Health, InstanceId, Scope, State, TargetGroupId,
+    TargetKey, Timestamp, World,
 };
 
 use crate::{
-    Error, Quotas, Transaction, flow_log, instance, internet_host, nat_gateway, prefix_list,
+    Error, Quotas, Transaction, elbv2, flow_log, instance, internet_host, nat_gateway, prefix_list,
     vpc_peering_connection,
 };
 
@@ -34,6 +35,15 @@ pub enum Event {
     InternetHostAdded(IpAddr),
     /// A host is taken off the simulated internet.
     InternetHostDeleted(IpAddr),
+    /// Health checks found out something about a target.
+    TargetHealth {
+        /// The target's group.
+        target_group_id: TargetGroupId,
+        /// The target.
+        target: TargetKey,
+        /// How it is now.
+        health: Health,
+    },
     /// Time passes: steps that AWS takes by itself are taken, and rows that it shows only for a while go away.
     Tick,
 }
@@ -66,11 +76,17 @@ pub fn observe(
         } => flow_log::delivery(&mut tx, *flow_log_id, status)?,
         Event::InternetHostAdded(address) => internet_host::add(&mut tx, *address)?,
         Event::InternetHostDeleted(address) => internet_host::delete(&mut tx, *address)?,
+        Event::TargetHealth {
+            target_group_id,
+            target,
+            health,
+        } => elbv2::found(&mut tx, *target_group_id, *target, *health),
         Event::Tick => {
             instance::forget_terminated(&mut tx);
             prefix_list::forget_deleted(&mut tx);
             nat_gateway::tick(&mut tx)?;
             vpc_peering_connection::tick(&mut tx);
+            elbv2::tick(&mut tx);
         }
     }
     Ok(tx.into_changes())
@@ -79,8 +95,10 @@ pub fn observe(
 /// When a [`Tick`](Event::Tick) next changes something in a Region that clients may be waiting for; a moment that has
 /// passed means now. After a tick at that moment it is later, or never.
 pub fn due(state: &State) -> Option<Timestamp> {
-    [nat_gateway::due(state), vpc_peering_connection::due(state)]
-        .into_iter()
-        .flatten()
-        .min()
+    let parts = [
+        nat_gateway::due(state),
+        vpc_peering_connection::due(state),
+        elbv2::due(state),
+    ];
+    parts.into_iter().flatten().min()
 }

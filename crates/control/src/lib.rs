@@ -1,13 +1,14 @@
 //! Request + state + now + ids → response + changes, or an AWS error. One file per noun.
 //!
-//! Every rule of the EC2 API that Weir keeps stands here. This crate does not know XML, HTTP, disk,
-//! packets or what time it is: `execute` is a function of its arguments, and a failed request leaves
-//! no trace.
+//! Every rule of the EC2 API that Weir keeps stands here, and of Elastic Load Balancing (`elbv2`).
+//! This crate does not know XML, HTTP, disk, packets or what time it is: `execute` is a function of
+//! its arguments, and a failed request leaves no trace.
 
 mod address;
 mod dhcp_options;
 mod dispatch;
 mod egress_only_internet_gateway;
+mod elbv2;
 mod error;
 mod event;
 mod filter;
@@ -33,15 +34,16 @@ mod token;
 mod transaction;
 mod vpc;
 mod vpc_endpoint;
+mod vpc_endpoint_service;
 mod vpc_peering_connection;
 
+pub use dispatch::Call;
 pub use error::Error;
 pub use event::{Event, due, observe};
 pub use instance::architecture;
 pub use quota::Quotas;
 pub use transaction::{Applied, Transaction};
 
-use ec2_api::Request;
 use model::{Entropy, Scope, Timestamp, World};
 
 /// Carries out one API request of an account in a Region.
@@ -52,19 +54,19 @@ use model::{Entropy, Scope, Timestamp, World};
 ///
 /// Whatever AWS would answer; also when the request succeeds but is only a dry run. Nothing has
 /// changed then.
-pub fn execute(
+pub fn execute<C: Call>(
     world: &World,
     scope: Scope,
-    request: &Request,
+    request: &C,
     now: Timestamp,
     entropy: &mut dyn Entropy,
     quotas: &Quotas,
-) -> Result<Applied, Error> {
+) -> Result<Applied<C::Response>, Error> {
     let mut tx = Transaction::begin(world, scope, now, entropy, quotas);
     if world.region(&scope).is_none() {
         region::create_default_resources(&mut tx)?;
     }
-    let response = dispatch::dispatch(&mut tx, request)?;
+    let response = request.dispatch(&mut tx)?;
     if request.dry_run() {
         return Err(Error::DryRun);
     }

@@ -41,6 +41,7 @@ pub(crate) struct Wanted {
     pub(crate) interface_type: InterfaceType,
     pub(crate) subnet_id: SubnetId,
     pub(crate) description: String,
+    /// The VPC's default one if there are none, but none for a service.
     pub(crate) groups: Vec<SecurityGroupId>,
     pub(crate) addresses: AddressRequest,
     pub(crate) tags: Tags,
@@ -100,7 +101,7 @@ pub(crate) fn create(tx: &mut Transaction<'_>, wanted: Wanted) -> Result<Network
         .network_interfaces(tx.state().network_interfaces.len())?;
     let is_managed = wanted.interface_type.is_requester_managed();
     let groups = match is_managed {
-        true => Vec::new(),
+        true => wanted.groups,
         false => groups(tx, &wanted.groups, &subnet)?,
     };
     let (ipv4, ipv6_addresses) = wanted.addresses.allocate(tx, &subnet)?;

@@ -77,6 +77,18 @@ quotas! {
     tags: 50, "TagLimitExceeded", "The maximum number of Tags for a resource has been reached.";
     /// Flow logs per network interface, subnet or VPC.
     flow_logs: 10, "FlowLogsLimitExceeded", "The maximum number of flow logs has been reached.";
+    /// Endpoint services per Region.
+    vpc_endpoint_services: 50, "VpcEndpointServiceLimitExceeded", "The maximum number of VPC endpoint services has been reached.";
+    /// Principals that may use an endpoint service.
+    allowed_principals: 50, "AllowedPrincipalsLimitExceeded", "The maximum number of allowed principals has been reached.";
+    /// Network load balancers per Region.
+    load_balancers: 50, "TooManyLoadBalancers", "You have reached the maximum number of load balancers.";
+    /// Listeners per network load balancer.
+    listeners: 50, "TooManyListeners", "You have reached the maximum number of listeners per load balancer.";
+    /// Target groups per Region.
+    target_groups: 3000, "TooManyTargetGroups", "You have reached the maximum number of target groups.";
+    /// Targets per target group; AWS allows 500 in each zone.
+    targets: 1000, "TooManyTargets", "You have reached the maximum number of targets per target group.";
     /// Running instances per Region; this machine is the limit, not AWS.
     instances: 200, "InstanceLimitExceeded", "You have requested more instances than your current instance limit of {} allows.";
 }

@@ -3,6 +3,7 @@
 mod address;
 mod dhcp_options;
 mod egress_only_internet_gateway;
+mod elbv2;
 mod flow_log;
 mod gateway_route_table;
 mod instance;
@@ -19,6 +20,7 @@ mod subnet;
 mod tag;
 mod vpc;
 mod vpc_endpoint;
+mod vpc_endpoint_service;
 mod vpc_peering_connection;
 
 use std::fmt::{Debug, Write};
@@ -27,7 +29,7 @@ use ec2_api::{Filter, Request, Response, Tag, TagSpecification};
 use model::id::Sequence;
 use model::{Scope, State, Timestamp, World};
 
-use crate::{Error, Event, Quotas, execute, observe};
+use crate::{Call, Error, Event, Quotas, execute, observe};
 
 /// One account in one Region, with its default VPC in place.
 pub(crate) struct Fixture {
@@ -59,10 +61,15 @@ impl Fixture {
 
     /// Carries out a request and applies what it changed; a refused one must change nothing.
     pub(crate) fn run(&mut self, request: impl Into<Request>) -> Result<Response, Error> {
+        self.call(&request.into())
+    }
+
+    /// The same for a request of any service.
+    pub(crate) fn call<C: Call>(&mut self, request: &C) -> Result<C::Response, Error> {
         let applied = execute(
             &self.world,
             self.scope,
-            &request.into(),
+            request,
             self.now,
             &mut self.entropy,
             &self.quotas,

@@ -10,9 +10,9 @@ use crate::{Error, Quotas};
 
 /// What a request did: its answer, and the steps to journal.
 #[derive(Debug)]
-pub struct Applied {
+pub struct Applied<R = Response> {
     /// The answer.
-    pub response: Response,
+    pub response: R,
     /// Steps, in order, each in the account and Region that it is for; empty if nothing changed.
     pub changes: Vec<(Scope, Change)>,
 }
@@ -53,7 +53,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// The changes so far, with the request's answer.
-    pub fn finish(self, response: Response) -> Applied {
+    pub fn finish<R>(self, response: R) -> Applied<R> {
         Applied {
             response,
             changes: self.changes,

@@ -3,7 +3,7 @@
 use crate::drop_reason::DropReason;
 
 /// What has happened to frames so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counters {
     /// Given to a port as they came, or translated.
     pub forwarded: u64,
@@ -12,6 +12,17 @@ pub struct Counters {
     /// Of the forwarded and dropped: decided by the flow cache alone.
     pub cached: u64,
     dropped: [u64; DropReason::ALL.len()],
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self {
+            forwarded: 0,
+            emitted: 0,
+            cached: 0,
+            dropped: [0; DropReason::ALL.len()],
+        }
+    }
 }
 
 impl Counters {

@@ -184,6 +184,26 @@ pub enum Disposition {
         /// The interface.
         interface: NetworkInterfaceId,
     },
+    /// A load balancer's node took the answer of a target to a health check.
+    HealthCheckAnswered {
+        /// The node's interface.
+        interface: NetworkInterfaceId,
+    },
+    /// No listener of the load balancer takes it.
+    NoListener {
+        /// The node's interface.
+        interface: NetworkInterfaceId,
+    },
+    /// The listener's target group has no target for it.
+    NoTarget {
+        /// The node's interface.
+        interface: NetworkInterfaceId,
+    },
+    /// The load balancer knows of no such connection.
+    NoLoadBalancerSession {
+        /// The node's interface.
+        interface: NetworkInterfaceId,
+    },
     /// It broke a rule of the link and never became a flow.
     RefusedOnLink(DropReason),
 }
@@ -210,6 +230,7 @@ impl Disposition {
             | Self::ExitsToInternet { .. }
             | Self::StaysOnInternet { .. }
             | Self::TakenByService { .. }
+            | Self::HealthCheckAnswered { .. }
             | Self::ReachesService { .. } => return None,
             Self::DeniedBySecurityGroup { .. } => DropReason::SecurityGroup,
             Self::DeniedByNetworkAcl { .. } => DropReason::NetworkAcl,
@@ -230,6 +251,9 @@ impl Disposition {
             Self::NatProtocol { .. } => DropReason::NatProtocol,
             Self::HopLimitExceeded { .. } => DropReason::HopLimitExceeded,
             Self::EgressOnly { .. } => DropReason::EgressOnly,
+            Self::NoListener { .. } => DropReason::NoListener,
+            Self::NoTarget { .. } => DropReason::NoTarget,
+            Self::NoLoadBalancerSession { .. } => DropReason::LoadBalancerSession,
             Self::NotServed { .. } => DropReason::NotServed,
             Self::ServiceLimitExceeded { .. } => DropReason::ServiceLimitExceeded,
             Self::RefusedOnLink(reason) => *reason,

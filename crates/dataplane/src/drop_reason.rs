@@ -86,6 +86,12 @@ drop_reasons! {
     HopLimitExceeded "hop_limit_exceeded";
     /// See [`Disposition::EgressOnly`].
     EgressOnly "egress_only";
+    /// See [`Disposition::NoListener`].
+    NoListener "no_listener";
+    /// See [`Disposition::NoTarget`].
+    NoTarget "no_target";
+    /// See [`Disposition::NoLoadBalancerSession`].
+    LoadBalancerSession "load_balancer_session";
     /// See [`Disposition::NotServed`].
     NotServed "not_served";
     /// See [`Disposition::ServiceLimitExceeded`].

@@ -21,7 +21,7 @@ use crate::walk::{End, MTU_INTERNET, MTU_VPC, Sighting, Walk, direction};
 use crate::{Action, Direction, DropReason, vpc_peering_connection};
 
 /// `traffic-path` of what stays inside the VPC.
-const PATH_LOCAL: u8 = 1;
+pub(crate) const PATH_LOCAL: u8 = 1;
 /// `traffic-path` of what leaves through an internet gateway.
 const PATH_INTERNET_GATEWAY: u8 = 8;
 /// `traffic-path` of what leaves through a gateway endpoint.
@@ -73,6 +73,9 @@ impl<'a> Walk<'a> {
             self.saw_egress(from, &subject.tuple, Action::Reject, None);
             return Err(disposition);
         }
+        if let Some((node, index)) = self.balanced_answer(from, subject) {
+            return self.answer_through_node(from, node, index, subject);
+        }
         match hop {
             Hop::Neighbour(to) => {
                 self.saw_egress(from, &subject.tuple, Action::Accept, Some(PATH_LOCAL));
@@ -90,19 +93,11 @@ impl<'a> Walk<'a> {
         route: Option<&Route>,
         subject: &Subject,
     ) -> End {
-        let subnet = self.snapshot.subnet_of(from);
         let returns = self.back_to_nat_gateway(from, subject);
         let route = route.filter(|_| returns.is_none());
         let target = route.and_then(|route| self.interface_of(from, route, subject.tuple.dst));
         let stays = target.is_some_and(|to| to.subnet == from.subnet);
-        if !stays && let Some(acl) = &subnet.network_acl {
-            let place = subnet.id.into();
-            if let Err(disposition) = self.network_acl(acl, place, true, &subject.tuple) {
-                self.saw_egress(from, &subject.tuple, Action::Reject, None);
-                return Err(disposition);
-            }
-        }
-        self.saw_egress(from, &subject.tuple, Action::Accept, None);
+        self.exit(from, !stays, &subject.tuple)?;
         if let Some(peering) = returns {
             self.left_by(from, vpc_peering_connection::traffic_path(peering));
             return self.vpc_peering_connection(from, peering, subject);
@@ -138,6 +133,25 @@ impl<'a> Walk<'a> {
                 }
             }
         }
+    }
+
+    /// The network ACL of an interface's subnet, if the packet leaves that.
+    pub(crate) fn exit(
+        &mut self,
+        from: &Interface,
+        leaves_subnet: bool,
+        tuple: &Tuple,
+    ) -> Result<(), Disposition> {
+        let subnet = self.snapshot.subnet_of(from);
+        if leaves_subnet
+            && let Some(acl) = &subnet.network_acl
+            && let Err(denied) = self.network_acl(acl, subnet.id.into(), true, tuple)
+        {
+            self.saw_egress(from, tuple, Action::Reject, None);
+            return Err(denied);
+        }
+        self.saw_egress(from, tuple, Action::Accept, None);
+        Ok(())
     }
 
     /// The route, if there is one and its target is there.
@@ -288,7 +302,7 @@ impl<'a> Walk<'a> {
         self.internet(Some(gateway.into()), false, &subject)
     }
 
-    fn check_vpc_mtu(&mut self, subject: &Subject) -> Result<(), Disposition> {
+    pub(crate) fn check_vpc_mtu(&mut self, subject: &Subject) -> Result<(), Disposition> {
         self.way.limit_mtu(MTU_VPC);
         self.too_long(self.way.mtu, subject).map_or(Ok(()), Err)
     }
@@ -354,7 +368,7 @@ impl<'a> Walk<'a> {
         disposition
     }
 
-    fn saw_egress(
+    pub(crate) fn saw_egress(
         &mut self,
         from: &Interface,
         tuple: &Tuple,
@@ -373,7 +387,7 @@ impl<'a> Walk<'a> {
         });
     }
 
-    fn left_by(&mut self, from: &Interface, path: u8) {
+    pub(crate) fn left_by(&mut self, from: &Interface, path: u8) {
         let is_own = |seen: &&mut Sighting| {
             seen.interface == from.port && seen.direction == Direction::Egress
         };

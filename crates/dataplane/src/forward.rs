@@ -14,6 +14,7 @@ use crate::counters::Counters;
 use crate::drop_reason::DropReason;
 use crate::flow_cache::{DENY, FlowCache, FlowTuple, TRANSLATE, Translation};
 use crate::fragment::Fragments;
+use crate::health_check::HealthChecks;
 use crate::meter::{Count, Meter};
 use crate::nat_gateway::HOPS_MAX;
 use crate::ports::PortId;
@@ -90,6 +91,7 @@ pub struct Dataplane {
     pub(crate) cache: FlowCache,
     pub(crate) connections: Connections,
     pub(crate) sessions: Sessions,
+    pub(crate) health_checks: HealthChecks,
     pub(crate) origins: Origins,
     pub(crate) fragments: Fragments,
     pub(crate) allowances: Vec<Allowance>,
@@ -116,6 +118,7 @@ impl Dataplane {
             cache: FlowCache::new(limits.flows, hasher.clone()),
             connections: Connections::new(limits.connections_per_interface, hasher.clone()),
             sessions: Sessions::new(hasher.clone()),
+            health_checks: HealthChecks::default(),
             origins: Origins::new(hasher.clone()),
             fragments: Fragments::new(hasher),
             allowances: Vec::new(),
@@ -134,6 +137,7 @@ impl Dataplane {
 
     /// Decides by a new snapshot from the next packet on. Tracked connections live on.
     pub fn install(&mut self, snapshot: Arc<Snapshot>) {
+        self.health_checks.install(&snapshot.health_checks);
         self.snapshot = snapshot;
         self.epoch = self.epoch.checked_add(1).unwrap_or(1);
     }

@@ -22,9 +22,11 @@ impl Walk<'_> {
         subject: &Subject,
     ) -> End {
         let snapshot = self.snapshot;
-        let subnet = snapshot.subnet_of(to);
         if let Some(gateway) = &to.nat_gateway {
             return self.enter_by_nat_gateway(to, gateway, enters_subnet, subject);
+        }
+        if let Some(node) = &to.load_balancer {
+            return self.at_load_balancer(to, node, enters_subnet, subject);
         }
         if !to.attached && self.assumed != Some(to.port) {
             let interface = to.id;
@@ -40,13 +42,7 @@ impl Walk<'_> {
             );
             return Err(disposition);
         }
-        if enters_subnet && let Some(acl) = &subnet.network_acl {
-            let place = subnet.id.into();
-            if let Err(disposition) = self.network_acl(acl, place, false, &subject.tuple) {
-                self.saw_ingress(to, &subject.tuple, Action::Reject);
-                return Err(disposition);
-            }
-        }
+        self.enter(to, enters_subnet, &subject.tuple)?;
         if self.way.from == Some(to.port) {
             // Both sides are one: what the egress half begins changes what the ingress half says.
             self.way.cacheable = false;
@@ -67,6 +63,24 @@ impl Walk<'_> {
             dst_mac: to.mac,
         };
         Ok((out, disposition))
+    }
+
+    /// The network ACL of an interface's subnet, if the packet comes from outside that.
+    pub(crate) fn enter(
+        &mut self,
+        to: &Interface,
+        enters_subnet: bool,
+        tuple: &Tuple,
+    ) -> Result<(), Disposition> {
+        let subnet = self.snapshot.subnet_of(to);
+        if enters_subnet
+            && let Some(acl) = &subnet.network_acl
+            && let Err(denied) = self.network_acl(acl, subnet.id.into(), false, tuple)
+        {
+            self.saw_ingress(to, tuple, Action::Reject);
+            return Err(denied);
+        }
+        Ok(())
     }
 
     pub(crate) fn saw_ingress(&mut self, to: &Interface, tuple: &Tuple, action: Action) {

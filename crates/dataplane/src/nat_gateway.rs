@@ -91,20 +91,14 @@ impl Walk<'_> {
         enters_subnet: bool,
         tuple: &Tuple,
     ) -> Result<(), Disposition> {
-        let subnet = self.snapshot.subnet_of(to);
-        if enters_subnet
-            && let Some(acl) = &subnet.network_acl
-            && let Err(denied) = self.network_acl(acl, subnet.id.into(), false, tuple)
-        {
-            self.saw_ingress(to, tuple, Action::Reject);
-            return Err(denied);
-        }
+        self.enter(to, enters_subnet, tuple)?;
         self.saw_ingress(to, tuple, Action::Accept);
         self.way.limit_mtu(MTU_NAT_GATEWAY);
         Ok(())
     }
 
-    fn send_on(&mut self, from: &Interface, translated: &Subject) -> End {
+    /// What an interface of a gateway sends on: as its subnet's network ACL and route table say.
+    pub(crate) fn send_on(&mut self, from: &Interface, translated: &Subject) -> End {
         let table = self.snapshot.subnet_of(from).route_table.as_ref();
         let route = table.and_then(|table| table.lookup(translated.tuple.dst));
         self.leave(from, route, translated)
@@ -213,7 +207,7 @@ impl Walk<'_> {
         let Some(session) = self.sessions.get(index) else {
             return Err(Disposition::RefusedOnLink(DropReason::UnknownPort));
         };
-        let near = session.translated;
+        let near = session.translated();
         let mut translation = Translation {
             src: Some(near.address),
             ..Translation::default()
@@ -236,7 +230,7 @@ impl Walk<'_> {
             self.cache,
             Owner::Session(index),
         );
-        let address = self.sessions.get(index).map(|s| s.translated.address);
+        let address = self.sessions.get(index).map(|s| s.translated().address);
         let is_owned = address.is_some_and(|address| gateway.has(address));
         if reopened || !is_owned || self.sessions.is_expired(index, last, self.now) {
             if let Some(session) = self.sessions.remove(index) {

@@ -1,10 +1,11 @@
-//! What NAT gateways remember: which connection of an inside host has which port outside (Amazon VPC User Guide, "NAT
-//! gateway basics").
+//! What NAT gateways and load balancers remember: which connection on their one side is which on the other (Amazon VPC
+//! User Guide, "NAT gateway basics").
 //!
-//! The mapping depends on the far side: a port of the gateway serves one connection to each destination, and 55,000 of
-//! them are to be had for each.
+//! A NAT gateway's inside host has a port of the gateway's outside. The mapping depends on the far side: a port of the
+//! gateway serves one connection to each destination, and 55,000 of them are to be had for each. Behind a load balancer
+//! the far side is another one too: a target in the place of the listener.
 
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hash};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ pub(crate) const IDLE_SECS: u32 = 350;
 /// One that both sides have ended, or one of them reset, keeps its port for so long.
 const CLOSED_SECS: u32 = 60;
 const FIRST_PORT: u16 = 1024;
+/// The ports behind are for health checks.
+const LAST_PORT: u16 = 64_511;
 
 /// An address with its port, or with the identifier of an ICMP query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -75,20 +78,27 @@ impl Key {
         })
     }
 
-    fn destination(&self, address: IpAddr) -> Destination {
+    /// The near host as this side knows it.
+    pub(crate) fn near(&self) -> Endpoint {
+        self.near
+    }
+
+    /// The near host's address is the gateway's, or was before it got a port.
+    fn destination(&self) -> Destination {
         Destination {
             gateway: self.gateway,
-            address,
+            address: self.near.address,
             far: self.far,
             protocol: self.protocol,
         }
     }
 
-    /// The same connection on the other side, where the near host is known as `near`.
-    fn across(self, near: Endpoint) -> Self {
+    /// The same connection on the other side, where the hosts are known as `near` and `far`.
+    pub(crate) fn across(self, near: Endpoint, far: Endpoint) -> Self {
         Self {
             outside: !self.outside,
             near,
+            far,
             ..self
         }
     }
@@ -108,8 +118,10 @@ struct Destination {
 pub(crate) struct Session {
     /// As the near host's side knows it.
     inside: Key,
-    /// The near host as the far one knows it.
-    pub(crate) translated: Endpoint,
+    /// As the far host's side knows it.
+    outside: Key,
+    /// How long it lives without a packet, in seconds.
+    idle_secs: u32,
     finished_near: bool,
     finished_far: bool,
     reset: bool,
@@ -124,6 +136,26 @@ impl Session {
         self.inside.near
     }
 
+    /// The near host as the far one knows it.
+    pub(crate) fn translated(&self) -> Endpoint {
+        self.outside.near
+    }
+
+    /// The far host as the near one knows it.
+    pub(crate) fn named(&self) -> Endpoint {
+        self.inside.far
+    }
+
+    /// The far host itself.
+    pub(crate) fn far(&self) -> Endpoint {
+        self.outside.far
+    }
+
+    /// The IP protocol.
+    pub(crate) fn protocol(&self) -> u8 {
+        self.inside.protocol
+    }
+
     /// The gateway's interface.
     pub(crate) fn gateway(&self) -> PortId {
         self.inside.gateway
@@ -136,7 +168,7 @@ impl Session {
     fn idle_secs(&self) -> u32 {
         match self.is_closed() {
             true => CLOSED_SECS,
-            false => IDLE_SECS,
+            false => self.idle_secs,
         }
     }
 }
@@ -197,14 +229,26 @@ impl Sessions {
     ) -> Option<(u32, Seen)> {
         let first = self.hasher.hash_one(inside.near.address) as usize;
         let mut candidates = (0..addresses.len()).map(|i| addresses[(first + i) % addresses.len()]);
-        let translated = candidates.find_map(|address| self.free_port(&inside, address))?;
-        *self
-            .used
-            .entry(inside.destination(translated.address))
-            .or_default() += 1;
+        let outside = candidates.find_map(|address| self.free(&inside, address, inside.far))?;
+        self.insert(inside, outside, IDLE_SECS, now)
+    }
+
+    /// Begins a session between two connections; `None` if there is one on either side already.
+    pub(crate) fn insert(
+        &mut self,
+        inside: Key,
+        outside: Key,
+        idle_secs: u32,
+        now: Timestamp,
+    ) -> Option<(u32, Seen)> {
+        if self.find(&inside).is_some() || self.find(&outside).is_some() {
+            return None;
+        }
+        *self.used.entry(outside.destination()).or_default() += 1;
         let session = Session {
             inside,
-            translated,
+            outside,
+            idle_secs,
             finished_near: false,
             finished_far: false,
             reset: false,
@@ -216,30 +260,36 @@ impl Sessions {
             cacheable: true,
         };
         let index = self.slab.insert(session);
-        for (outside, key) in [(false, inside), (true, inside.across(translated))] {
+        for (is_outside, key) in [(false, inside), (true, outside)] {
             let (slab, hasher) = (&self.slab, &self.hasher);
-            self.table
-                .insert_unique(hasher.hash_one(key), (index, outside), |&(i, outside)| {
-                    key_of(slab, i, outside).map_or(0, |key| hasher.hash_one(key))
-                });
+            self.table.insert_unique(
+                hasher.hash_one(key),
+                (index, is_outside),
+                |&(i, outside)| key_of(slab, i, outside).map_or(0, |key| hasher.hash_one(key)),
+            );
         }
         Some((index, seen))
     }
 
-    /// Begins at a place that nobody can foresee, so that answers cannot be forged by guessing.
-    fn free_port(&self, inside: &Key, address: IpAddr) -> Option<Endpoint> {
-        let used = self.used.get(&inside.destination(address));
+    /// The other side of a connection to `far`, from a port of a gateway's address that is free for that. Begins to look
+    /// at a place that nobody can foresee, so that answers cannot be forged by guessing.
+    pub(crate) fn free(&self, inside: &Key, address: IpAddr, far: Endpoint) -> Option<Key> {
+        let from = |port| inside.across(Endpoint { address, port }, far);
+        let used = self.used.get(&from(0).destination());
         if used.is_some_and(|&used| used >= PORTS_PER_DESTINATION) {
             return None;
         }
-        let places = u32::from(u16::MAX - FIRST_PORT) + 1;
+        let places = u32::from(LAST_PORT - FIRST_PORT) + 1;
         let start = self.hasher.hash_one((inside, address)) as u32 % places;
         (0..places).find_map(|step| {
-            let port = FIRST_PORT + ((start + step) % places) as u16;
-            let translated = Endpoint { address, port };
-            let taken = self.find(&inside.across(translated)).is_some();
-            (!taken).then_some(translated)
+            let outside = from(FIRST_PORT + ((start + step) % places) as u16);
+            self.find(&outside).is_none().then_some(outside)
         })
+    }
+
+    /// A number that is always the same for the same thing, and that nobody can foresee.
+    pub(crate) fn hash(&self, of: impl Hash) -> u64 {
+        self.hasher.hash_one(of)
     }
 
     /// A packet of a session went by.
@@ -293,7 +343,7 @@ impl Sessions {
             }
         }
         let session = self.slab.remove(index)?;
-        let destination = session.inside.destination(session.translated.address);
+        let destination = session.outside.destination();
         if let Some(used) = self.used.get_mut(&destination) {
             *used -= 1;
             if *used == 0 {
@@ -316,7 +366,7 @@ impl Sessions {
 fn key_of(slab: &Slab<Session>, index: u32, outside: bool) -> Option<Key> {
     let session = slab.get(index)?;
     Some(match outside {
-        true => session.inside.across(session.translated),
+        true => session.outside,
         false => session.inside,
     })
 }

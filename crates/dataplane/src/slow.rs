@@ -165,6 +165,7 @@ impl Dataplane {
             snapshot,
             connections: &mut self.connections,
             sessions: &mut self.sessions,
+            health_checks: &mut self.health_checks,
             cache: &mut self.cache,
             origins: &mut self.origins,
             now,
@@ -175,6 +176,10 @@ impl Dataplane {
         .decide(from, packet.dst_mac, &subject);
         self.remember(from, packet, ip, &tuple, &mut decision, offload, now);
         let Some(out) = decision.out else {
+            if decision.disposition.is_delivered() {
+                self.reset_health_checks(now);
+                return Verdict::Emit;
+            }
             let reason = decision.disposition.drop_reason();
             let verdict = self.drop(reason.unwrap_or(DropReason::Malformed));
             if let Some(answer) = decision.answer {
@@ -358,6 +363,7 @@ impl Dataplane {
             snapshot: &snapshot,
             connections: &mut self.connections,
             sessions: &mut self.sessions,
+            health_checks: &mut self.health_checks,
             cache: &mut self.cache,
             origins: &mut self.origins,
             now,

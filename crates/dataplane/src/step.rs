@@ -48,6 +48,8 @@ pub enum Stage {
     VpcEndpoint,
     /// VPC peering connection.
     VpcPeeringConnection,
+    /// Network load balancer.
+    LoadBalancer,
     /// Longest packet.
     Mtu,
     /// To whom the packet is given.
@@ -69,6 +71,7 @@ impl Stage {
             Self::NatGateway => "NAT gateway",
             Self::VpcEndpoint => "VPC endpoint",
             Self::VpcPeeringConnection => "VPC peering connection",
+            Self::LoadBalancer => "load balancer",
             Self::Mtu => "MTU",
             Self::Delivery => "delivery",
         }

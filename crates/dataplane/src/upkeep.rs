@@ -6,7 +6,7 @@ use model::Timestamp;
 
 use crate::flow_cache::Owner;
 use crate::forward::Dataplane;
-use crate::{FlowSample, InterfaceMetadata};
+use crate::{FlowSample, HealthFinding, InterfaceMetadata};
 
 impl Dataplane {
     /// Takes what interfaces saw since the last harvest, of at most so many flows at once, so that
@@ -22,6 +22,20 @@ impl Dataplane {
     /// The interfaces that saw more than there was memory for since the last call.
     pub fn take_skipped(&mut self) -> Vec<Arc<InterfaceMetadata>> {
         self.meter.take_skipped()
+    }
+
+    /// Sends the health checks of load balancers' targets that are due, as [`Dataplane::emitted`]. To be called as
+    /// often as [`Dataplane::sweep`].
+    pub fn check_health(&mut self, now: Timestamp) {
+        self.emitted.clear();
+        for segment in self.health_checks.due(now) {
+            self.send_segment(&segment, now);
+        }
+    }
+
+    /// What health checks have found out since the last call.
+    pub fn take_health_findings(&mut self) -> Vec<HealthFinding> {
+        self.health_checks.take_findings()
     }
 
     /// Lets go of flows and connections that have been idle for too long. Looks at a bounded

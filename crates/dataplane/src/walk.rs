@@ -11,6 +11,7 @@ use crate::compile::network_interface::Interface;
 use crate::connection::{Connections, Trackable};
 use crate::disposition::Disposition;
 use crate::flow_cache::{FlowCache, Membership, Memberships, Owner, Translation};
+use crate::health_check::HealthChecks;
 use crate::meter::{Record, Records};
 use crate::ports::PortId;
 use crate::service_network::Origins;
@@ -70,6 +71,7 @@ pub(crate) struct Walk<'a> {
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) connections: &'a mut Connections,
     pub(crate) sessions: &'a mut Sessions,
+    pub(crate) health_checks: &'a mut HealthChecks,
     pub(crate) cache: &'a mut FlowCache,
     pub(crate) origins: &'a mut Origins,
     pub(crate) now: Timestamp,
@@ -91,6 +93,8 @@ pub(crate) struct Way {
     pub(crate) refused_by: Option<PortId>,
     pub(crate) hops: u8,
     pub(crate) answer: Option<Answer>,
+    /// The load balancer's node that sends the packet on: groups that name its groups mean the client too.
+    pub(crate) on_behalf_of: Option<IpAddr>,
     /// Who records the packet, and as what, in the order of the way.
     pub(crate) seen: SmallVec<[Sighting; 2]>,
 }
@@ -117,6 +121,7 @@ impl Default for Way {
             refused_by: None,
             hops: 0,
             answer: None,
+            on_behalf_of: None,
             seen: SmallVec::new(),
         }
     }
@@ -147,6 +152,19 @@ impl<'a> Walk<'a> {
             Some(crate::compile::Port::Services) => self.out_of_services(dst_mac, subject),
             None => Err(Disposition::RefusedOnLink(DropReason::UnknownPort)),
         };
+        self.conclude(end)
+    }
+
+    /// Decides on a packet that a load balancer's node sends by itself.
+    pub(crate) fn decide_from_node(mut self, node: &Interface, subject: &Subject) -> Decision {
+        let end = self
+            .node_groups(node, true, subject)
+            .and_then(|()| self.send_on(node, subject));
+        self.conclude(end)
+    }
+
+    fn conclude(self, end: End) -> Decision {
+        let snapshot = self.snapshot;
         let (out, disposition) = match end {
             Ok((out, disposition)) => (Some(out), disposition),
             Err(disposition) => (None, disposition),
@@ -231,7 +249,19 @@ impl<'a> Walk<'a> {
             });
             return Ok(());
         }
-        let Some(allowed) = interface.groups.allow(egress, &subject.tuple) else {
+        let groups = &interface.groups;
+        let behalf = self.way.on_behalf_of.filter(|_| !egress);
+        let allowed = groups.allow(egress, &subject.tuple).or_else(|| {
+            let src = behalf?;
+            groups.allow(
+                egress,
+                &Tuple {
+                    src,
+                    ..subject.tuple
+                },
+            )
+        });
+        let Some(allowed) = allowed else {
             self.way.refused_by = Some(interface.port);
             let denied = Disposition::DeniedBySecurityGroup {
                 interface: interface.id,

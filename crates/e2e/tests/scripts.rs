@@ -63,6 +63,11 @@ fn names_addresses_routers_and_the_time() {
 }
 
 #[test]
+fn load_balancers_spread_connections() {
+    script("load_balancers.py");
+}
+
+#[test]
 fn services_inside_instances() {
     script("services.py");
 }

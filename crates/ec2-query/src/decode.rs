@@ -65,17 +65,45 @@ impl<'a> Node<'a> {
         let Some(list) = self.children.remove(member) else {
             return Ok(Vec::new());
         };
-        list.expect_no_value()?;
-        let mut items = BTreeMap::new();
-        for (index, item) in list.children {
-            items.insert(list_index(index, &item)?, item);
-        }
-        items.into_values().map(T::decode).collect()
+        list.items()
     }
 
     /// A list of one item or more.
     pub(crate) fn required_list<T: Decode>(&mut self, member: &str) -> Result<Vec<T>, Error> {
         let items = self.list(member)?;
+        self.at_least_one(member, items)
+    }
+
+    /// A list as the common Query protocol writes it: `Names.member.1`.
+    pub(crate) fn member_list<T: Decode>(&mut self, member: &str) -> Result<Vec<T>, Error> {
+        let Some(mut list) = self.children.remove(member) else {
+            return Ok(Vec::new());
+        };
+        list.expect_no_value()?;
+        let items = list.list("member")?;
+        list.expect_no_more()?;
+        Ok(items)
+    }
+
+    /// A list of one item or more, as the common Query protocol writes it.
+    pub(crate) fn required_member_list<T: Decode>(
+        &mut self,
+        member: &str,
+    ) -> Result<Vec<T>, Error> {
+        let items = self.member_list(member)?;
+        self.at_least_one(member, items)
+    }
+
+    fn items<T: Decode>(self) -> Result<Vec<T>, Error> {
+        self.expect_no_value()?;
+        let mut items = BTreeMap::new();
+        for (index, item) in self.children {
+            items.insert(list_index(index, &item)?, item);
+        }
+        items.into_values().map(T::decode).collect()
+    }
+
+    fn at_least_one<T>(&self, member: &str, items: Vec<T>) -> Result<Vec<T>, Error> {
         if items.is_empty() {
             Err(self.missing(member))
         } else {

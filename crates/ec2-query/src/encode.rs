@@ -1,4 +1,4 @@
-//! Writes XML elements as EC2 spells them: lists are `<item>` elements, absent scalars are left out.
+//! Writes XML elements: lists are `<item>` elements, or `<member>` ones, absent scalars are left out.
 
 use std::fmt::Write;
 
@@ -51,6 +51,15 @@ impl Writer {
 
     /// A list; an empty one is sent too.
     pub(crate) fn list<T: Encode>(&mut self, name: &str, items: &[T]) {
+        self.list_of(name, "item", items);
+    }
+
+    /// A list as the common Query protocol writes it; an empty one is sent too.
+    pub(crate) fn member_list<T: Encode>(&mut self, name: &str, items: &[T]) {
+        self.list_of(name, "member", items);
+    }
+
+    fn list_of<T: Encode>(&mut self, name: &str, item_name: &str, items: &[T]) {
         if items.is_empty() {
             self.text.push('<');
             self.text.push_str(name);
@@ -59,7 +68,7 @@ impl Writer {
         }
         self.open(name);
         for item in items {
-            self.element("item", item);
+            self.element(item_name, item);
         }
         self.close(name);
     }

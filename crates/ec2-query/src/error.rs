@@ -17,6 +17,14 @@ pub enum Error {
     /// A `Version` other than [`crate::VERSION`].
     #[error("The requested version ({0}) of service AmazonEC2 does not exist.")]
     NoSuchVersion(String),
+    /// An action or a version that a service of the common Query protocol does not have.
+    #[error("Could not find operation {action} for version {version}")]
+    OperationNotFound {
+        /// As it was sent.
+        action: String,
+        /// As it was sent, or the one that is spoken.
+        version: String,
+    },
     /// A parameter that the action must have.
     #[error("The request must contain the parameter {0}")]
     MissingParameter(String),
@@ -44,7 +52,7 @@ impl Error {
         match self {
             Self::MalformedQueryString => "MalformedQueryString",
             Self::MissingAction => "MissingAction",
-            Self::InvalidAction(_) => "InvalidAction",
+            Self::InvalidAction(_) | Self::OperationNotFound { .. } => "InvalidAction",
             Self::NoSuchVersion(_) => "NoSuchVersion",
             Self::MissingParameter(_) => "MissingParameter",
             Self::UnknownParameter(_) => "UnknownParameter",

@@ -1,5 +1,6 @@
 //! What goes in and out, as clients see it.
 
+mod elbv2;
 mod parse;
 mod properties;
 mod render;

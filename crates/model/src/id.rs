@@ -226,6 +226,10 @@ ids! {
     PrefixListId PrefixList "pl-" "prefix list";
     /// A VPC endpoint.
     VpcEndpointId VpcEndpoint "vpce-" "Vpc Endpoint";
+    /// An endpoint service.
+    VpcEndpointServiceId VpcEndpointService "vpce-svc-" "VpcEndpointService";
+    /// The permission of a principal to use an endpoint service.
+    VpcEndpointServicePermissionId VpcEndpointServicePermission "vpce-svc-perm-" "VpcEndpointServicePermission";
 }
 
 /// Where new ids, addresses and other unpredictable values come from; an argument of pure code.

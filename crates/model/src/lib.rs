@@ -17,6 +17,8 @@ pub mod id;
 pub mod instance;
 pub mod internet_gateway;
 pub mod internet_host;
+pub mod listener;
+pub mod load_balancer;
 pub mod metadata_options;
 pub mod nat_gateway;
 pub mod network_acl;
@@ -30,9 +32,11 @@ pub mod state;
 pub mod subnet;
 pub mod table;
 pub mod tag;
+pub mod target_group;
 pub mod time;
 pub mod vpc;
 pub mod vpc_endpoint;
+pub mod vpc_endpoint_service;
 pub mod vpc_peering_connection;
 
 pub use address::{Address, AddressAssociation};
@@ -50,6 +54,11 @@ pub use id::*;
 pub use instance::{Instance, InstanceState};
 pub use internet_gateway::InternetGateway;
 pub use internet_host::InternetHost;
+pub use listener::{Listener, LoadBalancerProtocol};
+pub use load_balancer::{
+    ListenerId, LoadBalancer, LoadBalancerId, LoadBalancerNode, LoadBalancerScheme,
+    LoadBalancerState, MalformedArnId, TargetGroupId,
+};
 pub use metadata_options::MetadataOptions;
 pub use nat_gateway::{
     Connectivity, NatGateway, NatGatewayAddress, NatGatewayElasticIp, NatGatewayState,
@@ -73,7 +82,12 @@ pub use state::{Change, State, World};
 pub use subnet::Subnet;
 pub use table::Table;
 pub use tag::Tags;
+pub use target_group::{
+    Health, HealthCheck, Target, TargetGroup, TargetGroupAttributes, TargetId, TargetKey,
+    TargetType,
+};
 pub use time::Timestamp;
 pub use vpc::Vpc;
 pub use vpc_endpoint::{GatewayEndpoint, VpcEndpoint, VpcEndpointKind, VpcEndpointState};
+pub use vpc_endpoint_service::{AllowedPrincipal, VpcEndpointService};
 pub use vpc_peering_connection::{PeeringSide, PeeringStatus, VpcPeeringConnection};

@@ -91,6 +91,8 @@ pub enum InterfaceType {
     Interface,
     /// A NAT gateway's.
     NatGateway,
+    /// A node of a network load balancer.
+    NetworkLoadBalancer,
 }
 
 impl InterfaceType {
@@ -99,6 +101,7 @@ impl InterfaceType {
         match self {
             Self::Interface => "interface",
             Self::NatGateway => "natGateway",
+            Self::NetworkLoadBalancer => "network_load_balancer",
         }
     }
 

@@ -116,6 +116,14 @@ tables! {
     vpc_endpoints: VpcEndpointId => VpcEndpoint(VpcEndpoint);
     /// VPC peering connections, in the Region of the account that requested them.
     vpc_peering_connections: VpcPeeringConnectionId => VpcPeeringConnection(VpcPeeringConnection);
+    /// Endpoint services.
+    vpc_endpoint_services: VpcEndpointServiceId => VpcEndpointService(VpcEndpointService);
+    /// Load balancers.
+    load_balancers: LoadBalancerId => LoadBalancer(LoadBalancer);
+    /// Listeners of load balancers.
+    listeners: ListenerId => Listener(Listener);
+    /// Target groups with their targets.
+    target_groups: TargetGroupId => TargetGroup(TargetGroup);
     /// Client tokens by action and token.
     client_tokens: String => ClientToken(ClientToken);
     /// Hosts of the simulated internet; held by one scope, seen by all.

@@ -35,7 +35,7 @@ pub(crate) fn check(
     };
     let query = parts.uri.query().unwrap_or_default();
     let asked = match service {
-        Service::Ec2 | Service::Sts => {
+        Service::Ec2 | Service::ElasticLoadBalancing | Service::Sts => {
             let form = ec2::form(query, body).unwrap_or_default();
             of_form(service, identity, &form)
         }
@@ -82,7 +82,9 @@ impl Refused {
                     self.message
                 ),
             ),
-            Service::Sts | Service::S3 => (403, "AccessDenied", self.message.clone()),
+            Service::ElasticLoadBalancing | Service::Sts | Service::S3 => {
+                (403, "AccessDenied", self.message.clone())
+            }
             Service::Logs | Service::DynamoDb | Service::Weir => {
                 (400, "AccessDeniedException", self.message.clone())
             }
@@ -108,6 +110,13 @@ fn of_form(service: Service, identity: &Identity, form: &[(String, String)]) -> 
     let operation = value("Action").unwrap_or_default();
     let mut resources: Vec<String> = match service {
         Service::Sts => value("RoleArn").map(str::to_owned).into_iter().collect(),
+        // Elastic Load Balancing names what it is about by ARNs.
+        Service::ElasticLoadBalancing => {
+            let arns = form.iter().map(|(_, value)| value);
+            arns.filter(|value| value.starts_with("arn:aws:elasticloadbalancing:"))
+                .cloned()
+                .collect()
+        }
         // Calls that describe have no resources ("Actions, resources, and condition keys for Amazon EC2").
         _ if operation.starts_with("Describe") => Vec::new(),
         _ => {

@@ -172,7 +172,9 @@ impl Error {
             | Signature::NotYetCurrent { .. }
             | Signature::PresignedExpired { .. } => match service {
                 Service::Ec2 => (400, "RequestExpired"),
-                Service::Sts | Service::S3 => (403, "SignatureDoesNotMatch"),
+                Service::ElasticLoadBalancing | Service::Sts | Service::S3 => {
+                    (403, "SignatureDoesNotMatch")
+                }
                 Service::Logs | Service::DynamoDb | Service::Weir => {
                     (400, "InvalidSignatureException")
                 }
@@ -208,6 +210,11 @@ pub(crate) fn refuse(
             status,
             request_id,
             ec2_query::render_error(code, message, request_id),
+        ),
+        Service::ElasticLoadBalancing => respond::xml(
+            status,
+            request_id,
+            ec2_query::elbv2::render_error(status, code, message, request_id),
         ),
         Service::Sts => {
             let (status, xml) = services::sts::error(status, code, message, request_id);

@@ -33,7 +33,7 @@ use crate::respond::{self, Answer};
 use crate::service_network::{Door, Reception};
 use crate::state_folder::StateFolder;
 use crate::writer::Writer;
-use crate::{auth, clock, http as port, resolver, service_network};
+use crate::{auth, clock, health_checks, http as port, resolver, service_network};
 
 /// A running daemon, for everybody who serves its port.
 pub(crate) struct Daemon {
@@ -213,6 +213,7 @@ fn start(
     tasks.spawn(daemon.instances.clone().run());
     tasks.spawn(daemon.flow_logs.clone().run());
     tasks.spawn(tick(daemon.clone()));
+    tasks.spawn(health_checks::note(daemon.clone()));
     tasks.spawn(resolver::run(daemon.clone(), inquiries));
     tasks.spawn(service_network::serve(doors, daemon.clone()));
     tasks.spawn(port::serve(listener, daemon));

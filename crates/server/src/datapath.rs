@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dataplane::{
-    Dataplane, Device, FlowSample, INTERNET_ROUTER_MAC, Ingress, Inquiry, InterfaceMetadata,
-    Limits, Offload, Options, Origin, Ports, Snapshot, Verdict, compile,
+    Dataplane, Device, FlowSample, HealthFinding, INTERNET_ROUTER_MAC, Ingress, Inquiry,
+    InterfaceMetadata, Limits, Offload, Options, Origin, Ports, Snapshot, Verdict, compile,
 };
 use host::{
     EventLoop, EventLoopOptions, Frame, Output, PortId, Switch, Tap, UPLINK_MAC, Uplink, VnetHeader,
@@ -194,6 +194,15 @@ impl Datapath {
         })
     }
 
+    /// What health checks of load balancers' targets have found out since the last call.
+    ///
+    /// # Errors
+    ///
+    /// If the loop has ended.
+    pub(crate) fn health_findings(&self) -> host::Result<Vec<HealthFinding>> {
+        self.inspect(Dataplane::take_health_findings)
+    }
+
     /// Runs `work` on the data plane, between two bursts.
     ///
     /// # Errors
@@ -349,6 +358,8 @@ impl Switch for PacketSwitch {
     fn tick(&mut self, out: &mut Output<'_>) {
         self.dataplane.sweep(now(out));
         self.dataplane.advertise(now(out));
+        send_all(&self.ids, self.dataplane.emitted(), out);
+        self.dataplane.check_health(now(out));
         send_all(&self.ids, self.dataplane.emitted(), out);
     }
 }

@@ -1,4 +1,4 @@
-//! EC2: the Query protocol on top of the writer.
+//! EC2 and Elastic Load Balancing: the Query protocols on top of the writer.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use ec2_api::{
     UnsuccessfulItem, UnsuccessfulItemError,
 };
 
+use ec2_query::elbv2;
 use model::Scope;
 
 use crate::auth::Identity;
@@ -36,6 +37,29 @@ pub(crate) async fn call(
         Err(failure @ Failure::Internal) => {
             refused(500, "InternalError", &failure.to_string(), request_id)
         }
+    }
+}
+
+/// Carries out a call of Elastic Load Balancing.
+pub(crate) async fn elastic_load_balancing(
+    daemon: &Arc<Daemon>,
+    identity: &Identity,
+    query: &str,
+    body: &[u8],
+    request_id: &str,
+) -> Answer {
+    let refused = |status: u16, code: &str, message: &str| {
+        let xml = elbv2::render_error(status, code, message, request_id);
+        respond::xml(status, request_id, xml)
+    };
+    let request = match form(query, body).and_then(|form| elbv2::parse(&form)) {
+        Ok(request) => request,
+        Err(error) => return refused(400, elbv2::code(&error), &error.to_string()),
+    };
+    match daemon.writer.execute(identity.scope, request).await {
+        Ok(response) => respond::xml(200, request_id, elbv2::render(&response, request_id)),
+        Err(Failure::Refused(error)) => refused(error.status(), error.code(), &error.to_string()),
+        Err(failure @ Failure::Internal) => refused(500, "InternalFailure", &failure.to_string()),
     }
 }
 

@@ -206,6 +206,9 @@ async fn dispatch(
     let query = parts.uri.query().unwrap_or_default();
     match service {
         Service::Ec2 => ec2::call(daemon, identity, query, body, request_id).await,
+        Service::ElasticLoadBalancing => {
+            ec2::elastic_load_balancing(daemon, identity, query, body, request_id).await
+        }
         Service::Sts => sts::call(daemon, identity, query, body, request_id),
         Service::Logs => {
             daemon

@@ -15,6 +15,7 @@ mod datapath;
 mod destinations;
 mod ec2;
 mod feed;
+mod health_checks;
 mod http;
 mod instances;
 mod keyring;

@@ -9,6 +9,8 @@ use http::{HeaderMap, Method, header};
 pub(crate) enum Service {
     /// Amazon EC2: Query protocol.
     Ec2,
+    /// Elastic Load Balancing: Query protocol.
+    ElasticLoadBalancing,
     /// AWS STS: Query protocol.
     Sts,
     /// CloudWatch Logs: AWS JSON 1.1.
@@ -22,11 +24,21 @@ pub(crate) enum Service {
 }
 
 impl Service {
+    const ALL: [Self; 6] = [
+        Self::Ec2,
+        Self::ElasticLoadBalancing,
+        Self::Sts,
+        Self::Logs,
+        Self::S3,
+        Self::Weir,
+    ];
+
     /// The name in the scope of signatures.
     #[must_use]
     pub(crate) fn signing_name(self) -> &'static str {
         match self {
             Self::Ec2 => "ec2",
+            Self::ElasticLoadBalancing => "elasticloadbalancing",
             Self::Sts => "sts",
             Self::Logs => "logs",
             Self::S3 => "s3",
@@ -38,7 +50,7 @@ impl Service {
     /// The service that a signature was made for, if it answers on Weir's port.
     #[must_use]
     pub(crate) fn signed_for(name: &str) -> Option<Self> {
-        [Self::Ec2, Self::Sts, Self::Logs, Self::S3, Self::Weir]
+        Self::ALL
             .into_iter()
             .find(|service| service.signing_name() == name)
     }
@@ -63,6 +75,9 @@ impl Service {
             text(header::CONTENT_TYPE.as_str()).starts_with("application/x-www-form-urlencoded");
         if query.contains("Version=2011-06-15") {
             return Self::Sts;
+        }
+        if query.contains("Version=2015-12-01") {
+            return Self::ElasticLoadBalancing;
         }
         if (method == Method::POST && form) || query.contains("Action=") {
             Self::Ec2
@@ -115,6 +130,12 @@ mod tests {
                 none.clone(),
                 "Action=GetCallerIdentity&Version=2011-06-15",
                 Service::Sts,
+            ),
+            (
+                Method::GET,
+                none.clone(),
+                "Action=DescribeLoadBalancers&Version=2015-12-01",
+                Service::ElasticLoadBalancing,
             ),
             (Method::PUT, none.clone(), "", Service::S3),
             (Method::GET, none, "list-type=2", Service::S3),

@@ -6,8 +6,7 @@
 use std::sync::Arc;
 use std::sync::mpsc;
 
-use control::{Event, Quotas};
-use ec2_api::{Request, Response};
+use control::{Call, Event, Quotas};
 use model::{Change, Scope, Timestamp, World};
 use store::{Journal, Record};
 use tokio::sync::{oneshot, watch};
@@ -43,20 +42,17 @@ pub(crate) struct Writer {
     quotas: Arc<Quotas>,
 }
 
-type Reply<T> = oneshot::Sender<Result<T, Failure>>;
+/// Works something out on the draft of the next world.
+type Job = Box<dyn FnOnce(&World, Timestamp, &Quotas) -> Drafted + Send>;
 
-enum Job {
-    Request {
-        scope: Scope,
-        request: Box<Request>,
-        reply: Reply<Response>,
-    },
-    Event {
-        scope: Scope,
-        event: Event,
-        reply: Reply<()>,
-    },
+/// What a job does to the world, and how its caller is told.
+struct Drafted {
+    changes: Vec<(Scope, Change)>,
+    acknowledge: Acknowledge,
 }
+
+/// Tells the caller how its job ended, once that is certain: whether it was journaled.
+type Acknowledge = Box<dyn FnOnce(bool)>;
 
 /// Jobs that may wait before callers are held up.
 const QUEUE: usize = 1024;
@@ -116,11 +112,11 @@ impl Writer {
     /// # Errors
     ///
     /// What AWS would answer, or `Internal`.
-    pub(crate) async fn execute(
-        &self,
-        scope: Scope,
-        request: Request,
-    ) -> Result<Response, Failure> {
+    pub(crate) async fn execute<C>(&self, scope: Scope, request: C) -> Result<C::Response, Failure>
+    where
+        C: Call + Send + 'static,
+        C::Response: Send,
+    {
         if only_asks(request.action()) {
             let (now, entropy) = (clock::now(), &mut SystemEntropy);
             let asked =
@@ -129,10 +125,9 @@ impl Writer {
                 return Ok(asked.response);
             }
         }
-        self.ask(|reply| Job::Request {
-            scope,
-            request: Box::new(request),
-            reply,
+        self.ask(move |world, now, quotas| {
+            let done = control::execute(world, scope, &request, now, &mut SystemEntropy, quotas)?;
+            Ok((done.response, done.changes))
         })
         .await
     }
@@ -143,17 +138,25 @@ impl Writer {
     ///
     /// When it makes no sense, or `Internal`.
     pub(crate) async fn observe(&self, scope: Scope, event: Event) -> Result<(), Failure> {
-        self.ask(|reply| Job::Event {
-            scope,
-            event,
-            reply,
+        self.ask(move |world, now, quotas| {
+            let changes = control::observe(world, scope, &event, now, &mut SystemEntropy, quotas)?;
+            Ok(((), changes))
         })
         .await
     }
 
-    async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, Failure> {
+    async fn ask<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(
+            &World,
+            Timestamp,
+            &Quotas,
+        ) -> Result<(T, Vec<(Scope, Change)>), control::Error>
+        + Send
+        + 'static,
+    ) -> Result<T, Failure> {
         let (reply, answer) = oneshot::channel();
-        let job = job(reply);
+        let job: Job = Box::new(move |world, now, quotas| draft(work(world, now, quotas), reply));
         let jobs = self.jobs.clone();
         // A full queue holds up this caller on a thread of its own, not the connections of others.
         let sent = match jobs.try_send(job) {
@@ -180,9 +183,6 @@ struct Thread<E> {
     quotas: Arc<Quotas>,
 }
 
-/// Tells the caller how its job ended, once that is certain.
-type Acknowledge = Box<dyn FnOnce(bool)>;
-
 impl<E: Enforce> Thread<E> {
     fn run(mut self, queue: &mpsc::Receiver<Job>) -> anyhow::Result<()> {
         self.enforce.enforce(&self.world)?;
@@ -199,7 +199,13 @@ impl<E: Enforce> Thread<E> {
         let before = self.world.clone();
         let (mut records, mut waiting) = (Vec::new(), Vec::new());
         for job in batch {
-            waiting.push(self.draft(job, &mut records));
+            let now = clock::now();
+            let drafted = job(&self.world, now, &self.quotas);
+            for (scope, change) in &drafted.changes {
+                self.world.apply(*scope, change);
+            }
+            records.extend(Record::of(now, drafted.changes));
+            waiting.push(drafted.acknowledge);
         }
         let journaled = match self.write(&records) {
             Ok(()) => true,
@@ -232,69 +238,37 @@ impl<E: Enforce> Thread<E> {
         Ok(())
     }
 
-    /// Carries a job out on the draft of the next world.
-    fn draft(&mut self, job: Job, records: &mut Vec<Record>) -> Acknowledge {
-        let now = clock::now();
-        let (world, quotas) = (&self.world, &self.quotas);
-        match job {
-            Job::Request {
-                scope,
-                request,
-                reply,
-            } => {
-                let done =
-                    control::execute(world, scope, &request, now, &mut SystemEntropy, quotas);
-                let done = done.map(|applied| (applied.response, applied.changes));
-                self.note(now, done, reply, records)
-            }
-            Job::Event {
-                scope,
-                event,
-                reply,
-            } => {
-                let done = control::observe(world, scope, &event, now, &mut SystemEntropy, quotas);
-                let done = done.map(|changes| ((), changes));
-                self.note(now, done, reply, records)
-            }
-        }
-    }
-
-    fn note<T: 'static>(
-        &mut self,
-        at: Timestamp,
-        done: Result<(T, Vec<(Scope, Change)>), control::Error>,
-        reply: Reply<T>,
-        records: &mut Vec<Record>,
-    ) -> Acknowledge {
-        match done {
-            Ok((answer, changes)) => {
-                for (scope, change) in &changes {
-                    self.world.apply(*scope, change);
-                }
-                let changed = !changes.is_empty();
-                records.extend(Record::of(at, changes));
-                Box::new(move |journaled| {
-                    let answer = if journaled || !changed {
-                        Ok(answer)
-                    } else {
-                        Err(Failure::Internal)
-                    };
-                    // A caller that has hung up needs no answer.
-                    let _ = reply.send(answer);
-                })
-            }
-            Err(error) => Box::new(move |_| {
-                let _ = reply.send(Err(error.into()));
-            }),
-        }
-    }
-
     fn write(&mut self, records: &[Record]) -> Result<(), store::Error> {
         if records.is_empty() {
             Ok(())
         } else {
             self.journal.append(records)
         }
+    }
+}
+
+/// A caller whose job changes something is not told before that is on disk.
+fn draft<T: Send + 'static>(
+    done: Result<(T, Vec<(Scope, Change)>), control::Error>,
+    reply: oneshot::Sender<Result<T, Failure>>,
+) -> Drafted {
+    let (answer, changes) = match done {
+        Ok((answer, changes)) => (Ok(answer), changes),
+        Err(error) => (Err(Failure::from(error)), Vec::new()),
+    };
+    let changed = !changes.is_empty();
+    let acknowledge = move |journaled: bool| {
+        let answer = if journaled || !changed {
+            answer
+        } else {
+            Err(Failure::Internal)
+        };
+        // A caller that has hung up needs no answer.
+        let _ = reply.send(answer);
+    };
+    Drafted {
+        changes,
+        acknowledge: Box::new(acknowledge),
     }
 }
 

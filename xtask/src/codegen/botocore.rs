@@ -1,4 +1,4 @@
-//! Obtains the EC2 service model from a pinned release of the botocore Python package.
+//! Obtains service models from a pinned release of the botocore Python package.
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -13,7 +13,7 @@ const EXTRACT: &str = r#"
 import botocore, gzip, json, os, sys
 if botocore.__version__ != sys.argv[1]:
     sys.exit(3)
-name = os.path.join(os.path.dirname(botocore.__file__), "data/ec2/2016-11-15/service-2.json.gz")
+name = os.path.join(os.path.dirname(botocore.__file__), "data", sys.argv[2], "service-2.json.gz")
 model = json.load(gzip.open(name))
 def strip(value):
     if isinstance(value, dict):
@@ -29,9 +29,11 @@ operations = {k: {"input": v.get("input"), "output": v.get("output")} for k, v i
 json.dump({"shapes": shapes, "operations": strip(operations)}, sys.stdout)
 "#;
 
-/// The model from an installed botocore of the right release, else from one installed under `target/`.
-pub(super) fn service_model(root: &Path) -> Result<Value> {
-    if let Some(model) = extract(Path::new("python3"))? {
+/// A model from an installed botocore of the right release, else from one installed under `target/`.
+///
+/// `service` is the model's folder: name and API version.
+pub(super) fn service_model(root: &Path, service: &str) -> Result<Value> {
+    if let Some(model) = extract(Path::new("python3"), service)? {
         return Ok(model);
     }
     let environment = root
@@ -43,18 +45,19 @@ pub(super) fn service_model(root: &Path) -> Result<Value> {
             .args(["-m", "venv"])
             .arg(&environment))?;
     }
-    if let Some(model) = extract(&python)? {
+    if let Some(model) = extract(&python, service)? {
         return Ok(model);
     }
     let package = format!("botocore=={BOTOCORE}");
     run(Command::new(&python).args(["-m", "pip", "install", "--quiet", &package]))?;
-    extract(&python)?.with_context(|| format!("{package} was installed but cannot be read"))
+    extract(&python, service)?
+        .with_context(|| format!("{package} was installed but cannot be read"))
 }
 
 /// `None` when this Python has no botocore, or another release of it.
-fn extract(python: &Path) -> Result<Option<Value>> {
+fn extract(python: &Path, service: &str) -> Result<Option<Value>> {
     let output = Command::new(python)
-        .args(["-c", EXTRACT, BOTOCORE])
+        .args(["-c", EXTRACT, BOTOCORE, service])
         .output()
         .with_context(|| format!("starting {}", python.display()))?;
     if !output.status.success() {

@@ -1,15 +1,16 @@
-//! Emits `ec2-query`: how each shape is read from parameters and written as XML.
+//! Emits modules of `ec2-query`: how each shape is read from parameters and written as XML.
 
-use super::Files;
 use super::model::{Action, Kind, Model, Structure};
+use super::{Files, Protocol};
 use anyhow::Result;
 use std::fmt::Write;
 
-/// Actions that send `<return>true</return>` although their model output is not empty and has no such member.
+/// Actions of EC2 that send `<return>true</return>` although their model output is not empty and has no such member.
 const RETURN_BESIDES_MEMBERS: &[&str] = &["AssociateAddress", "AssignPrivateIpAddresses"];
 
 /// One file per noun, `actions.rs` and `mod.rs`.
-pub(super) fn files(model: &Model) -> Result<Files> {
+pub(super) fn files(model: &Model, api: &str, protocol: Protocol) -> Result<Files> {
+    let shapes = format!("use {}::*;\n\n", api.replace('-', "_"));
     let mut files = Files::new();
     for noun in model.files() {
         let mut text = String::new();
@@ -25,20 +26,20 @@ pub(super) fn files(model: &Model) -> Result<Files> {
         if own().any(|(_, structure)| structure.in_response) {
             text.push_str("use crate::encode::{Encode, Writer};\n");
         }
-        text.push_str("use ec2_api::*;\n\n");
+        text.push_str(&shapes);
         for (name, structure) in own() {
             if structure.in_request {
-                write_decode(&mut text, name, structure)?;
+                write_decode(&mut text, name, structure, protocol)?;
             }
             if structure.in_response {
-                write_encode(&mut text, name, structure)?;
+                write_encode(&mut text, name, structure, protocol)?;
             }
         }
         files.insert(format!("{noun}.rs").into(), text);
     }
-    files.insert("actions.rs".into(), actions(&model.actions)?);
+    files.insert("actions.rs".into(), actions(&model.actions, &shapes)?);
     let mut module =
-        String::from("//! Wire forms of the shapes in `ec2-api`.\n\npub(crate) mod actions;\n");
+        format!("//! Wire forms of the shapes in `{api}`.\n\npub(crate) mod actions;\n");
     for noun in model.files() {
         writeln!(module, "mod {noun};")?;
     }
@@ -46,7 +47,16 @@ pub(super) fn files(model: &Model) -> Result<Files> {
     Ok(files)
 }
 
-fn write_decode(text: &mut String, name: &str, structure: &Structure) -> Result<()> {
+fn write_decode(
+    text: &mut String,
+    name: &str,
+    structure: &Structure,
+    protocol: Protocol,
+) -> Result<()> {
+    let (list, required_list) = match protocol {
+        Protocol::Ec2 => ("list", "required_list"),
+        Protocol::Query => ("member_list", "required_member_list"),
+    };
     writeln!(text, "impl Decode for {name} {{")?;
     writeln!(
         text,
@@ -57,8 +67,8 @@ fn write_decode(text: &mut String, name: &str, structure: &Structure) -> Result<
         let method = match (member.is_list, member.required) {
             (false, false) => "option",
             (false, true) => "required_option",
-            (true, false) => "list",
-            (true, true) => "required_list",
+            (true, false) => list,
+            (true, true) => required_list,
         };
         writeln!(
             text,
@@ -70,19 +80,25 @@ fn write_decode(text: &mut String, name: &str, structure: &Structure) -> Result<
     Ok(())
 }
 
-fn write_encode(text: &mut String, name: &str, structure: &Structure) -> Result<()> {
+fn write_encode(
+    text: &mut String,
+    name: &str,
+    structure: &Structure,
+    protocol: Protocol,
+) -> Result<()> {
     let mut body = String::new();
+    // What follows from the action is EC2's own.
     let action = match &structure.kind {
-        Kind::Response(action) => Some(action.as_str()),
+        Kind::Response(action) if protocol == Protocol::Ec2 => Some(action.as_str()),
         _ => None,
     };
     // Of an attribute's answer only what was asked for is sent, so an empty list there means "not asked for".
     let one_attribute =
         action.is_some_and(|a| a.starts_with("Describe") && a.ends_with("Attribute"));
-    let list_method = if one_attribute {
-        "list_unless_empty"
-    } else {
-        "list"
+    let list_method = match protocol {
+        Protocol::Ec2 if one_attribute => "list_unless_empty",
+        Protocol::Ec2 => "list",
+        Protocol::Query => "member_list",
     };
     let besides = action.is_some_and(|action| RETURN_BESIDES_MEMBERS.contains(&action));
     if besides || (action.is_some() && structure.members.is_empty()) {
@@ -111,9 +127,10 @@ fn write_encode(text: &mut String, name: &str, structure: &Structure) -> Result<
     Ok(())
 }
 
-fn actions(actions: &[Action]) -> Result<String> {
+fn actions(actions: &[Action], shapes: &str) -> Result<String> {
     let mut text = String::from("use crate::Error;\nuse crate::decode::{Decode, Node};\n");
-    text.push_str("use crate::encode::{Encode, Writer};\nuse ec2_api::*;\n\n");
+    text.push_str("use crate::encode::{Encode, Writer};\n");
+    text.push_str(shapes);
     text.push_str("/// The request of `action`, or `None` when there is no such action.\n");
     text.push_str(
         "pub(crate) fn decode(action: &str, node: Node<'_>) -> Result<Option<Request>, Error> {\n",

@@ -139,6 +139,10 @@ impl Model {
             let target = pair[1]["shape"]
                 .as_str()
                 .context("member without a shape")?;
+            if source["shapes"][target]["type"] == "map" {
+                // Only what Weir refuses has maps; left out, it is refused as unknown.
+                continue;
+            }
             let location = pair[1]["locationName"].as_str();
             let (is_list, item) = match source["shapes"][target]["type"].as_str() {
                 Some("list") => {

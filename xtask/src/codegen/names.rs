@@ -10,7 +10,8 @@ const KEYWORDS: &[&str] = &[
 
 /// `Ipv6CidrBlock` to `ipv6_cidr_block`, `DnsAAAARecord` to `dns_aaaa_record`; keywords become raw identifiers.
 pub(super) fn field(member: &str) -> String {
-    let characters: Vec<char> = member.chars().collect();
+    // Elastic Load Balancing spells one word with two capitals.
+    let characters: Vec<char> = member.replace("IPv", "Ipv").chars().collect();
     let mut name = String::new();
     for (index, &character) in characters.iter().enumerate() {
         if character.is_ascii_uppercase() && index > 0 {
@@ -51,6 +52,7 @@ mod tests {
             "EnableDns64",
             "Type",
             "Ipv6CidrBlock",
+            "PrivateIPv4Address",
         ];
         let fields = names.map(field);
         assert_eq!(
@@ -60,7 +62,8 @@ mod tests {
                 "enable_resource_name_dns_aaaa_record",
                 "enable_dns64",
                 "r#type",
-                "ipv6_cidr_block"
+                "ipv6_cidr_block",
+                "private_ipv4_address"
             ]
         );
     }

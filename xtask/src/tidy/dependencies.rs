@@ -8,12 +8,13 @@ use std::path::Path;
 use std::process::Command;
 
 /// Values in, values out: no clock, files, sockets, threads or randomness, and nothing that brings them.
-pub(super) const PURE: [&str; 11] = [
+pub(super) const PURE: [&str; 12] = [
     "model",
     "packet",
     "sigv4",
     "policy",
     "ec2-api",
+    "elbv2-api",
     "ec2-query",
     "control",
     "fixture",
@@ -23,14 +24,15 @@ pub(super) const PURE: [&str; 11] = [
 ];
 
 /// The crates of the workspace that each may use. Tests may use more: dev-dependencies are not looked at.
-const EDGES: [(&str, &[&str]); 18] = [
+const EDGES: [(&str, &[&str]); 19] = [
     ("model", &[]),
     ("packet", &[]),
     ("sigv4", &[]),
     ("policy", &[]),
     ("ec2-api", &[]),
-    ("ec2-query", &["ec2-api"]),
-    ("control", &["model", "policy", "ec2-api"]),
+    ("elbv2-api", &[]),
+    ("ec2-query", &["ec2-api", "elbv2-api"]),
+    ("control", &["model", "policy", "ec2-api", "elbv2-api"]),
     ("fixture", &["model", "packet"]),
     ("dataplane", &["model", "packet"]),
     ("flow-logs", &["model", "dataplane"]),

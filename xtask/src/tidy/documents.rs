@@ -2,7 +2,10 @@
 
 use super::{File, Findings};
 
-const ACTIONS: &str = "crates/ec2-api/actions.toml";
+const ACTIONS: [&str; 2] = [
+    "crates/ec2-api/actions.toml",
+    "crates/elbv2-api/actions.toml",
+];
 const COMPATIBILITY: &str = "docs/compatibility.md";
 
 pub(super) fn check(files: &[File], findings: &mut Findings) {
@@ -25,7 +28,7 @@ fn check_actions(files: &[File], findings: &mut Findings) {
         file.map(|file| file.text.as_str()).unwrap_or_default()
     };
     let listed = text_of(COMPATIBILITY);
-    for line in text_of(ACTIONS).lines() {
+    for line in ACTIONS.iter().flat_map(|path| text_of(path).lines()) {
         let action = line.trim().strip_prefix('"');
         let action = action.and_then(|rest| rest.split('"').next());
         if let Some(action) = action

@@ -49,6 +49,7 @@ pub(crate) fn associate_address(
         if same {
             return Ok(answer(association.id));
         }
+        network_interface::own(tx, association.network_interface_id)?;
         if request.allow_reassociation == Some(false) {
             return Err(already_associated(address.allocation_id, association.id));
         }
@@ -128,6 +129,31 @@ pub(crate) fn move_association(
         association.network_interface_id = to;
         tx.put(allocation_id, address);
     }
+    Ok(())
+}
+
+/// Gives the primary address of an interface that a service keeps a public one: an Elastic IP
+/// address that is free, else one of Amazon's pool.
+pub(crate) fn expose(
+    tx: &mut Transaction<'_>,
+    eni: &NetworkInterface,
+    elastic: Option<AllocationId>,
+) -> Result<(), Error> {
+    let Some(private) = eni.primary_ipv4() else {
+        return Ok(());
+    };
+    if let Some(allocation_id) = elastic {
+        return map(tx, allocation_id, eni.id, private).map(drop);
+    }
+    let public_ip = pool::pick(tx)?;
+    let mut eni = tx.take::<NetworkInterface>(eni.id)?;
+    for own in eni.private_ip_addresses.iter_mut().take(1) {
+        own.association = Some(PublicIpAssociation {
+            public_ip,
+            elastic: None,
+        });
+    }
+    tx.put(eni.id, eni);
     Ok(())
 }
 

@@ -23,9 +23,7 @@ pub(crate) fn describe_network_interface_attribute(
         ..Default::default()
     };
     match name {
-        "attachment" => {
-            answer.attachment = shape::attachment(tx, eni);
-        }
+        "attachment" => answer.attachment = shape::attachment(tx, eni),
         "description" => {
             answer.description = Some(AttributeValue {
                 value: Some(eni.description.clone()),

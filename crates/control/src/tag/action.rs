@@ -9,7 +9,7 @@ use model::state::Row;
 use model::{
     Address, DhcpOptions, EgressOnlyInternetGateway, FlowLog, Instance, InternetGateway,
     NatGateway, NetworkAcl, NetworkInterface, PrefixList, ResourceId, RouteTable, SecurityGroup,
-    SecurityGroupRuleId, Subnet, Tags, Vpc, VpcEndpoint,
+    SecurityGroupRuleId, Subnet, Tags, Vpc, VpcEndpoint, VpcEndpointService,
 };
 
 use super::add;
@@ -170,6 +170,7 @@ taggable! {
     FlowLog(FlowLog) flow_logs "vpc-flow-log";
     PrefixList(PrefixList) prefix_lists "prefix-list";
     VpcEndpoint(VpcEndpoint) vpc_endpoints "vpc-endpoint";
+    VpcEndpointService(VpcEndpointService) vpc_endpoint_services "vpc-endpoint-service";
 }
 
 trait Tagged {

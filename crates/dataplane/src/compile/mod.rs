@@ -3,6 +3,7 @@
 pub(crate) mod dhcp_options;
 pub(crate) mod dns_names;
 pub(crate) mod internet;
+pub(crate) mod load_balancer;
 pub(crate) mod nat_gateway;
 pub(crate) mod network_acl;
 pub(crate) mod network_interface;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use model::{MacAddress, RouteTableId, Scope, State, SubnetId, VpcId, World};
 use packet::Mac;
 
+use crate::health_check::HealthCheck;
 use crate::ports::{Device, PortId, Ports};
 use dns_names::DnsNames;
 use internet::{Internet, Outside};
@@ -45,6 +47,8 @@ pub struct Snapshot {
     pub(crate) internet: Internet,
     /// Names that every VPC resolves: those of services.
     pub(crate) public_names: DnsNames,
+    /// How the targets of load balancers are checked.
+    pub(crate) health_checks: Vec<HealthCheck>,
     pub(crate) services: Option<Services>,
     by_device: BTreeMap<Device, PortId>,
 }
@@ -159,6 +163,7 @@ pub fn compile(world: &World, ports: &mut Ports, options: Options) -> Snapshot {
         subnets: Vec::new(),
         internet: Internet::default(),
         public_names: DnsNames::default(),
+        health_checks: Vec::new(),
         services: None,
         by_device: ports.iter().map(|(device, port)| (*device, port)).collect(),
     };
@@ -260,6 +265,8 @@ fn compile_region(
     let subnets = compile_subnets(snapshot, state, shared, ports);
     let groups = security_group::compile(state, &shared.members, &shared.peerings);
     let mut nat_gateways = nat_gateway::compile(state);
+    let mut balancers = load_balancer::compile(state, scope, ports);
+    snapshot.health_checks.append(&mut balancers.checks);
     for eni in state.network_interfaces.values() {
         let (Some(vpc), Some(&subnet), Some(row), Some(port)) = (
             shared.peerings.place(eni.vpc_id),
@@ -281,6 +288,8 @@ fn compile_region(
             source_dest_check: eni.source_dest_check,
             attached: network_interface::is_attached(state, eni),
             nat_gateway: nat_gateways.remove(&eni.id),
+            load_balancer: balancers.nodes.remove(&eni.id),
+            balanced: balancers.balanced.remove(&eni.id).unwrap_or_default(),
             metadata_ipv6: network_interface::metadata_ipv6(state, eni),
             metadata: ports.share(network_interface::metadata(eni, row, scope)),
             resource_name: ResourceName {

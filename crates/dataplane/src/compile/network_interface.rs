@@ -6,6 +6,7 @@ use std::sync::Arc;
 use model::{InstanceState, NetworkInterfaceId, Scope, State};
 use packet::Mac;
 
+use super::load_balancer::{Balanced, Node};
 use super::nat_gateway::NatGateway;
 use super::security_group::Groups;
 use crate::InterfaceMetadata;
@@ -30,6 +31,10 @@ pub(crate) struct Interface {
     pub(crate) attached: bool,
     /// The NAT gateway whose interface it is.
     pub(crate) nat_gateway: Option<NatGateway>,
+    /// The load balancer of which it is a node.
+    pub(crate) load_balancer: Option<Node>,
+    /// Its ports to which load balancers send with clients' addresses.
+    pub(crate) balanced: Vec<Balanced>,
     /// Whether the instance metadata service answers it over IPv6.
     pub(crate) metadata_ipv6: bool,
     pub(crate) metadata: Arc<InterfaceMetadata>,

@@ -166,6 +166,24 @@ fn refused_by_gateway(f: &mut Formatter<'_>, disposition: &Disposition) -> fmt::
             f,
             "peering connection {peering} carries only addresses of its two VPCs, not {address}"
         ),
+        Disposition::HealthCheckAnswered { interface } => {
+            write!(f, "taken by {interface} as the answer to a health check")
+        }
+        Disposition::NoListener { interface } => {
+            write!(
+                f,
+                "no listener of the load balancer of {interface} takes it"
+            )
+        }
+        Disposition::NoTarget { interface } => {
+            write!(f, "the load balancer of {interface} has no target for it")
+        }
+        Disposition::NoLoadBalancerSession { interface } => {
+            write!(
+                f,
+                "the load balancer of {interface} knows no such connection"
+            )
+        }
         // Everything else is told above.
         _ => Ok(()),
     }

@@ -10,6 +10,7 @@ mod fragment;
 mod gateway_route_table;
 mod internet_gateway;
 mod link;
+mod load_balancer;
 mod nat_gateway;
 mod property;
 mod reference;

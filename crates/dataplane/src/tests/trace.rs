@@ -217,7 +217,7 @@ fn through_a_nat_gateway_and_back() {
         app  egress  network ACL default  pass  rule 100 allow all 0.0.0.0/0
         app  egress  route table app  pass  0.0.0.0/0 to nat
         pub  ingress  network ACL default  pass  rule 100 allow all 0.0.0.0/0
-        nat  egress  NAT gateway  pass  source 10.0.1.5 id 1 is 10.0.0.220 id 65285
+        nat  egress  NAT gateway  pass  source 10.0.1.5 id 1 is 10.0.0.220 id 58117
         pub  egress  network ACL default  pass  rule 100 allow all 0.0.0.0/0
         pub  egress  route table pub  pass  0.0.0.0/0 to igw
         igw  egress  internet gateway  pass  source 10.0.0.220 is 203.0.113.220
@@ -225,7 +225,7 @@ fn through_a_nat_gateway_and_back() {
         --- answer
         igw  ingress  internet gateway  pass  destination 203.0.113.220 is 10.0.0.220
         pub  ingress  network ACL default  pass  rule 100 allow all 0.0.0.0/0
-        nat  ingress  NAT gateway  pass  destination 10.0.0.220 id 65285 is 10.0.1.5 id 1
+        nat  ingress  NAT gateway  pass  destination 10.0.0.220 id 58117 is 10.0.1.5 id 1
         pub  egress  network ACL default  pass  rule 100 allow all 0.0.0.0/0
         pub  egress  route table pub  pass  10.0.0.0/16 to local
         app  ingress  network ACL default  pass  rule 100 allow all 0.0.0.0/0

@@ -372,13 +372,13 @@ fn answers_to_a_nat_gateway_of_the_peer_need_no_route() {
     let through = "b2 sends udp 10.2.2.10:1 > 198.51.100.7:9";
     let out = out + &net.run(other) + &net.run(through);
     expect![[r#"
-        b0 sends tcp 10.2.1.10:80 > 10.1.2.5:9900 syn ack
+        b0 sends tcp 10.2.1.10:80 > 10.1.2.5:55980 syn ack
           dropped: no_route
         a0 sends tcp 10.1.1.10:40000 > 10.2.1.10:80 syn
-          to b0: 10.1.2.5:9900 > 10.2.1.10:80 proto 6 len 40
-        b0 sends tcp 10.2.1.10:80 > 10.1.2.5:9900 syn ack
+          to b0: 10.1.2.5:55980 > 10.2.1.10:80 proto 6 len 40
+        b0 sends tcp 10.2.1.10:80 > 10.1.2.5:55980 syn ack
           to a0: 10.2.1.10:80 > 10.1.1.10:40000 proto 6 len 40
-        b0 sends tcp 10.2.1.10:80 > 10.1.2.5:9900 syn ack
+        b0 sends tcp 10.2.1.10:80 > 10.1.2.5:55980 syn ack
           to a0: 10.2.1.10:80 > 10.1.1.10:40000 proto 6 len 40
         b0 sends udp 10.2.1.10:80 > 10.1.2.5:9
           dropped: no_route
@@ -391,16 +391,16 @@ fn answers_to_a_nat_gateway_of_the_peer_need_no_route() {
     expect![[r#"
         a0 Egress Accept 10.1.1.10:40000 > 10.2.1.10:80 proto 6 packets 1 bytes 40 flags 2 path 1 | delivered to b0
         a0 Ingress Accept 10.2.1.10:80 > 10.1.1.10:40000 proto 6 packets 2 bytes 80 flags 18 | delivered to a0
+        b0 Egress Accept 10.2.1.10:80 > 10.1.2.5:55980 proto 6 packets 1 bytes 40 flags 18 | route table main:b has no route to it
+        b0 Egress Accept 10.2.1.10:80 > 10.1.2.5:55980 proto 6 packets 2 bytes 80 flags 18 path 4 | delivered to a0
         b0 Egress Accept 10.2.1.10:80 > 10.1.2.5:9 proto 17 packets 1 bytes 28 flags 0 | route table main:b has no route to it
-        b0 Egress Accept 10.2.1.10:80 > 10.1.2.5:9900 proto 6 packets 1 bytes 40 flags 18 | route table main:b has no route to it
-        b0 Egress Accept 10.2.1.10:80 > 10.1.2.5:9900 proto 6 packets 2 bytes 80 flags 18 path 4 | delivered to a0
-        b0 Ingress Accept 10.1.2.5:9900 > 10.2.1.10:80 proto 6 packets 1 bytes 40 flags 2 | delivered to b0
+        b0 Ingress Accept 10.1.2.5:55980 > 10.2.1.10:80 proto 6 packets 1 bytes 40 flags 2 | delivered to b0
         b2 Egress Accept 10.2.2.10:1 > 10.1.2.5:9 proto 17 packets 1 bytes 28 flags 0 path 4 | NAT gateway n has no such connection
         b2 Egress Accept 10.2.2.10:1 > 198.51.100.7:9 proto 17 packets 1 bytes 28 flags 0 path 4 | peering connection p carries only addresses of its two VPCs, not 198.51.100.7
+        eni-of-n Egress Accept 10.1.2.5:55980 > 10.2.1.10:80 proto 6 packets 1 bytes 40 flags 2 path 4 | delivered to b0
         eni-of-n Egress Accept 10.1.2.5:80 > 10.1.1.10:40000 proto 6 packets 2 bytes 80 flags 18 pkt 10.2.1.10 > 10.1.1.10 path 1 | delivered to a0
-        eni-of-n Egress Accept 10.1.2.5:9900 > 10.2.1.10:80 proto 6 packets 1 bytes 40 flags 2 path 4 | delivered to b0
         eni-of-n Ingress Accept 10.1.1.10:40000 > 10.1.2.5:80 proto 6 packets 1 bytes 40 flags 2 pkt 10.1.1.10 > 10.2.1.10 | delivered to b0
-        eni-of-n Ingress Accept 10.2.1.10:80 > 10.1.2.5:9900 proto 6 packets 2 bytes 80 flags 18 | delivered to a0
+        eni-of-n Ingress Accept 10.2.1.10:80 > 10.1.2.5:55980 proto 6 packets 2 bytes 80 flags 18 | delivered to a0
         eni-of-n Ingress Accept 10.2.2.10:1 > 10.1.2.5:9 proto 17 packets 1 bytes 28 flags 0 | NAT gateway n has no such connection
     "#]].assert_eq(&net.records());
     net.change(&NAT.replace("pcx p a b", "pcx p a b deleted"));
@@ -437,7 +437,7 @@ fn nobody_uses_the_gateways_of_a_peer() {
     );
     expect![[r#"
         b0 sends tcp 10.2.1.10:1 > 198.51.100.7:80 syn
-          to 198.51.100.7: 203.0.113.5:20334 > 198.51.100.7:80 proto 6 len 40
+          to 198.51.100.7: 203.0.113.5:1902 > 198.51.100.7:80 proto 6 len 40
         b0 sends tcp [2001:db8:2:1::10]:1 > [2001:db8:9::9]:80 syn
           to 2001:db8:9::9: 2001:db8:2:1::10:1 > 2001:db8:9::9:80 proto 6 len 60
         b0 sends tcp 10.2.1.10:1 > 52.216.0.1:443 syn

@@ -118,6 +118,15 @@ pub const ACTIONS: &[&str] = &[
     "DeleteVpcEndpoints",
     "DescribeVpcEndpoints",
     "DescribeVpcEndpointServices",
+    "CreateVpcEndpointServiceConfiguration",
+    "DescribeVpcEndpointServiceConfigurations",
+    "ModifyVpcEndpointServiceConfiguration",
+    "DeleteVpcEndpointServiceConfigurations",
+    "DescribeVpcEndpointServicePermissions",
+    "ModifyVpcEndpointServicePermissions",
+    "DescribeVpcEndpointConnections",
+    "AcceptVpcEndpointConnections",
+    "RejectVpcEndpointConnections",
 ];
 
 /// The request of any action.
@@ -237,6 +246,15 @@ pub enum Request {
     DeleteVpcEndpoints(Box<DeleteVpcEndpointsRequest>),
     DescribeVpcEndpoints(Box<DescribeVpcEndpointsRequest>),
     DescribeVpcEndpointServices(Box<DescribeVpcEndpointServicesRequest>),
+    CreateVpcEndpointServiceConfiguration(Box<CreateVpcEndpointServiceConfigurationRequest>),
+    DescribeVpcEndpointServiceConfigurations(Box<DescribeVpcEndpointServiceConfigurationsRequest>),
+    ModifyVpcEndpointServiceConfiguration(Box<ModifyVpcEndpointServiceConfigurationRequest>),
+    DeleteVpcEndpointServiceConfigurations(Box<DeleteVpcEndpointServiceConfigurationsRequest>),
+    DescribeVpcEndpointServicePermissions(Box<DescribeVpcEndpointServicePermissionsRequest>),
+    ModifyVpcEndpointServicePermissions(Box<ModifyVpcEndpointServicePermissionsRequest>),
+    DescribeVpcEndpointConnections(Box<DescribeVpcEndpointConnectionsRequest>),
+    AcceptVpcEndpointConnections(Box<AcceptVpcEndpointConnectionsRequest>),
+    RejectVpcEndpointConnections(Box<RejectVpcEndpointConnectionsRequest>),
 }
 
 impl Request {
@@ -357,6 +375,25 @@ impl Request {
             Self::DeleteVpcEndpoints(_) => "DeleteVpcEndpoints",
             Self::DescribeVpcEndpoints(_) => "DescribeVpcEndpoints",
             Self::DescribeVpcEndpointServices(_) => "DescribeVpcEndpointServices",
+            Self::CreateVpcEndpointServiceConfiguration(_) => {
+                "CreateVpcEndpointServiceConfiguration"
+            }
+            Self::DescribeVpcEndpointServiceConfigurations(_) => {
+                "DescribeVpcEndpointServiceConfigurations"
+            }
+            Self::ModifyVpcEndpointServiceConfiguration(_) => {
+                "ModifyVpcEndpointServiceConfiguration"
+            }
+            Self::DeleteVpcEndpointServiceConfigurations(_) => {
+                "DeleteVpcEndpointServiceConfigurations"
+            }
+            Self::DescribeVpcEndpointServicePermissions(_) => {
+                "DescribeVpcEndpointServicePermissions"
+            }
+            Self::ModifyVpcEndpointServicePermissions(_) => "ModifyVpcEndpointServicePermissions",
+            Self::DescribeVpcEndpointConnections(_) => "DescribeVpcEndpointConnections",
+            Self::AcceptVpcEndpointConnections(_) => "AcceptVpcEndpointConnections",
+            Self::RejectVpcEndpointConnections(_) => "RejectVpcEndpointConnections",
         }
     }
 
@@ -467,6 +504,17 @@ impl Request {
             Self::DeleteVpcEndpoints(request) => request.dry_run == Some(true),
             Self::DescribeVpcEndpoints(request) => request.dry_run == Some(true),
             Self::DescribeVpcEndpointServices(request) => request.dry_run == Some(true),
+            Self::CreateVpcEndpointServiceConfiguration(request) => request.dry_run == Some(true),
+            Self::DescribeVpcEndpointServiceConfigurations(request) => {
+                request.dry_run == Some(true)
+            }
+            Self::ModifyVpcEndpointServiceConfiguration(request) => request.dry_run == Some(true),
+            Self::DeleteVpcEndpointServiceConfigurations(request) => request.dry_run == Some(true),
+            Self::DescribeVpcEndpointServicePermissions(request) => request.dry_run == Some(true),
+            Self::ModifyVpcEndpointServicePermissions(request) => request.dry_run == Some(true),
+            Self::DescribeVpcEndpointConnections(request) => request.dry_run == Some(true),
+            Self::AcceptVpcEndpointConnections(request) => request.dry_run == Some(true),
+            Self::RejectVpcEndpointConnections(request) => request.dry_run == Some(true),
             Self::ModifyVpcAttribute(_)
             | Self::AssociateVpcCidrBlock(_)
             | Self::DisassociateVpcCidrBlock(_)
@@ -1165,6 +1213,60 @@ impl From<DescribeVpcEndpointServicesRequest> for Request {
     }
 }
 
+impl From<CreateVpcEndpointServiceConfigurationRequest> for Request {
+    fn from(value: CreateVpcEndpointServiceConfigurationRequest) -> Self {
+        Self::CreateVpcEndpointServiceConfiguration(Box::new(value))
+    }
+}
+
+impl From<DescribeVpcEndpointServiceConfigurationsRequest> for Request {
+    fn from(value: DescribeVpcEndpointServiceConfigurationsRequest) -> Self {
+        Self::DescribeVpcEndpointServiceConfigurations(Box::new(value))
+    }
+}
+
+impl From<ModifyVpcEndpointServiceConfigurationRequest> for Request {
+    fn from(value: ModifyVpcEndpointServiceConfigurationRequest) -> Self {
+        Self::ModifyVpcEndpointServiceConfiguration(Box::new(value))
+    }
+}
+
+impl From<DeleteVpcEndpointServiceConfigurationsRequest> for Request {
+    fn from(value: DeleteVpcEndpointServiceConfigurationsRequest) -> Self {
+        Self::DeleteVpcEndpointServiceConfigurations(Box::new(value))
+    }
+}
+
+impl From<DescribeVpcEndpointServicePermissionsRequest> for Request {
+    fn from(value: DescribeVpcEndpointServicePermissionsRequest) -> Self {
+        Self::DescribeVpcEndpointServicePermissions(Box::new(value))
+    }
+}
+
+impl From<ModifyVpcEndpointServicePermissionsRequest> for Request {
+    fn from(value: ModifyVpcEndpointServicePermissionsRequest) -> Self {
+        Self::ModifyVpcEndpointServicePermissions(Box::new(value))
+    }
+}
+
+impl From<DescribeVpcEndpointConnectionsRequest> for Request {
+    fn from(value: DescribeVpcEndpointConnectionsRequest) -> Self {
+        Self::DescribeVpcEndpointConnections(Box::new(value))
+    }
+}
+
+impl From<AcceptVpcEndpointConnectionsRequest> for Request {
+    fn from(value: AcceptVpcEndpointConnectionsRequest) -> Self {
+        Self::AcceptVpcEndpointConnections(Box::new(value))
+    }
+}
+
+impl From<RejectVpcEndpointConnectionsRequest> for Request {
+    fn from(value: RejectVpcEndpointConnectionsRequest) -> Self {
+        Self::RejectVpcEndpointConnections(Box::new(value))
+    }
+}
+
 /// The response of any action.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Response {
@@ -1282,6 +1384,15 @@ pub enum Response {
     DeleteVpcEndpoints(Box<DeleteVpcEndpointsResponse>),
     DescribeVpcEndpoints(Box<DescribeVpcEndpointsResponse>),
     DescribeVpcEndpointServices(Box<DescribeVpcEndpointServicesResponse>),
+    CreateVpcEndpointServiceConfiguration(Box<CreateVpcEndpointServiceConfigurationResponse>),
+    DescribeVpcEndpointServiceConfigurations(Box<DescribeVpcEndpointServiceConfigurationsResponse>),
+    ModifyVpcEndpointServiceConfiguration(Box<ModifyVpcEndpointServiceConfigurationResponse>),
+    DeleteVpcEndpointServiceConfigurations(Box<DeleteVpcEndpointServiceConfigurationsResponse>),
+    DescribeVpcEndpointServicePermissions(Box<DescribeVpcEndpointServicePermissionsResponse>),
+    ModifyVpcEndpointServicePermissions(Box<ModifyVpcEndpointServicePermissionsResponse>),
+    DescribeVpcEndpointConnections(Box<DescribeVpcEndpointConnectionsResponse>),
+    AcceptVpcEndpointConnections(Box<AcceptVpcEndpointConnectionsResponse>),
+    RejectVpcEndpointConnections(Box<RejectVpcEndpointConnectionsResponse>),
 }
 
 impl Response {
@@ -1402,6 +1513,25 @@ impl Response {
             Self::DeleteVpcEndpoints(_) => "DeleteVpcEndpoints",
             Self::DescribeVpcEndpoints(_) => "DescribeVpcEndpoints",
             Self::DescribeVpcEndpointServices(_) => "DescribeVpcEndpointServices",
+            Self::CreateVpcEndpointServiceConfiguration(_) => {
+                "CreateVpcEndpointServiceConfiguration"
+            }
+            Self::DescribeVpcEndpointServiceConfigurations(_) => {
+                "DescribeVpcEndpointServiceConfigurations"
+            }
+            Self::ModifyVpcEndpointServiceConfiguration(_) => {
+                "ModifyVpcEndpointServiceConfiguration"
+            }
+            Self::DeleteVpcEndpointServiceConfigurations(_) => {
+                "DeleteVpcEndpointServiceConfigurations"
+            }
+            Self::DescribeVpcEndpointServicePermissions(_) => {
+                "DescribeVpcEndpointServicePermissions"
+            }
+            Self::ModifyVpcEndpointServicePermissions(_) => "ModifyVpcEndpointServicePermissions",
+            Self::DescribeVpcEndpointConnections(_) => "DescribeVpcEndpointConnections",
+            Self::AcceptVpcEndpointConnections(_) => "AcceptVpcEndpointConnections",
+            Self::RejectVpcEndpointConnections(_) => "RejectVpcEndpointConnections",
         }
     }
 }
@@ -2087,5 +2217,59 @@ impl From<DescribeVpcEndpointsResponse> for Response {
 impl From<DescribeVpcEndpointServicesResponse> for Response {
     fn from(value: DescribeVpcEndpointServicesResponse) -> Self {
         Self::DescribeVpcEndpointServices(Box::new(value))
+    }
+}
+
+impl From<CreateVpcEndpointServiceConfigurationResponse> for Response {
+    fn from(value: CreateVpcEndpointServiceConfigurationResponse) -> Self {
+        Self::CreateVpcEndpointServiceConfiguration(Box::new(value))
+    }
+}
+
+impl From<DescribeVpcEndpointServiceConfigurationsResponse> for Response {
+    fn from(value: DescribeVpcEndpointServiceConfigurationsResponse) -> Self {
+        Self::DescribeVpcEndpointServiceConfigurations(Box::new(value))
+    }
+}
+
+impl From<ModifyVpcEndpointServiceConfigurationResponse> for Response {
+    fn from(value: ModifyVpcEndpointServiceConfigurationResponse) -> Self {
+        Self::ModifyVpcEndpointServiceConfiguration(Box::new(value))
+    }
+}
+
+impl From<DeleteVpcEndpointServiceConfigurationsResponse> for Response {
+    fn from(value: DeleteVpcEndpointServiceConfigurationsResponse) -> Self {
+        Self::DeleteVpcEndpointServiceConfigurations(Box::new(value))
+    }
+}
+
+impl From<DescribeVpcEndpointServicePermissionsResponse> for Response {
+    fn from(value: DescribeVpcEndpointServicePermissionsResponse) -> Self {
+        Self::DescribeVpcEndpointServicePermissions(Box::new(value))
+    }
+}
+
+impl From<ModifyVpcEndpointServicePermissionsResponse> for Response {
+    fn from(value: ModifyVpcEndpointServicePermissionsResponse) -> Self {
+        Self::ModifyVpcEndpointServicePermissions(Box::new(value))
+    }
+}
+
+impl From<DescribeVpcEndpointConnectionsResponse> for Response {
+    fn from(value: DescribeVpcEndpointConnectionsResponse) -> Self {
+        Self::DescribeVpcEndpointConnections(Box::new(value))
+    }
+}
+
+impl From<AcceptVpcEndpointConnectionsResponse> for Response {
+    fn from(value: AcceptVpcEndpointConnectionsResponse) -> Self {
+        Self::AcceptVpcEndpointConnections(Box::new(value))
+    }
+}
+
+impl From<RejectVpcEndpointConnectionsResponse> for Response {
+    fn from(value: RejectVpcEndpointConnectionsResponse) -> Self {
+        Self::RejectVpcEndpointConnections(Box::new(value))
     }
 }

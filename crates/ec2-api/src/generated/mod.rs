@@ -21,6 +21,7 @@ mod subnet;
 mod tag;
 mod vpc;
 mod vpc_endpoint;
+mod vpc_endpoint_service;
 mod vpc_peering_connection;
 
 pub use actions::*;
@@ -42,4 +43,5 @@ pub use subnet::*;
 pub use tag::*;
 pub use vpc::*;
 pub use vpc_endpoint::*;
+pub use vpc_endpoint_service::*;
 pub use vpc_peering_connection::*;

@@ -26,6 +26,13 @@ pub struct ConnectionTrackingSpecificationRequest {
     pub udp_timeout: Option<i32>,
 }
 
+/// AWS's `DnsEntry`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DnsEntry {
+    pub dns_name: Option<String>,
+    pub hosted_zone_id: Option<String>,
+}
+
 /// AWS's `Filter`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Filter {
@@ -85,6 +92,12 @@ pub struct OperatorResponse {
 pub struct PrivateIpAddressSpecification {
     pub primary: Option<bool>,
     pub private_ip_address: Option<String>,
+}
+
+/// AWS's `ServiceTypeDetail`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ServiceTypeDetail {
+    pub service_type: Option<String>,
 }
 
 /// AWS's `Tag`.

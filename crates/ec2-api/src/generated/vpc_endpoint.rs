@@ -80,13 +80,6 @@ pub struct DescribeVpcEndpointsResponse {
     pub next_token: Option<String>,
 }
 
-/// AWS's `DnsEntry`.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct DnsEntry {
-    pub dns_name: Option<String>,
-    pub hosted_zone_id: Option<String>,
-}
-
 /// AWS's `DnsOptions`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DnsOptions {
@@ -170,12 +163,6 @@ pub struct ServiceDetail {
     pub tags: Vec<Tag>,
     pub private_dns_name_verification_state: Option<String>,
     pub supported_ip_address_types: Vec<String>,
-}
-
-/// AWS's `ServiceTypeDetail`.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ServiceTypeDetail {
-    pub service_type: Option<String>,
 }
 
 /// AWS's `SubnetConfiguration`.

@@ -152,6 +152,29 @@ pub(crate) fn decode(action: &str, node: Node<'_>) -> Result<Option<Request>, Er
         "DeleteVpcEndpoints" => DeleteVpcEndpointsRequest::decode(node)?.into(),
         "DescribeVpcEndpoints" => DescribeVpcEndpointsRequest::decode(node)?.into(),
         "DescribeVpcEndpointServices" => DescribeVpcEndpointServicesRequest::decode(node)?.into(),
+        "CreateVpcEndpointServiceConfiguration" => {
+            CreateVpcEndpointServiceConfigurationRequest::decode(node)?.into()
+        }
+        "DescribeVpcEndpointServiceConfigurations" => {
+            DescribeVpcEndpointServiceConfigurationsRequest::decode(node)?.into()
+        }
+        "ModifyVpcEndpointServiceConfiguration" => {
+            ModifyVpcEndpointServiceConfigurationRequest::decode(node)?.into()
+        }
+        "DeleteVpcEndpointServiceConfigurations" => {
+            DeleteVpcEndpointServiceConfigurationsRequest::decode(node)?.into()
+        }
+        "DescribeVpcEndpointServicePermissions" => {
+            DescribeVpcEndpointServicePermissionsRequest::decode(node)?.into()
+        }
+        "ModifyVpcEndpointServicePermissions" => {
+            ModifyVpcEndpointServicePermissionsRequest::decode(node)?.into()
+        }
+        "DescribeVpcEndpointConnections" => {
+            DescribeVpcEndpointConnectionsRequest::decode(node)?.into()
+        }
+        "AcceptVpcEndpointConnections" => AcceptVpcEndpointConnectionsRequest::decode(node)?.into(),
+        "RejectVpcEndpointConnections" => RejectVpcEndpointConnectionsRequest::decode(node)?.into(),
         _ => return Ok(None),
     }))
 }
@@ -273,5 +296,14 @@ pub(crate) fn encode(response: &Response, xml: &mut Writer) {
         Response::DeleteVpcEndpoints(shape) => shape.encode(xml),
         Response::DescribeVpcEndpoints(shape) => shape.encode(xml),
         Response::DescribeVpcEndpointServices(shape) => shape.encode(xml),
+        Response::CreateVpcEndpointServiceConfiguration(shape) => shape.encode(xml),
+        Response::DescribeVpcEndpointServiceConfigurations(shape) => shape.encode(xml),
+        Response::ModifyVpcEndpointServiceConfiguration(shape) => shape.encode(xml),
+        Response::DeleteVpcEndpointServiceConfigurations(shape) => shape.encode(xml),
+        Response::DescribeVpcEndpointServicePermissions(shape) => shape.encode(xml),
+        Response::ModifyVpcEndpointServicePermissions(shape) => shape.encode(xml),
+        Response::DescribeVpcEndpointConnections(shape) => shape.encode(xml),
+        Response::AcceptVpcEndpointConnections(shape) => shape.encode(xml),
+        Response::RejectVpcEndpointConnections(shape) => shape.encode(xml),
     }
 }

@@ -21,4 +21,5 @@ mod subnet;
 mod tag;
 mod vpc;
 mod vpc_endpoint;
+mod vpc_endpoint_service;
 mod vpc_peering_connection;

@@ -61,6 +61,13 @@ impl Decode for ConnectionTrackingSpecificationRequest {
     }
 }
 
+impl Encode for DnsEntry {
+    fn encode(&self, xml: &mut Writer) {
+        xml.option("dnsName", &self.dns_name);
+        xml.option("hostedZoneId", &self.hosted_zone_id);
+    }
+}
+
 impl Decode for Filter {
     fn decode(mut node: Node<'_>) -> Result<Self, Error> {
         node.expect_no_value()?;
@@ -156,6 +163,12 @@ impl Decode for PrivateIpAddressSpecification {
         };
         node.expect_no_more()?;
         Ok(shape)
+    }
+}
+
+impl Encode for ServiceTypeDetail {
+    fn encode(&self, xml: &mut Writer) {
+        xml.option("serviceType", &self.service_type);
     }
 }
 

@@ -103,13 +103,6 @@ impl Encode for DescribeVpcEndpointsResponse {
     }
 }
 
-impl Encode for DnsEntry {
-    fn encode(&self, xml: &mut Writer) {
-        xml.option("dnsName", &self.dns_name);
-        xml.option("hostedZoneId", &self.hosted_zone_id);
-    }
-}
-
 impl Encode for DnsOptions {
     fn encode(&self, xml: &mut Writer) {
         xml.option("dnsRecordIpType", &self.dns_record_ip_type);
@@ -218,12 +211,6 @@ impl Encode for ServiceDetail {
             "supportedIpAddressTypeSet",
             &self.supported_ip_address_types,
         );
-    }
-}
-
-impl Encode for ServiceTypeDetail {
-    fn encode(&self, xml: &mut Writer) {
-        xml.option("serviceType", &self.service_type);
     }
 }
 

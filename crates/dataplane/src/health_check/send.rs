@@ -1,0 +1,62 @@
+//! Sending what load balancers' nodes send by themselves: through the pipeline, as instances' packets go.
+
+use model::Timestamp;
+use packet::build::Frame;
+
+use super::Segment;
+use crate::forward::Dataplane;
+use crate::meter::Count;
+use crate::tuple::L4;
+use crate::walk::{Walk, Way};
+
+impl Dataplane {
+    /// Takes back the connections that targets have accepted from health checks.
+    pub(crate) fn reset_health_checks(&mut self, now: Timestamp) {
+        for reset in self.health_checks.take_resets() {
+            self.send_segment(&reset, now);
+        }
+    }
+
+    /// Sends what a node sends by itself.
+    pub(crate) fn send_segment(&mut self, segment: &Segment, now: Timestamp) {
+        let snapshot = self.snapshot.clone();
+        let node = snapshot.interface(segment.node);
+        let Some((node, &src)) = node.and_then(|node| Some((node, node.addresses.first()?))) else {
+            return;
+        };
+        let subject = segment.subject(src);
+        let decision = Walk {
+            snapshot: &snapshot,
+            connections: &mut self.connections,
+            sessions: &mut self.sessions,
+            health_checks: &mut self.health_checks,
+            cache: &mut self.cache,
+            origins: &mut self.origins,
+            now,
+            steps: None,
+            assumed: None,
+            way: Way::default(),
+        }
+        .decide_from_node(node, &subject);
+        let count = Count {
+            packets: 1,
+            bytes: subject.len as u64,
+            tcp_flags: segment.flags,
+        };
+        self.meter.keep_one(decision.records, count, now);
+        let Some(out) = decision.out else {
+            if let Some(reason) = decision.disposition.drop_reason() {
+                self.counters.drop(reason);
+            }
+            return;
+        };
+        let sent = subject.translated(decision.translation).tuple;
+        let frame = Frame::new(out.src_mac, out.dst_mac, sent.src, sent.dst);
+        if let (Some(frame), L4::Ports { src, dst }) = (frame, sent.l4) {
+            let numbers = (segment.sequence, 0);
+            let frame = frame.tcp_sequence(src, dst, segment.flags, numbers, &[]);
+            self.counters.emitted += 1;
+            self.emitted.push((out.port, frame));
+        }
+    }
+}

@@ -1,0 +1,362 @@
+//! Network load balancers: each flow to one of the targets, for as long as it lives (User Guide for Network Load
+//! Balancers, "Network Load Balancer overview" and "Client IP preservation").
+//!
+//! A node has a network interface, whose security groups (if it has any), network ACL and route table rule what comes
+//! to it and what it sends on. A target that sees its client's address answers that, and not the node: such answers are
+//! taken back to the node where they leave the target's interface.
+
+use packet::{protocol, tcp};
+
+use crate::Action;
+use crate::Direction;
+use crate::compile::load_balancer::{Listener, Node, Target};
+use crate::compile::network_interface::Interface;
+use crate::disposition::Disposition;
+use crate::egress::PATH_LOCAL;
+use crate::flow_cache::{Membership, Owner, Translation};
+use crate::session::{Endpoint, Key, Seen};
+use crate::step::{Outcome, Stage};
+use crate::subject::Subject;
+use crate::tuple::{L4, Tuple};
+use crate::walk::{Answer, End, Walk, last_seen};
+
+/// Targets that are tried for a new flow, should the connection exist at the first already.
+const ATTEMPTS_MAX: usize = 4;
+
+impl<'a> Walk<'a> {
+    /// A packet that has come to a node's address: of a client, of a target that answers the node, or an answer to a
+    /// health check.
+    pub(crate) fn at_load_balancer(
+        &mut self,
+        to: &Interface,
+        node: &Node,
+        enters_subnet: bool,
+        subject: &Subject,
+    ) -> End {
+        self.enter(to, enters_subnet, &subject.tuple)?;
+        let dst = subject.tuple.dst;
+        if !to.owns(dst) {
+            return Err(self.source_dest_check(to, false, dst));
+        }
+        self.node_groups(to, false, subject)?;
+        self.saw_ingress(to, &subject.tuple, Action::Accept);
+        if self
+            .health_checks
+            .answered(to.port, &subject.tuple, subject.tcp_flags)
+        {
+            self.way.cacheable = false;
+            let taken = Disposition::HealthCheckAnswered { interface: to.id };
+            let stage = Stage::LoadBalancer;
+            self.step(
+                to.id,
+                Direction::Ingress,
+                stage,
+                None,
+                Outcome::Pass,
+                || taken.to_string(),
+            );
+            return Err(taken);
+        }
+        let back = Key::inward(to.port, &about(subject));
+        if let Some(index) = back.and_then(|key| self.balanced(&key, node, subject)) {
+            return self.back_from_node(to, index, subject);
+        }
+        let index = match self.session_of_client(to, node, subject) {
+            Ok(index) => index,
+            Err(disposition) => return Err(self.refused_by_load_balancer(to, disposition)),
+        };
+        self.on_to_target(to, node, index, subject)
+    }
+
+    /// The node's interface and the session, if a packet is an answer to a client whose address the target sees.
+    pub(crate) fn balanced_answer(
+        &mut self,
+        from: &Interface,
+        subject: &Subject,
+    ) -> Option<(&'a Interface, u32)> {
+        let tuple = about(subject);
+        let L4::Ports { src, .. } = tuple.l4 else {
+            return None;
+        };
+        let mut is_target = false;
+        for balanced in &from.balanced {
+            if (balanced.address, balanced.port) != (tuple.src, src) {
+                continue;
+            }
+            is_target = true;
+            let interface = self.snapshot.interface(balanced.node)?;
+            let node = interface.load_balancer.as_ref()?;
+            let key = Key::inward(balanced.node, &tuple);
+            if let Some(index) = key.and_then(|key| self.balanced(&key, node, subject)) {
+                return Some((interface, index));
+            }
+        }
+        // A session that begins later changes where the next packet goes.
+        self.way.cacheable &= !is_target;
+        None
+    }
+
+    /// From a target that sees its client's address to the node: what leaves the one subnet and enters the other.
+    pub(crate) fn answer_through_node(
+        &mut self,
+        from: &Interface,
+        node: &Interface,
+        index: u32,
+        subject: &Subject,
+    ) -> End {
+        let crosses = from.subnet != node.subnet;
+        self.exit(from, crosses, &subject.tuple)?;
+        self.left_by(from, PATH_LOCAL);
+        self.check_vpc_mtu(subject)?;
+        self.enter(node, crosses, &subject.tuple)?;
+        self.node_groups(node, false, subject)?;
+        self.saw_ingress(node, &subject.tuple, Action::Accept);
+        self.back_from_node(node, index, subject)
+    }
+
+    /// From the node back to the client.
+    fn back_from_node(&mut self, node: &Interface, index: u32, subject: &Subject) -> End {
+        self.see_balanced(index, false, subject);
+        let Some(session) = self.sessions.get(index) else {
+            let interface = node.id;
+            return Err(Disposition::NoLoadBalancerSession { interface });
+        };
+        let (client, listener) = (session.near(), session.named());
+        let translation = Translation {
+            src: Some(listener.address),
+            src_port: Some(listener.port),
+            dst: Some(client.address),
+            dst_port: Some(client.port),
+            icmp_identifier: None,
+        };
+        let translated = self.translate(translation, subject);
+        let stage = Stage::LoadBalancer;
+        self.step(
+            node.id,
+            Direction::Ingress,
+            stage,
+            None,
+            Outcome::Pass,
+            || {
+                let port = listener.port;
+                format!(
+                    "answer of a target, from port {port} to {}:{}",
+                    client.address, client.port
+                )
+            },
+        );
+        self.node_groups(node, true, &translated)?;
+        self.send_on(node, &translated)
+    }
+
+    /// From the node to the target of a session.
+    fn on_to_target(&mut self, to: &Interface, node: &Node, index: u32, subject: &Subject) -> End {
+        self.see_balanced(index, true, subject);
+        let Some(session) = self.sessions.get(index) else {
+            let interface = to.id;
+            return Err(Disposition::NoLoadBalancerSession { interface });
+        };
+        let (source, target) = (session.translated(), session.far());
+        let translation = Translation {
+            src: Some(source.address),
+            src_port: Some(source.port),
+            dst: Some(target.address),
+            dst_port: Some(target.port),
+            icmp_identifier: None,
+        };
+        let translated = self.translate(translation, subject);
+        let stage = Stage::LoadBalancer;
+        self.step(
+            to.id,
+            Direction::Ingress,
+            stage,
+            None,
+            Outcome::Pass,
+            || {
+                let (address, port) = (target.address, target.port);
+                let whose = match source.address == node.address {
+                    true => format!("the node's, port {}", source.port),
+                    false => "kept".to_owned(),
+                };
+                format!("{}: target {address}:{port}, source {whose}", node.path)
+            },
+        );
+        self.node_groups(to, true, &translated)?;
+        // Rules of targets that name the node's groups mean its clients too.
+        self.way.on_behalf_of = Some(node.address);
+        self.send_on(to, &translated)
+    }
+
+    /// A load balancer that was made without security groups takes and sends everything.
+    pub(crate) fn node_groups(
+        &mut self,
+        node: &Interface,
+        egress: bool,
+        subject: &Subject,
+    ) -> Result<(), Disposition> {
+        if node.groups.ids.is_empty() {
+            return Ok(());
+        }
+        let refused = self.security_groups(node, egress, true, subject);
+        if refused.is_err() {
+            match egress {
+                true => self.saw_egress(node, &subject.tuple, Action::Reject, None),
+                false => self.saw_ingress(node, &subject.tuple, Action::Reject),
+            }
+        }
+        refused
+    }
+
+    /// The session of a client's packet, a new one if it may begin one.
+    fn session_of_client(
+        &mut self,
+        to: &Interface,
+        node: &Node,
+        subject: &Subject,
+    ) -> Result<u32, Disposition> {
+        let interface = to.id;
+        let unknown = Disposition::NoLoadBalancerSession { interface };
+        let tuple = about(subject);
+        let Some(key) = Key::outward(to.port, &tuple) else {
+            return Err(Disposition::NoListener { interface });
+        };
+        if let Some(index) = self.balanced(&key, node, subject) {
+            return Ok(index);
+        }
+        if subject.quoted.is_some() {
+            return Err(unknown);
+        }
+        let L4::Ports { dst, .. } = tuple.l4 else {
+            return Err(Disposition::NoListener { interface });
+        };
+        let Some(listener) = node.listener(tuple.protocol, dst) else {
+            return Err(Disposition::NoListener { interface });
+        };
+        let is_tcp = tuple.protocol == protocol::TCP;
+        let opens = subject.tcp_flags & (tcp::SYN | tcp::ACK | tcp::RST) == tcp::SYN;
+        if is_tcp && !opens {
+            self.reset_unless_reset(subject);
+            return Err(unknown);
+        }
+        self.choose(to, node, listener, key, &tuple).ok_or_else(|| {
+            self.reset_unless_reset(subject);
+            Disposition::NoTarget { interface }
+        })
+    }
+
+    fn reset_unless_reset(&mut self, subject: &Subject) {
+        let is_tcp = subject.tuple.protocol == protocol::TCP;
+        if is_tcp && subject.tcp_flags & tcp::RST == 0 {
+            self.way.answer = Some(Answer::Reset);
+        }
+    }
+
+    /// Chooses the target of a new flow by its hash, and begins its session ("flow hash algorithm").
+    fn choose(
+        &mut self,
+        to: &Interface,
+        node: &Node,
+        listener: &Listener,
+        key: Key,
+        tuple: &Tuple,
+    ) -> Option<u32> {
+        let ready: Vec<&Target> = listener.targets.iter().filter(|t| t.takes_new).collect();
+        let hash = match listener.sticky {
+            true => self.sessions.hash((to.port, listener.port, tuple.src)),
+            false => self.sessions.hash(key),
+        };
+        let idle_secs = listener.idle_secs(tuple.protocol);
+        for attempt in 0..ready.len().min(ATTEMPTS_MAX) {
+            let at = (hash as usize).wrapping_add(attempt) % ready.len();
+            let target = ready[at];
+            let far = Endpoint {
+                address: target.address,
+                port: target.port,
+            };
+            let outside = match target.preserves {
+                true if tuple.src == target.address => continue,
+                true => Some(key.across(key.near(), far)),
+                false => self.sessions.free(&key, node.address, far),
+            };
+            let begun = outside.and_then(|o| self.sessions.insert(key, o, idle_secs, self.now));
+            if let Some((index, _)) = begun {
+                return Some(index);
+            }
+        }
+        None
+    }
+
+    /// The session of a key, unless it is over or too long ago, or its target is none any more.
+    fn balanced(&mut self, key: &Key, node: &Node, subject: &Subject) -> Option<u32> {
+        let index = self.sessions.find(key)?;
+        let opens = subject.tcp_flags & (tcp::SYN | tcp::ACK) == tcp::SYN;
+        let reopened = opens && subject.quoted.is_none() && self.sessions.is_closed(index);
+        let owner = Owner::Session(index);
+        let last = last_seen(self.connections, self.sessions, self.cache, owner);
+        let has_target = self.sessions.get(index).is_some_and(|session| {
+            let (listener, far) = (session.named(), session.far());
+            node.listener(session.protocol(), listener.port)
+                .is_some_and(|listener| keeps(listener, far))
+        });
+        if reopened || !has_target || self.sessions.is_expired(index, last, self.now) {
+            if let Some(session) = self.sessions.remove(index) {
+                session.paths.iter().for_each(|&p| self.cache.forget(p));
+            }
+            return None;
+        }
+        Some(index)
+    }
+
+    fn see_balanced(&mut self, index: u32, outward: bool, subject: &Subject) {
+        if subject.quoted.is_some() {
+            self.way.cacheable = false;
+            return;
+        }
+        let seen = self
+            .sessions
+            .see(index, outward, subject.tcp_flags, self.now);
+        if let Some(Seen {
+            idle_secs,
+            cacheable,
+        }) = seen
+        {
+            self.way.memberships.push(Membership {
+                owner: Owner::Session(index),
+                egress: outward,
+            });
+            self.way.idle_secs = self.way.idle_secs.min(idle_secs);
+            self.way.cacheable &= cacheable;
+        }
+    }
+
+    fn refused_by_load_balancer(
+        &mut self,
+        node: &Interface,
+        disposition: Disposition,
+    ) -> Disposition {
+        // A session that begins elsewhere, or a target that works again, changes what is said of the next packet.
+        self.way.cacheable = false;
+        let stage = Stage::LoadBalancer;
+        self.step(
+            node.id,
+            Direction::Ingress,
+            stage,
+            None,
+            Outcome::Drop,
+            || disposition.to_string(),
+        );
+        disposition
+    }
+}
+
+/// Whether flows to a target go on.
+fn keeps(listener: &Listener, far: Endpoint) -> bool {
+    let is_it = |target: &&Target| (target.address, target.port) == (far.address, far.port);
+    let target = listener.targets.iter().find(is_it);
+    target.is_some_and(|target| !target.ends_flows)
+}
+
+/// The packet itself, or the one that an ICMP error is about, as it would go the error's way.
+fn about(subject: &Subject) -> Tuple {
+    subject.quoted.map_or(subject.tuple, Tuple::reversed)
+}
