@@ -9,7 +9,7 @@ use model::{
 
 use crate::{
     Error, Quotas, Transaction, elbv2, flow_log, instance, internet_host, nat_gateway, prefix_list,
-    vpc_peering_connection,
+    vpc_endpoint, vpc_peering_connection,
 };
 
 /// Something that happened outside the API and changes the state of an account's Region.
@@ -87,6 +87,7 @@ pub fn observe(
             nat_gateway::tick(&mut tx)?;
             vpc_peering_connection::tick(&mut tx);
             elbv2::tick(&mut tx);
+            vpc_endpoint::tick(&mut tx)?;
         }
     }
     Ok(tx.into_changes())
@@ -99,6 +100,7 @@ pub fn due(state: &State) -> Option<Timestamp> {
         nat_gateway::due(state),
         vpc_peering_connection::due(state),
         elbv2::due(state),
+        vpc_endpoint::due(state),
     ];
     parts.into_iter().flatten().min()
 }

@@ -119,7 +119,7 @@ pub(crate) fn create(tx: &mut Transaction<'_>, wanted: Wanted) -> Result<Network
         private_ip_addresses: ipv4.into_iter().map(unmapped).collect(),
         ipv6_addresses,
         groups,
-        source_dest_check: !is_managed,
+        source_dest_check: !is_managed || wanted.interface_type == InterfaceType::VpcEndpoint,
         associate_public_ip_address: false,
         attachment: None,
         created_at: tx.now(),

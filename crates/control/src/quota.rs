@@ -73,6 +73,8 @@ quotas! {
     active_vpc_peering_connections: 50, "ActiveVpcPeeringConnectionPerVpcLimitExceeded", "The maximum number of active VPC peering connections per VPC has been reached.";
     /// Peering requests without an answer, per account and Region.
     outstanding_vpc_peering_connections: 25, "OutstandingVpcPeeringConnectionLimitExceeded", "The maximum number of outstanding VPC peering connection requests has been reached.";
+    /// Interface endpoints per VPC.
+    interface_endpoints: 50, "VpcEndpointLimitExceeded", "The maximum number of VPC endpoints has been reached.";
     /// Tags per resource.
     tags: 50, "TagLimitExceeded", "The maximum number of Tags for a resource has been reached.";
     /// Flow logs per network interface, subnet or VPC.

@@ -7,6 +7,7 @@ mod elbv2;
 mod flow_log;
 mod gateway_route_table;
 mod instance;
+mod interface_endpoint;
 mod internet_gateway;
 mod nat_gateway;
 mod network_acl;

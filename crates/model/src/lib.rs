@@ -88,6 +88,9 @@ pub use target_group::{
 };
 pub use time::Timestamp;
 pub use vpc::Vpc;
-pub use vpc_endpoint::{GatewayEndpoint, VpcEndpoint, VpcEndpointKind, VpcEndpointState};
+pub use vpc_endpoint::{
+    EndpointName, EndpointSubnet, GatewayEndpoint, InterfaceEndpoint, LeadsTo, VpcEndpoint,
+    VpcEndpointKind, VpcEndpointState,
+};
 pub use vpc_endpoint_service::{AllowedPrincipal, VpcEndpointService};
 pub use vpc_peering_connection::{PeeringSide, PeeringStatus, VpcPeeringConnection};

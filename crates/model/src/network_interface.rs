@@ -93,6 +93,8 @@ pub enum InterfaceType {
     NatGateway,
     /// A node of a network load balancer.
     NetworkLoadBalancer,
+    /// An interface endpoint's.
+    VpcEndpoint,
 }
 
 impl InterfaceType {
@@ -102,6 +104,7 @@ impl InterfaceType {
             Self::Interface => "interface",
             Self::NatGateway => "natGateway",
             Self::NetworkLoadBalancer => "network_load_balancer",
+            Self::VpcEndpoint => "vpc_endpoint",
         }
     }
 

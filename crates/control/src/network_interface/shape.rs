@@ -6,8 +6,8 @@ use ec2_api::{
 };
 use model::id::Id;
 use model::{
-    NetworkInterface, NetworkInterfaceId, PrivateIpAddress, PublicIpAssociation, SecurityGroupId,
-    VpcId,
+    InterfaceType, NetworkInterface, NetworkInterfaceId, PrivateIpAddress, PublicIpAssociation,
+    SecurityGroupId, VpcId,
 };
 
 use super::attachment::MANAGED;
@@ -103,12 +103,17 @@ fn managed_attachment(eni: &NetworkInterface) -> NetworkInterfaceAttachment {
 
 /// Who has made an interface, if not its owner.
 pub(crate) fn requester_id(eni: &NetworkInterface) -> Option<&'static str> {
-    let is_managed = eni.interface_type.is_requester_managed();
-    is_managed.then_some(AMAZON)
+    match eni.interface_type {
+        InterfaceType::Interface => None,
+        InterfaceType::VpcEndpoint => Some(PRIVATE_LINK),
+        InterfaceType::NatGateway | InterfaceType::NetworkLoadBalancer => Some(AMAZON),
+    }
 }
 
 /// The owner of what interfaces of services are attached to.
 const AMAZON: &str = "amazon-aws";
+/// The account of those who make interfaces of endpoints.
+const PRIVATE_LINK: &str = "727180483921";
 
 /// The public address mapped to a private one.
 pub(crate) fn association(

@@ -278,10 +278,6 @@ fn creation_is_refused() {
         create(&vpc_id, S3, &["rtb-x"]),
         create(&vpc_id, S3, &[&foreign]),
         CreateVpcEndpointRequest {
-            vpc_endpoint_type: text("Interface"),
-            ..plain()
-        },
-        CreateVpcEndpointRequest {
             vpc_endpoint_type: text("GatewayLoadBalancer"),
             ..plain()
         },
@@ -388,7 +384,6 @@ fn creation_is_refused() {
         InvalidRouteTableId.NotFound: The routeTable ID 'rtb-0123456789abcdef0' does not exist
         InvalidRouteTableId.Malformed: Invalid id: "rtb-x" (expecting "rtb-...")
         InvalidParameter: Route table rtb-0000000000000001f does not belong to VPC vpc-00000000000000002
-        UnsupportedOperation: VPC endpoints of type Interface are not supported.
         UnsupportedOperation: VPC endpoints of type GatewayLoadBalancer are not supported.
         InvalidParameterValue: Value (gateway) for parameter VpcEndpointType is invalid. Valid values: Gateway, Interface, GatewayLoadBalancer, Resource, ServiceNetwork.
         InvalidParameter: Subnet IDs are only supported for Interface type VPC Endpoint.

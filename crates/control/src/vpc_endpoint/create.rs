@@ -7,21 +7,21 @@ use model::{
     VpcEndpointState, VpcId,
 };
 
-use super::service::{self, GATEWAY};
-use super::{TYPE, describe, gateway, policy};
+use super::service::{self, GATEWAY, INTERFACE};
+use super::{TYPE, describe, gateway, interface, policy};
 use crate::tag::from_specifications;
 use crate::{Error, Transaction, parameter, token};
 
 const ACTION: &str = "CreateVpcEndpoint";
 const TYPES: &[&str] = &[
     GATEWAY,
-    service::INTERFACE,
+    INTERFACE,
     "GatewayLoadBalancer",
     "Resource",
     "ServiceNetwork",
 ];
 
-/// Creates a gateway endpoint.
+/// Creates an endpoint.
 pub(crate) fn create_vpc_endpoint(
     tx: &mut Transaction<'_>,
     request: &CreateVpcEndpointRequest,
@@ -44,19 +44,33 @@ fn create(
     tx: &mut Transaction<'_>,
     request: &CreateVpcEndpointRequest,
 ) -> Result<VpcEndpointId, Error> {
+    parameter::refuse_unsupported(&[
+        (request.service_network_arn.is_some(), "serviceNetworkArn"),
+        (
+            request.resource_configuration_arn.is_some(),
+            "resourceConfigurationArn",
+        ),
+    ])?;
     let kind = request.vpc_endpoint_type.as_deref().unwrap_or(GATEWAY);
-    let kind = parameter::one_of(kind, "VpcEndpointType", TYPES)?;
-    if kind != GATEWAY {
-        return Err(Error::new(
+    match parameter::one_of(kind, "VpcEndpointType", TYPES)? {
+        GATEWAY => create_gateway(tx, request),
+        INTERFACE => interface::create(tx, request),
+        kind => Err(Error::new(
             "UnsupportedOperation",
             format!("VPC endpoints of type {kind} are not supported."),
-        ));
+        )),
     }
+}
+
+fn create_gateway(
+    tx: &mut Transaction<'_>,
+    request: &CreateVpcEndpointRequest,
+) -> Result<VpcEndpointId, Error> {
     check_gateway(tx, request)?;
     let vpc_id: VpcId = parameter::id(&request.vpc_id, "VpcId")?;
     let service_name = parameter::required(&request.service_name, "ServiceName")?;
     let tables = parameter::optional_ids::<RouteTableId>(&request.route_table_ids)?;
-    service::check_type(tx.scope().region, service_name, kind)?;
+    service::find(tx, service_name, GATEWAY)?;
     let list = AwsPrefixList::with_name(tx.scope().region, service_name)
         .ok_or_else(|| service::unknown(service_name))?;
     let policy_document = policy::parse(&request.policy_document, Kind::GatewayEndpoint)?;
@@ -91,13 +105,6 @@ fn create(
 
 /// Refuses what gateway endpoints do not have.
 fn check_gateway(tx: &Transaction<'_>, request: &CreateVpcEndpointRequest) -> Result<(), Error> {
-    parameter::refuse_unsupported(&[
-        (request.service_network_arn.is_some(), "serviceNetworkArn"),
-        (
-            request.resource_configuration_arn.is_some(),
-            "resourceConfigurationArn",
-        ),
-    ])?;
     let subnets = !request.subnet_ids.is_empty() || !request.subnet_configurations.is_empty();
     check_interface_only(
         subnets,
@@ -184,8 +191,8 @@ pub(super) fn check_dns_options(given: &Option<DnsOptionsSpecification>) -> Resu
 }
 
 /// Ids in their order, without repetitions.
-pub(super) fn once_each(ids: Vec<RouteTableId>) -> Vec<RouteTableId> {
-    let mut once: Vec<RouteTableId> = Vec::new();
+pub(super) fn once_each<T: PartialEq>(ids: Vec<T>) -> Vec<T> {
+    let mut once: Vec<T> = Vec::new();
     for id in ids {
         if !once.contains(&id) {
             once.push(id);

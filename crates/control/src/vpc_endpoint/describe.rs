@@ -1,16 +1,19 @@
 //! Endpoints as they are listed.
 
-use ec2_api::{DescribeVpcEndpointsRequest, DescribeVpcEndpointsResponse, DnsOptions};
-use model::{VpcEndpoint, VpcEndpointKind};
+use ec2_api::{
+    DescribeVpcEndpointsRequest, DescribeVpcEndpointsResponse, DnsEntry, DnsOptions,
+    SecurityGroupIdentifier,
+};
+use model::{InterfaceEndpoint, VpcEndpoint, VpcEndpointKind};
 
-use super::policy;
+use super::{hosted_zone, policy};
 use crate::filter::Filters;
 use crate::page::Page;
 use crate::tag::tag_set;
 use crate::{Error, Transaction};
 
 pub(super) const SERVICE_DEFINED: &str = "service-defined";
-const IPV4: &str = "ipv4";
+pub(super) const IPV4: &str = "ipv4";
 
 const FILTERS: &[&str] = &[
     "ip-address-type",
@@ -87,6 +90,44 @@ pub(super) fn shape(tx: &Transaction<'_>, endpoint: &VpcEndpoint) -> ec2_api::Vp
                 ..Default::default()
             });
         }
+        VpcEndpointKind::Interface(own) => show_interface(tx, endpoint, own, &mut shape),
     }
     shape
+}
+
+fn show_interface(
+    tx: &Transaction<'_>,
+    endpoint: &VpcEndpoint,
+    own: &InterfaceEndpoint,
+    shape: &mut ec2_api::VpcEndpoint,
+) {
+    if own.provider.is_none() {
+        let default = || policy::DEFAULT_OF_INTERFACE.to_owned();
+        shape.policy_document.get_or_insert_with(default);
+    }
+    let subnets = own.subnets.iter();
+    shape.subnet_ids = subnets.clone().map(|s| s.subnet_id.to_string()).collect();
+    shape.network_interface_ids = subnets
+        .map(|s| s.network_interface_id.to_string())
+        .collect();
+    let groups = own.groups.iter().map(|id| SecurityGroupIdentifier {
+        group_id: Some(id.to_string()),
+        group_name: tx.state().security_groups.get(id).map(|g| g.name.clone()),
+    });
+    shape.groups = groups.collect();
+    shape.private_dns_enabled = Some(own.private_dns_enabled);
+    shape.ip_address_type = Some(IPV4.to_owned());
+    shape.dns_options = Some(DnsOptions {
+        dns_record_ip_type: Some(IPV4.to_owned()),
+        private_dns_only_for_inbound_resolver_endpoint: Some(
+            own.private_dns_only_for_inbound_resolver_endpoint,
+        ),
+        ..Default::default()
+    });
+    let region = tx.scope().region;
+    let entry = |name: model::EndpointName| DnsEntry {
+        hosted_zone_id: Some(hosted_zone::of(region, endpoint.id, name.leads_to)),
+        dns_name: Some(name.name),
+    };
+    shape.dns_entries = endpoint.names(region).into_iter().map(entry).collect();
 }

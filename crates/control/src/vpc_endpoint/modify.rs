@@ -2,13 +2,13 @@
 
 use ::policy::Kind;
 use ec2_api::{ModifyVpcEndpointRequest, ModifyVpcEndpointResponse};
-use model::{RouteTableId, VpcEndpoint, VpcEndpointId, VpcEndpointKind};
+use model::{RouteTableId, VpcEndpoint, VpcEndpointId, VpcEndpointKind, VpcEndpointState};
 
 use super::create::{check_address_type, check_dns_options, check_interface_only, once_each};
-use super::{gateway, policy};
+use super::{gateway, interface, policy};
 use crate::{Error, Transaction, parameter};
 
-/// Changes the policy and the route tables of an endpoint.
+/// Changes the policy of an endpoint, and what its type has.
 pub(crate) fn modify_vpc_endpoint(
     tx: &mut Transaction<'_>,
     request: &ModifyVpcEndpointRequest,
@@ -22,8 +22,18 @@ pub(crate) fn modify_vpc_endpoint(
             "The parameters policyDocument and resetPolicy cannot be used together".to_owned(),
         ));
     }
-    let policy_document = policy::parse(&request.policy_document, Kind::GatewayEndpoint)?;
     let mut endpoint = tx.take::<VpcEndpoint>(id)?;
+    if endpoint.state == VpcEndpointState::Deleting {
+        return Err(Error::new(
+            "IncorrectState",
+            format!("The VPC endpoint {id} is being deleted."),
+        ));
+    }
+    let policy_kind = match &endpoint.kind {
+        VpcEndpointKind::Gateway(_) => Kind::GatewayEndpoint,
+        VpcEndpointKind::Interface(_) => Kind::InterfaceEndpoint,
+    };
+    let policy_document = policy::parse(&request.policy_document, policy_kind)?;
     if reset {
         endpoint.policy_document = None;
     }
@@ -37,6 +47,7 @@ pub(crate) fn modify_vpc_endpoint(
             gateway::remove_route_tables(tx, &before, own, &once_each(removed))?;
             gateway::add_route_tables(tx, &before, own, &once_each(added))?;
         }
+        VpcEndpointKind::Interface(own) => interface::modify(tx, &before, own, request)?,
     }
     tx.put(id, endpoint);
     Ok(ModifyVpcEndpointResponse {

@@ -8,6 +8,10 @@ use crate::Error;
 /// What a gateway endpoint without a policy of its own has.
 pub(super) const DEFAULT_OF_GATEWAY: &str = r#"{"Version":"2008-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}"#;
 
+/// What an interface endpoint without a policy of its own has.
+pub(super) const DEFAULT_OF_INTERFACE: &str =
+    r#"{"Statement":[{"Action":"*","Effect":"Allow","Principal":"*","Resource":"*"}]}"#;
+
 const LENGTH_MAX: usize = 20_480;
 
 /// The policy that a request gives for a kind of endpoint, checked and as it was sent; an empty one means the default.
