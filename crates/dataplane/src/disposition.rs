@@ -149,12 +149,17 @@ pub enum Disposition {
         /// The wrong address.
         address: IpAddr,
     },
-    /// A gateway endpoint does not carry such packets.
+    /// An endpoint does not carry such packets.
     RefusedByEndpoint {
         /// The endpoint.
         endpoint: VpcEndpointId,
         /// Why not.
         reason: EndpointRefusal,
+    },
+    /// An interface endpoint knows no connection that it belongs to, and it cannot begin one.
+    NoEndpointSession {
+        /// The endpoint.
+        endpoint: VpcEndpointId,
     },
     /// Nothing answers for the service of an endpoint.
     NoServiceBehindEndpoint {
@@ -241,6 +246,7 @@ impl Disposition {
             Self::NoPublicAddress { .. } => DropReason::NoPublicAddress,
             Self::SourceDestinationCheck { .. } => DropReason::SourceDestinationCheck,
             Self::RefusedByEndpoint { .. } => DropReason::RefusedByEndpoint,
+            Self::NoEndpointSession { .. } => DropReason::EndpointSession,
             Self::NoServiceBehindEndpoint { .. } => DropReason::NoServiceBehindEndpoint,
             Self::OutsidePeering { .. } => DropReason::OutsidePeering,
             Self::InternetUnreachable { .. } => DropReason::InternetUnreachable,

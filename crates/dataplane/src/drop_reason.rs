@@ -66,6 +66,8 @@ drop_reasons! {
     SourceDestinationCheck "source_destination_check";
     /// See [`Disposition::RefusedByEndpoint`].
     RefusedByEndpoint "refused_by_endpoint";
+    /// See [`Disposition::NoEndpointSession`].
+    EndpointSession "endpoint_session";
     /// See [`Disposition::NoServiceBehindEndpoint`].
     NoServiceBehindEndpoint "no_service_behind_endpoint";
     /// See [`Disposition::OutsidePeering`].

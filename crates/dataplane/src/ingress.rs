@@ -25,6 +25,9 @@ impl Walk<'_> {
         if let Some(gateway) = &to.nat_gateway {
             return self.enter_by_nat_gateway(to, gateway, enters_subnet, subject);
         }
+        if let Some(endpoint) = &to.endpoint {
+            return self.at_endpoint(to, endpoint, enters_subnet, subject);
+        }
         if let Some(node) = &to.load_balancer {
             return self.at_load_balancer(to, node, enters_subnet, subject);
         }

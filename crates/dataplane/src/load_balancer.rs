@@ -14,7 +14,7 @@ use crate::compile::network_interface::Interface;
 use crate::disposition::Disposition;
 use crate::egress::PATH_LOCAL;
 use crate::flow_cache::{Membership, Owner, Translation};
-use crate::session::{Endpoint, Key, Seen};
+use crate::session::{Endpoint, Key, Seen, Session};
 use crate::step::{Outcome, Stage};
 use crate::subject::Subject;
 use crate::tuple::{L4, Tuple};
@@ -129,6 +129,7 @@ impl<'a> Walk<'a> {
             dst_port: Some(client.port),
             icmp_identifier: None,
         };
+        let gateway = session.gateway();
         let translated = self.translate(translation, subject);
         let stage = Stage::LoadBalancer;
         self.step(
@@ -145,12 +146,21 @@ impl<'a> Walk<'a> {
                 )
             },
         );
+        if gateway != node.port {
+            return self.out_of_endpoint(self.snapshot.interface(gateway), &translated);
+        }
         self.node_groups(node, true, &translated)?;
         self.send_on(node, &translated)
     }
 
     /// From the node to the target of a session.
-    fn on_to_target(&mut self, to: &Interface, node: &Node, index: u32, subject: &Subject) -> End {
+    pub(crate) fn on_to_target(
+        &mut self,
+        to: &Interface,
+        node: &Node,
+        index: u32,
+        subject: &Subject,
+    ) -> End {
         self.see_balanced(index, true, subject);
         let Some(session) = self.sessions.get(index) else {
             let interface = to.id;
@@ -244,15 +254,16 @@ impl<'a> Walk<'a> {
         })
     }
 
-    fn reset_unless_reset(&mut self, subject: &Subject) {
+    pub(crate) fn reset_unless_reset(&mut self, subject: &Subject) {
         let is_tcp = subject.tuple.protocol == protocol::TCP;
         if is_tcp && subject.tcp_flags & tcp::RST == 0 {
             self.way.answer = Some(Answer::Reset);
         }
     }
 
-    /// Chooses the target of a new flow by its hash, and begins its session ("flow hash algorithm").
-    fn choose(
+    /// Chooses the target of a new flow by its hash, and begins its session ("flow hash algorithm"). Of clients that come
+    /// through an endpoint the targets see the node's address.
+    pub(crate) fn choose(
         &mut self,
         to: &Interface,
         node: &Node,
@@ -273,10 +284,10 @@ impl<'a> Walk<'a> {
                 address: target.address,
                 port: target.port,
             };
-            let outside = match target.preserves {
+            let outside = match target.preserves && key.gateway() == to.port {
                 true if tuple.src == target.address => continue,
                 true => Some(key.across(key.near(), far)),
-                false => self.sessions.free(&key, node.address, far),
+                false => self.sessions.free(&key.at(to.port), node.address, far),
             };
             let begun = outside.and_then(|o| self.sessions.insert(key, o, idle_secs, self.now));
             if let Some((index, _)) = begun {
@@ -287,18 +298,28 @@ impl<'a> Walk<'a> {
     }
 
     /// The session of a key, unless it is over or too long ago, or its target is none any more.
-    fn balanced(&mut self, key: &Key, node: &Node, subject: &Subject) -> Option<u32> {
+    pub(crate) fn balanced(&mut self, key: &Key, node: &Node, subject: &Subject) -> Option<u32> {
+        self.live_session(key, subject, |session| {
+            let (listener, far) = (session.named(), session.far());
+            node.listener(session.protocol(), listener.port)
+                .is_some_and(|listener| keeps(listener, far))
+        })
+    }
+
+    /// The session of a key, unless it is over or too long ago, or is not kept.
+    pub(crate) fn live_session(
+        &mut self,
+        key: &Key,
+        subject: &Subject,
+        is_kept: impl Fn(&Session) -> bool,
+    ) -> Option<u32> {
         let index = self.sessions.find(key)?;
         let opens = subject.tcp_flags & (tcp::SYN | tcp::ACK) == tcp::SYN;
         let reopened = opens && subject.quoted.is_none() && self.sessions.is_closed(index);
         let owner = Owner::Session(index);
         let last = last_seen(self.connections, self.sessions, self.cache, owner);
-        let has_target = self.sessions.get(index).is_some_and(|session| {
-            let (listener, far) = (session.named(), session.far());
-            node.listener(session.protocol(), listener.port)
-                .is_some_and(|listener| keeps(listener, far))
-        });
-        if reopened || !has_target || self.sessions.is_expired(index, last, self.now) {
+        let is_kept = self.sessions.get(index).is_some_and(is_kept);
+        if reopened || !is_kept || self.sessions.is_expired(index, last, self.now) {
             if let Some(session) = self.sessions.remove(index) {
                 session.paths.iter().for_each(|&p| self.cache.forget(p));
             }
@@ -307,7 +328,7 @@ impl<'a> Walk<'a> {
         Some(index)
     }
 
-    fn see_balanced(&mut self, index: u32, outward: bool, subject: &Subject) {
+    pub(crate) fn see_balanced(&mut self, index: u32, outward: bool, subject: &Subject) {
         if subject.quoted.is_some() {
             self.way.cacheable = false;
             return;

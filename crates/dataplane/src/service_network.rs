@@ -106,4 +106,11 @@ pub enum ServiceWay {
         /// The interface that has the source address.
         interface: NetworkInterfaceId,
     },
+    /// Through an interface endpoint.
+    InterfaceEndpoint {
+        /// The endpoint.
+        endpoint: VpcEndpointId,
+        /// Its interface, which has the destination address.
+        interface: NetworkInterfaceId,
+    },
 }

@@ -83,6 +83,21 @@ impl Key {
         self.near
     }
 
+    /// The far host as this side knows it.
+    pub(crate) fn far(&self) -> Endpoint {
+        self.far
+    }
+
+    /// The interface of the gateway.
+    pub(crate) fn gateway(&self) -> PortId {
+        self.gateway
+    }
+
+    /// The same connection at another gateway.
+    pub(crate) fn at(self, gateway: PortId) -> Self {
+        Self { gateway, ..self }
+    }
+
     /// The near host's address is the gateway's, or was before it got a port.
     fn destination(&self) -> Destination {
         Destination {
@@ -156,9 +171,14 @@ impl Session {
         self.inside.protocol
     }
 
-    /// The gateway's interface.
+    /// The interface of the gateway on the near host's side.
     pub(crate) fn gateway(&self) -> PortId {
         self.inside.gateway
+    }
+
+    /// That on the far host's side: another one if an endpoint is in front of a load balancer.
+    pub(crate) fn far_gateway(&self) -> PortId {
+        self.outside.gateway
     }
 
     fn is_closed(&self) -> bool {

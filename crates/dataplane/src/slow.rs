@@ -199,7 +199,7 @@ impl Dataplane {
         {
             return self.drop(DropReason::Malformed);
         }
-        if decision.hops > 0 && ip.tcp_flags & tcp::SYN != 0 {
+        if decision.limits_segments && ip.tcp_flags & tcp::SYN != 0 {
             mss::limit(
                 frame,
                 ip,

@@ -88,10 +88,10 @@ impl Dataplane {
             self.swept_sessions = (self.swept_sessions + 1) % self.sessions.places();
             let index = self.swept_sessions;
             let last = self.last_seen(Owner::Session(index));
-            let is_orphan = self
-                .sessions
-                .get(index)
-                .is_some_and(|session| self.snapshot.interface(session.gateway()).is_none());
+            let is_orphan = self.sessions.get(index).is_some_and(|session| {
+                let mut ends = [session.gateway(), session.far_gateway()].into_iter();
+                ends.any(|port| self.snapshot.interface(port).is_none())
+            });
             if (is_orphan || self.sessions.is_expired(index, last, now))
                 && let Some(session) = self.sessions.remove(index)
             {

@@ -1,10 +1,14 @@
 //! Gateway endpoints (AWS PrivateLink Guide, "Gateway endpoints"): a route to a service's public
-//! addresses that keeps the private source address.
+//! addresses that keeps the private source address. Interface endpoints are below.
+
+mod interface;
 
 use std::fmt;
 use std::net::IpAddr;
 
-use model::VpcEndpointId;
+use model::{VpcEndpointId, VpcEndpointState};
+
+use interface::MTU_ENDPOINT;
 
 use crate::Direction;
 use crate::compile::network_interface::Interface;
@@ -14,7 +18,7 @@ use crate::subject::Subject;
 use crate::tuple::{L4, Tuple};
 use crate::walk::{End, Walk};
 
-/// Why a gateway endpoint does not take a packet.
+/// Why an endpoint does not take a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndpointRefusal {
     /// It does not come from an interface of the endpoint's VPC.
@@ -22,6 +26,17 @@ pub enum EndpointRefusal {
     /// It is neither TCP nor an ICMP echo request (Reachability Analyzer explanation code
     /// `VPCE_GATEWAY_PROTOCOL_RESTRICTION`).
     Protocol(u8),
+    /// An interface endpoint carries TCP, and UDP to services that take it, to the service's ports only.
+    Port {
+        /// IANA number.
+        protocol: u8,
+        /// The port; absent if the protocol has none.
+        port: Option<u16>,
+    },
+    /// It is longer than an interface endpoint carries.
+    TooLong,
+    /// The endpoint is not `available`.
+    State(VpcEndpointState),
 }
 
 impl fmt::Display for EndpointRefusal {
@@ -34,6 +49,12 @@ impl fmt::Display for EndpointRefusal {
             Self::Protocol(number) => {
                 write!(f, "it carries TCP and ICMP echo, not protocol {number}")
             }
+            Self::Port { protocol, port } => match port {
+                Some(port) => write!(f, "its service has no port {port} of protocol {protocol}"),
+                None => write!(f, "its service does not take protocol {protocol}"),
+            },
+            Self::TooLong => write!(f, "it carries packets of up to {MTU_ENDPOINT} bytes"),
+            Self::State(state) => write!(f, "it is {state}"),
         }
     }
 }

@@ -53,6 +53,8 @@ pub(crate) struct Decision {
     pub(crate) refused_by: Option<PortId>,
     /// How many hops the way takes.
     pub(crate) hops: u8,
+    /// Whether hosts are told how long their segments may be.
+    pub(crate) limits_segments: bool,
     /// What a gateway tells the sender of a packet that it refuses.
     pub(crate) answer: Option<Answer>,
 }
@@ -92,6 +94,8 @@ pub(crate) struct Way {
     pub(crate) cacheable: bool,
     pub(crate) refused_by: Option<PortId>,
     pub(crate) hops: u8,
+    /// A gateway that tells hosts how long their segments may be.
+    pub(crate) limits_segments: bool,
     pub(crate) answer: Option<Answer>,
     /// The load balancer's node that sends the packet on: groups that name its groups mean the client too.
     pub(crate) on_behalf_of: Option<IpAddr>,
@@ -120,6 +124,7 @@ impl Default for Way {
             cacheable: true,
             refused_by: None,
             hops: 0,
+            limits_segments: false,
             answer: None,
             on_behalf_of: None,
             seen: SmallVec::new(),
@@ -188,6 +193,7 @@ impl<'a> Walk<'a> {
             mtu: self.way.mtu,
             memberships: self.way.memberships,
             hops: self.way.hops,
+            limits_segments: self.way.limits_segments || self.way.hops > 0,
             answer: self.way.answer,
             idle_secs: self.way.idle_secs,
             cacheable: self.way.cacheable,

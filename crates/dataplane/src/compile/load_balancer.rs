@@ -24,6 +24,8 @@ pub(crate) struct Node {
     /// `net/<name>/<id>`.
     pub(crate) path: Arc<str>,
     pub(crate) address: IpAddr,
+    /// Whether its groups' inbound rules hold for what comes through endpoints.
+    pub(crate) filters_endpoints: bool,
     pub(crate) listeners: Vec<Listener>,
 }
 
@@ -139,6 +141,7 @@ pub(crate) fn compile(state: &State, scope: Scope, ports: &Ports) -> Compiled {
             let node = Node {
                 path: balancer.path().into(),
                 address: address.into(),
+                filters_endpoints: balancer.enforces_groups_on_private_link,
                 listeners: listeners.collect(),
             };
             compiled.nodes.insert(id, node);

@@ -12,6 +12,7 @@ pub(crate) mod security_group;
 pub(crate) mod services;
 pub(crate) mod subnet;
 pub(crate) mod vpc;
+pub(crate) mod vpc_endpoint;
 pub(crate) mod vpc_peering_connection;
 
 use std::collections::BTreeMap;
@@ -170,6 +171,7 @@ pub fn compile(world: &World, ports: &mut Ports, options: Options) -> Snapshot {
     snapshot.ports.resize_with(ports.len(), || None);
     let places = compile_vpcs(&mut snapshot, world);
     let shared = Shared {
+        world,
         peerings: Peerings::new(world, places),
         members: security_group::members(world),
     };
@@ -236,6 +238,7 @@ fn put_outside(snapshot: &mut Snapshot, port: PortId, mac: MacAddress, address: 
 
 /// What the Regions of all accounts have to know of one another.
 struct Shared<'a> {
+    world: &'a World,
     peerings: Peerings<'a>,
     members: AllMembers,
 }
@@ -267,6 +270,22 @@ fn compile_region(
     let mut nat_gateways = nat_gateway::compile(state);
     let mut balancers = load_balancer::compile(state, scope, ports);
     snapshot.health_checks.append(&mut balancers.checks);
+    for vpc_endpoint::Name {
+        inside,
+        name,
+        addresses,
+    } in vpc_endpoint::names(scope, state)
+    {
+        let place = inside.map(|vpc_id| shared.peerings.place(vpc_id));
+        let names = match place {
+            None => Some(&mut snapshot.public_names),
+            Some(place) => place.map(|place| &mut snapshot.vpcs[place as usize].private_names),
+        };
+        if let Some(names) = names {
+            names.insert(&name, &addresses);
+        }
+    }
+    let mut endpoints = vpc_endpoint::compile(shared.world, scope, state, ports);
     for eni in state.network_interfaces.values() {
         let (Some(vpc), Some(&subnet), Some(row), Some(port)) = (
             shared.peerings.place(eni.vpc_id),
@@ -288,6 +307,7 @@ fn compile_region(
             source_dest_check: eni.source_dest_check,
             attached: network_interface::is_attached(state, eni),
             nat_gateway: nat_gateways.remove(&eni.id),
+            endpoint: endpoints.remove(&eni.id),
             load_balancer: balancers.nodes.remove(&eni.id),
             balanced: balancers.balanced.remove(&eni.id).unwrap_or_default(),
             metadata_ipv6: network_interface::metadata_ipv6(state, eni),

@@ -9,6 +9,7 @@ use packet::Mac;
 use super::load_balancer::{Balanced, Node};
 use super::nat_gateway::NatGateway;
 use super::security_group::Groups;
+use super::vpc_endpoint::Endpoint;
 use crate::InterfaceMetadata;
 use crate::ports::PortId;
 
@@ -31,6 +32,8 @@ pub(crate) struct Interface {
     pub(crate) attached: bool,
     /// The NAT gateway whose interface it is.
     pub(crate) nat_gateway: Option<NatGateway>,
+    /// The interface endpoint whose interface it is.
+    pub(crate) endpoint: Option<Endpoint>,
     /// The load balancer of which it is a node.
     pub(crate) load_balancer: Option<Node>,
     /// Its ports to which load balancers send with clients' addresses.

@@ -70,9 +70,6 @@ impl Display for Disposition {
             Self::RefusedByEndpoint { endpoint, reason } => {
                 write!(f, "endpoint {endpoint} does not carry it: {reason}")
             }
-            Self::NoServiceBehindEndpoint { endpoint } => {
-                write!(f, "no service behind endpoint {endpoint}")
-            }
             Self::InternetUnreachable { address } => {
                 write!(f, "nobody on the internet has address {address}")
             }
@@ -141,6 +138,15 @@ fn denied_by_acl(
 /// Refusals of gateways, each by what it cannot do.
 fn refused_by_gateway(f: &mut Formatter<'_>, disposition: &Disposition) -> fmt::Result {
     match disposition {
+        Disposition::NoEndpointSession { endpoint } => {
+            write!(
+                f,
+                "endpoint {endpoint} knows no connection that it belongs to"
+            )
+        }
+        Disposition::NoServiceBehindEndpoint { endpoint } => {
+            write!(f, "no service behind endpoint {endpoint}")
+        }
         Disposition::NoPublicAddress { gateway, address } => write!(
             f,
             "internet gateway {gateway} has no public address for {address}"

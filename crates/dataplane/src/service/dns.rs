@@ -78,9 +78,13 @@ pub(super) fn answer(client: &Client<'_>, bytes: &[u8]) -> Option<Answer> {
     message(match look_up::look_up(client, &name) {
         Known::Name {
             zone,
-            addresses,
+            mut addresses,
             pointer,
         } => {
+            // Clients take the first: queries have numbers of all kinds, so each address is that to some.
+            let turn = usize::from(query.message.header().id());
+            let first = turn.checked_rem(addresses.len()).unwrap_or_default();
+            addresses.rotate_left(first);
             let mut data = records(qtype, addresses, pointer, client.subnet().dns64);
             if qtype == Rtype::SOA && name == zone {
                 data.push(Data::Authority);

@@ -32,6 +32,11 @@ pub(crate) struct NoRoom;
 pub(crate) enum Sender {
     Interface(PortId),
     Address(IpAddr),
+    /// Whoever has an address behind the network interface of an endpoint.
+    Behind {
+        endpoint: PortId,
+        address: IpAddr,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -139,7 +144,9 @@ impl Origins {
             return false;
         }
         let gone = match self.get(remote) {
-            Some((_, Sender::Interface(port))) => snapshot.interface(port).is_none(),
+            Some((_, Sender::Interface(port) | Sender::Behind { endpoint: port, .. })) => {
+                snapshot.interface(port).is_none()
+            }
             Some((_, Sender::Address(_))) => false,
             None => true,
         };

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use model::{AwsService, ResourceId, VpcEndpointId};
+use model::{AwsService, Region, ResourceId, VpcEndpointId};
 use packet::{Mac, icmp, protocol, tcp};
 
 use super::{Backend, MTU_SERVICES, NoRoom, Origin, SERVICES_ROUTER_MAC, Sender, ServiceWay};
@@ -109,6 +109,31 @@ impl Walk<'_> {
         };
         let sender = Sender::Interface(owner.port);
         Some(self.send_to_service(origin, sender, Some(endpoint.into()), subject))
+    }
+
+    /// A packet that an interface endpoint lets through to a service of AWS.
+    pub(crate) fn send_to_aws_service(
+        &mut self,
+        to: &Interface,
+        endpoint: VpcEndpointId,
+        (service, region): (AwsService, Region),
+        subject: &Subject,
+    ) -> End {
+        let origin = Origin {
+            way: ServiceWay::InterfaceEndpoint {
+                endpoint,
+                interface: to.id,
+            },
+            source: subject.tuple.src,
+            destination: subject.tuple.dst,
+            backend: Backend::Aws(service),
+            region: Some(region),
+        };
+        let sender = Sender::Behind {
+            endpoint: to.port,
+            address: subject.tuple.src,
+        };
+        self.send_to_service(origin, sender, Some(endpoint.into()), subject)
     }
 
     /// Gives a packet to a service, with a source that stands for its origin.
@@ -255,6 +280,10 @@ impl Walk<'_> {
         let interface = match sender {
             Sender::Interface(port) => self.snapshot.interface(port),
             Sender::Address(_) => return self.internet(None, false, &answer),
+            Sender::Behind { endpoint, .. } => {
+                let interface = self.snapshot.interface(endpoint);
+                return self.answer_of_aws_service(interface, &answer);
+            }
         };
         let gone = Disposition::NoSuchAddress {
             address: origin.source,
@@ -263,7 +292,7 @@ impl Walk<'_> {
         match origin.way {
             ServiceWay::Link(_) => self.over_link(to),
             ServiceWay::GatewayEndpoint { .. } => self.ingress(to, true, None, &answer),
-            ServiceWay::Internet => Err(unsolicited),
+            ServiceWay::Internet | ServiceWay::InterfaceEndpoint { .. } => Err(unsolicited),
         }
     }
 

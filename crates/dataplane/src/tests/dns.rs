@@ -558,3 +558,103 @@ fn names_of_services_and_endpoints_come_from_their_tables() {
     "#]]
     .assert_eq(&answers);
 }
+
+/// An endpoint to S3 in two zones with private DNS, one without, and a VPC beside theirs.
+const ENDPOINTS: &str = "subnet a 10.0.0.0/24\n\
+     subnet b 10.0.1.0/24\n\
+     zone b b\n\
+     eni x 10.0.0.10 in a\n\
+     eni ea 10.0.0.20 in a\n\
+     eni eb 10.0.1.20 in b\n\
+     eni f 10.0.0.21 in a\n\
+     eni g 10.0.0.22 in a\n\
+     vpce e s3 ea eb private\n\
+     vpce f logs f\n\
+     vpce g sts g private pending\n\
+     vpc other 10.8.0.0/16\n\
+     subnet o 10.8.0.0/24\n\
+     eni z 10.8.0.10 in o\n";
+
+#[test]
+fn names_of_interface_endpoints() {
+    let mut net = Net::with_services(ENDPOINTS);
+    let state = net.fixture.world.region(&net.fixture.scope).unwrap();
+    let endpoints = state.vpc_endpoints.values();
+    let mut names: Vec<String> = endpoints
+        .flat_map(|e| e.names(net.fixture.scope.region))
+        .flat_map(|name| {
+            let below = name
+                .name
+                .strip_prefix("*.")
+                .map(|rest| format!("bucket.{rest}"));
+            [name.name, below.unwrap_or_default()]
+        })
+        .filter(|name| !name.is_empty() && !name.starts_with('*'))
+        .collect();
+    names.sort();
+    let questions: Vec<String> = names
+        .iter()
+        .flat_map(|name| ["x", "z"].map(|from| format!("{from} A {name}")))
+        .collect();
+    let told = told(&mut net, &questions.join("\n"));
+    expect![[r#"
+        x A bucket.s3.us-east-1.amazonaws.com
+          NOERROR rd ra | bucket.s3.us-east-1.amazonaws.com 60 A 10.0.0.20 | bucket.s3.us-east-1.amazonaws.com 60 A 10.0.1.20
+        z A bucket.s3.us-east-1.amazonaws.com
+          NOERROR rd ra | bucket.s3.us-east-1.amazonaws.com 60 A 3.5.0.1
+        x A bucket.e-abcd1234-us-east-1a.s3.us-east-1.vpce.amazonaws.com
+          NOERROR rd ra | bucket.e-abcd1234-us-east-1a.s3.us-east-1.vpce.amazonaws.com 60 A 10.0.0.20
+        z A bucket.e-abcd1234-us-east-1a.s3.us-east-1.vpce.amazonaws.com
+          NOERROR rd ra | bucket.e-abcd1234-us-east-1a.s3.us-east-1.vpce.amazonaws.com 60 A 10.0.0.20
+        x A bucket.e-abcd1234-us-east-1b.s3.us-east-1.vpce.amazonaws.com
+          NOERROR rd ra | bucket.e-abcd1234-us-east-1b.s3.us-east-1.vpce.amazonaws.com 60 A 10.0.1.20
+        z A bucket.e-abcd1234-us-east-1b.s3.us-east-1.vpce.amazonaws.com
+          NOERROR rd ra | bucket.e-abcd1234-us-east-1b.s3.us-east-1.vpce.amazonaws.com 60 A 10.0.1.20
+        x A bucket.e-abcd1234.s3.us-east-1.vpce.amazonaws.com
+          NOERROR rd ra | bucket.e-abcd1234.s3.us-east-1.vpce.amazonaws.com 60 A 10.0.0.20 | bucket.e-abcd1234.s3.us-east-1.vpce.amazonaws.com 60 A 10.0.1.20
+        z A bucket.e-abcd1234.s3.us-east-1.vpce.amazonaws.com
+          NOERROR rd ra | bucket.e-abcd1234.s3.us-east-1.vpce.amazonaws.com 60 A 10.0.0.20 | bucket.e-abcd1234.s3.us-east-1.vpce.amazonaws.com 60 A 10.0.1.20
+        x A s3.us-east-1.amazonaws.com
+          NOERROR rd ra | s3.us-east-1.amazonaws.com 60 A 10.0.0.20 | s3.us-east-1.amazonaws.com 60 A 10.0.1.20
+        z A s3.us-east-1.amazonaws.com
+          NOERROR rd ra | s3.us-east-1.amazonaws.com 60 A 3.5.0.1
+        x A sts.us-east-1.amazonaws.com
+          NOERROR rd ra | sts.us-east-1.amazonaws.com 60 A 198.18.141.65
+        z A sts.us-east-1.amazonaws.com
+          NOERROR rd ra | sts.us-east-1.amazonaws.com 60 A 198.18.141.65
+        x A g-abcd1234-us-east-1a.sts.us-east-1.vpce.amazonaws.com
+          SERVFAIL rd ra
+        z A g-abcd1234-us-east-1a.sts.us-east-1.vpce.amazonaws.com
+          SERVFAIL rd ra
+        x A g-abcd1234.sts.us-east-1.vpce.amazonaws.com
+          SERVFAIL rd ra
+        z A g-abcd1234.sts.us-east-1.vpce.amazonaws.com
+          SERVFAIL rd ra
+        x A f-abcd1234-us-east-1a.logs.us-east-1.vpce.amazonaws.com
+          NOERROR rd ra | f-abcd1234-us-east-1a.logs.us-east-1.vpce.amazonaws.com 60 A 10.0.0.21
+        z A f-abcd1234-us-east-1a.logs.us-east-1.vpce.amazonaws.com
+          NOERROR rd ra | f-abcd1234-us-east-1a.logs.us-east-1.vpce.amazonaws.com 60 A 10.0.0.21
+        x A f-abcd1234.logs.us-east-1.vpce.amazonaws.com
+          NOERROR rd ra | f-abcd1234.logs.us-east-1.vpce.amazonaws.com 60 A 10.0.0.21
+        z A f-abcd1234.logs.us-east-1.vpce.amazonaws.com
+          NOERROR rd ra | f-abcd1234.logs.us-east-1.vpce.amazonaws.com 60 A 10.0.0.21
+    "#]].assert_eq(&net.fixture.readable(&told));
+}
+
+#[test]
+fn addresses_of_a_name_take_turns() {
+    let mut net = Net::with_services(ENDPOINTS);
+    let mut firsts = std::collections::BTreeSet::new();
+    for id in [0x1234_u16, 0x1235] {
+        let mut message = query("s3.us-east-1.amazonaws.com", Rtype::A);
+        message[..2].copy_from_slice(&id.to_be_bytes());
+        send(&mut net, "x", "169.254.169.253", &message);
+        let mut answer = emitted(&net);
+        answer[..2].copy_from_slice(&0x1234_u16.to_be_bytes());
+        let text = shown(&answer);
+        let first = text.split(" A ").nth(1).unwrap();
+        firsts.insert(first.split(' ').next().unwrap().to_owned());
+    }
+    let both = ["10.0.0.20", "10.0.1.20"].map(str::to_owned);
+    assert_eq!(firsts, both.into());
+}

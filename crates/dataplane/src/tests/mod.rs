@@ -8,6 +8,7 @@ mod egress_only_internet_gateway;
 mod flow_records;
 mod fragment;
 mod gateway_route_table;
+mod interface_endpoint;
 mod internet_gateway;
 mod link;
 mod load_balancer;

@@ -26,7 +26,7 @@ const NET: &str = "vpc one 10.0.0.0/16
 ";
 
 impl Net {
-    fn origin(&self, source: &str) -> Option<String> {
+    pub(super) fn origin(&self, source: &str) -> Option<String> {
         let origin = self.dataplane.origin(source.parse().unwrap())?;
         let Origin {
             way,

@@ -5,7 +5,13 @@ use expect_test::expect;
 use super::Net;
 use crate::{Source, TraceRequest, trace};
 
-fn told(net: &Net, source: Source, protocol: u8, destination: &str, port: u16) -> String {
+pub(super) fn told(
+    net: &Net,
+    source: Source,
+    protocol: u8,
+    destination: &str,
+    port: u16,
+) -> String {
     let request = TraceRequest {
         source,
         protocol,
@@ -31,7 +37,7 @@ const NET: &str = "vpc main 10.0.0.0/16\n\
      eni idle 10.0.2.11 in db sg:db unattached\n\
      host 198.51.100.7\n";
 
-fn eni(name: &str) -> Source {
+pub(super) fn eni(name: &str) -> Source {
     Source::Interface(fixture::eni(name))
 }
 
