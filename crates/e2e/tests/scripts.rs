@@ -68,6 +68,11 @@ fn load_balancers_spread_connections() {
 }
 
 #[test]
+fn interface_endpoints_and_services_of_others() {
+    script("privatelink.py");
+}
+
+#[test]
 fn services_inside_instances() {
     script("services.py");
 }

@@ -92,12 +92,18 @@ impl Arrival {
     fn policy_origin(&self, world: &World, policies: &EndpointPolicies) -> policy::Origin {
         let source = self.origin.source;
         let mut origin = policy::Origin::public(source, self.secure);
-        let ServiceWay::GatewayEndpoint { endpoint: id, .. } = self.origin.way else {
-            return origin;
+        let id = match self.origin.way {
+            ServiceWay::GatewayEndpoint { endpoint, .. }
+            | ServiceWay::InterfaceEndpoint { endpoint, .. } => endpoint,
+            ServiceWay::Link(_) | ServiceWay::Internet => return origin,
         };
         let mut regions = world.regions.iter();
         let row = regions.find_map(|(scope, state)| Some((scope, state.vpc_endpoints.get(&id)?)));
         let text = row.and_then(|(_, endpoint)| endpoint.policy_document.as_deref());
+        let kind = match row.and_then(|(_, endpoint)| endpoint.interface()) {
+            Some(_) => Kind::InterfaceEndpoint,
+            None => Kind::GatewayEndpoint,
+        };
         origin.endpoint = Some(EndpointOrigin {
             endpoint_id: id.to_string(),
             vpc_id: row.map_or(String::new(), |(_, e)| e.vpc_id.to_string()),
@@ -105,7 +111,7 @@ impl Arrival {
             account: row.map_or(String::new(), |(scope, _)| scope.account.to_string()),
             vpc_source_ip: source,
             policy: match row {
-                Some(_) => text.map(|text| policies.read(id, text)),
+                Some(_) => text.map(|text| policies.read(id, text, kind)),
                 // It was deleted while the connection lasted.
                 None => Some(Arc::new(Document::closed())),
             },
@@ -116,14 +122,14 @@ impl Arrival {
 
 impl EndpointPolicies {
     /// A policy, which was checked when it was set; one that cannot be read allows nothing.
-    fn read(&self, id: VpcEndpointId, text: &str) -> Arc<Document> {
+    fn read(&self, id: VpcEndpointId, text: &str, kind: Kind<'_>) -> Arc<Document> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((of, document)) = known.get(&id)
             && of == text
         {
             return document.clone();
         }
-        let document = Document::parse(text, Kind::GatewayEndpoint).unwrap_or_else(|error| {
+        let document = Document::parse(text, kind).unwrap_or_else(|error| {
             tracing::error!(endpoint = %id, %error, "the policy cannot be read and allows nothing");
             Document::closed()
         });
