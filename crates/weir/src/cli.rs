@@ -77,6 +77,13 @@ pub(crate) enum Command {
     /// Gets a page by HTTP.
     #[command(name = "__get", hide = true)]
     Get { server: SocketAddr, from_port: u16 },
+    /// Gets an object of a bucket, as the default account.
+    #[command(name = "__get-object", hide = true)]
+    GetObject {
+        host: String,
+        bucket: String,
+        key: String,
+    },
     /// Opens a TCP connection and closes it.
     #[command(name = "__connect", hide = true)]
     Connect { server: SocketAddr, from_port: u16 },
@@ -306,6 +313,8 @@ pub(crate) enum Scenario {
     Peering,
     /// A NAT gateway and an egress-only internet gateway: who gets out, and that nobody gets in
     Egress,
+    /// A private bucket behind a gateway endpoint and an interface endpoint, and their policies
+    Endpoints,
 }
 
 /// Reads the command line; help and errors are printed, and answered as the status to end with.

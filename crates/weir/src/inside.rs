@@ -3,7 +3,9 @@
 //! Each prints one line of JSON that says what happened.
 
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{
+    IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs, UdpSocket,
+};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -12,6 +14,7 @@ use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketType, bind, connect as connect_socket, ipproto, socket};
 use serde::{Deserialize, Serialize};
 
+use crate::client::{Client, Endpoint, Refused};
 use crate::output;
 
 /// What became of pings.
@@ -34,6 +37,9 @@ pub(crate) struct Connected {
 
 /// Shorter than the second after which TCP tries again, so that one packet is sent.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(700);
+const HTTP: u16 = 80;
+/// The kernel chooses.
+const ANY_PORT: u16 = 0;
 const READ_TIMEOUT: Duration = Duration::from_secs(3);
 const PING_INTERVAL: Duration = Duration::from_millis(100);
 const PING_PATIENCE: Duration = Duration::from_millis(700);
@@ -135,6 +141,28 @@ pub(crate) fn get(server: SocketAddr, from_port: u16) -> anyhow::Result<ExitCode
             .ok_or_else(|| io::Error::other("not a page"))
     });
     report(page.map(Some))
+}
+
+/// Gets an object from S3 at a name, as the default account.
+pub(crate) fn get_object(host: &str, bucket: &str, key: &str) -> anyhow::Result<ExitCode> {
+    let servers = (host, HTTP).to_socket_addrs();
+    // Whether anybody is there is soon known.
+    let reached = servers.and_then(|mut servers| {
+        let server = servers.next();
+        let server = server.ok_or_else(|| io::Error::other("the name has no address"))?;
+        connection(server, ANY_PORT).map(drop)
+    });
+    let object = reached.and_then(|()| {
+        let endpoint = Endpoint::parse(&format!("http://{host}")).map_err(io::Error::other)?;
+        let mut client = Client::new(&endpoint).map_err(io::Error::other)?;
+        let got = client.get_object(bucket, key);
+        let content = got.map_err(|error| match error.downcast_ref::<Refused>() {
+            Some(refused) => io::Error::other(refused.code.clone()),
+            None => io::Error::other(format!("{error:#}")),
+        })?;
+        Ok(String::from_utf8_lossy(&content).into_owned())
+    });
+    report(object.map(Some))
 }
 
 /// Opens a connection from a port of our own, and closes it.

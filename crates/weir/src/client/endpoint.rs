@@ -32,7 +32,7 @@ impl Endpoint {
         })
     }
 
-    fn parse(url: &str) -> anyhow::Result<Self> {
+    pub(crate) fn parse(url: &str) -> anyhow::Result<Self> {
         let Some(rest) = url.strip_prefix("http://") else {
             bail!("'{url}' is no address of a daemon: expected http://HOST:PORT");
         };

@@ -194,6 +194,25 @@ impl Client {
         Ok(reply.body)
     }
 
+    /// Puts an object into a bucket.
+    pub(crate) fn put_object(
+        &mut self,
+        bucket: &str,
+        key: &str,
+        content: &[u8],
+    ) -> anyhow::Result<()> {
+        let path = format!("/{bucket}/{}", percent_encode(key));
+        let reply = self.send("s3", "PUT", &path, "", &[], content)?;
+        refusal_of_s3("PutObject", &reply)
+    }
+
+    /// Sets the policy of a bucket.
+    pub(crate) fn put_bucket_policy(&mut self, bucket: &str, policy: &str) -> anyhow::Result<()> {
+        let path = format!("/{bucket}");
+        let reply = self.send("s3", "PUT", &path, "policy=", &[], policy.as_bytes())?;
+        refusal_of_s3("PutBucketPolicy", &reply)
+    }
+
     fn send(
         &mut self,
         service: &str,

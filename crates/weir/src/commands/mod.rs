@@ -42,6 +42,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::ServeHttp { port, text } => inside::serve_http(port, &text),
         Command::Ping { address, count } => inside::ping(address, count),
         Command::Get { server, from_port } => inside::get(server, from_port),
+        Command::GetObject { host, bucket, key } => inside::get_object(&host, &bucket, &key),
         Command::Connect { server, from_port } => inside::connect(server, from_port),
     };
     result.unwrap_or_else(|error| {

@@ -6,6 +6,7 @@
 mod attempt;
 mod daemon;
 mod egress;
+mod endpoints;
 mod flows;
 mod network;
 mod peering;
@@ -27,6 +28,7 @@ pub(crate) fn run(scenario: Scenario, keep: bool) -> anyhow::Result<ExitCode> {
         Scenario::Vpc => vpc::run(keep),
         Scenario::Peering => peering::run(keep),
         Scenario::Egress => egress::run(keep),
+        Scenario::Endpoints => endpoints::run(keep),
     }
 }
 

@@ -45,6 +45,17 @@ pub(super) enum Fate<'a> {
     AnswerRefused(&'a [&'a str]),
 }
 
+/// What `weir trace` is asked about a packet, and what it should say.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Question<'a> {
+    pub(super) protocol: &'static str,
+    pub(super) destination: &'a str,
+    pub(super) port: Option<u16>,
+    pub(super) outcome: Outcome,
+    /// Words that its reason contains.
+    pub(super) words: &'a [&'a str],
+}
+
 impl Stage {
     /// Starts a daemon of the scenario's own.
     pub(super) fn start() -> anyhow::Result<Self> {
@@ -101,30 +112,15 @@ impl Stage {
             Fate::Refused(words) => (0, Outcome::Refused, words),
             Fate::AnswerRefused(words) => (0, Outcome::AnswerRefused, words),
         };
-        let report = Client::new(self.endpoint())?.weir(&Trace {
-            source: from.instance_id.clone(),
-            protocol: "icmp".to_owned(),
-            destination: address.to_owned(),
-            port: None,
-        })?;
-        let why = match report.outcome {
-            Outcome::Answered => String::new(),
-            Outcome::Refused => report.request_end,
-            Outcome::AnswerRefused => report.answer_end.unwrap_or_default(),
-        };
         let tried = format!("ping {name}, {PINGS} times");
-        if report.outcome != outcome {
-            self.differences.push(format!(
-                "trace of {}: {tried}: {:?} instead of {outcome:?}",
-                from.name, report.outcome
-            ));
-        }
-        if let Some(missing) = words.iter().find(|word| !why.contains(**word)) {
-            self.differences.push(format!(
-                "{}: {tried}: the reason “{why}” does not name “{missing}”",
-                from.name
-            ));
-        }
+        let question = Question {
+            protocol: "icmp",
+            destination: address,
+            port: None,
+            outcome,
+            words,
+        };
+        let why = self.ask(from, &tried, &question)?;
         self.note(Row {
             who: from.name.to_owned(),
             tried,
@@ -133,6 +129,64 @@ impl Stage {
             why,
         });
         Ok(())
+    }
+
+    /// Runs a program inside an instance, and asks `weir trace` why it got nothing, if there is a question.
+    pub(super) fn run(
+        &mut self,
+        from: &Instance,
+        tried: &str,
+        program: &[String],
+        expected: &Seen,
+        question: Option<Question<'_>>,
+    ) -> anyhow::Result<()> {
+        let seen = run_inside(self.endpoint(), &from.instance_id, program)?;
+        let why = match question {
+            Some(question) => self.ask(from, tried, &question)?,
+            None => String::new(),
+        };
+        self.note(Row {
+            who: from.name.to_owned(),
+            tried: tried.to_owned(),
+            seen: seen.to_string(),
+            expected: expected.to_string(),
+            why,
+        });
+        Ok(())
+    }
+
+    /// What `weir trace` says; it is to be what the question expects.
+    fn ask(
+        &mut self,
+        from: &Instance,
+        tried: &str,
+        question: &Question<'_>,
+    ) -> anyhow::Result<String> {
+        let report = Client::new(self.endpoint())?.weir(&Trace {
+            source: from.instance_id.clone(),
+            protocol: question.protocol.to_owned(),
+            destination: question.destination.to_owned(),
+            port: question.port,
+        })?;
+        let why = match report.outcome {
+            Outcome::Answered => String::new(),
+            Outcome::Refused => report.request_end,
+            Outcome::AnswerRefused => report.answer_end.unwrap_or_default(),
+        };
+        let wanted = question.outcome;
+        if report.outcome != wanted {
+            self.differences.push(format!(
+                "trace of {}: {tried}: {:?} instead of {wanted:?}",
+                from.name, report.outcome
+            ));
+        }
+        if let Some(missing) = question.words.iter().find(|word| !why.contains(**word)) {
+            self.differences.push(format!(
+                "{}: {tried}: the reason “{why}” does not name “{missing}”",
+                from.name
+            ));
+        }
+        Ok(why)
     }
 
     fn note(&mut self, row: Row) {
