@@ -19,6 +19,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
   weir up &                                 start the daemon
   eval \"$(weir env)\"                        point aws, boto3 and Terraform to it
   weir exec i-0123… -- ping -c3 10.0.1.20   run a program inside an instance
+  weir exec --aws i-0123… -- aws s3 ls      a client of AWS, with this shell's credentials
   weir trace i-0123… tcp 10.0.2.30 5432     why does it (not) get through?
   weir flows --follow                       the flow-log records, each with its reason
 
@@ -162,6 +163,9 @@ pub(crate) struct Exec {
     /// Set a variable in the program's environment
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     pub(crate) env: Vec<String>,
+    /// Pass on the AWS credentials and Region of this shell, for AWS's clients inside
+    #[arg(long)]
+    pub(crate) aws: bool,
     /// The program is one of ours.
     #[arg(long, hide = true)]
     pub(crate) builtin: bool,
@@ -293,6 +297,7 @@ pub(crate) struct Json {
   weir demo            a VPC: what gets through, what does not, and why
   weir demo peering    VPCs of two accounts in two Regions
   weir demo egress     ways out that are no ways in
+  weir demo endpoints  a private bucket, with and without endpoints and policies
 
 Exit status: 0 everything was as expected; 1 a record or verdict differs; 3 it could not be run.")]
 pub(crate) struct Demo {

@@ -51,7 +51,7 @@ fn lines(url: &str, region: &str, access_key: &str, secret_key: &str) -> String 
     // What a session of real AWS has set would otherwise sign these calls with its own token and profile, or send
     // those of one service elsewhere.
     let unset = "unset AWS_SESSION_TOKEN AWS_PROFILE AWS_IGNORE_CONFIGURED_ENDPOINT_URLS \
-        AWS_ENDPOINT_URL_EC2 AWS_ENDPOINT_URL_S3 AWS_ENDPOINT_URL_STS AWS_ENDPOINT_URL_CLOUDWATCH_LOGS\n";
+        AWS_ENDPOINT_URL_EC2 AWS_ENDPOINT_URL_ELASTIC_LOAD_BALANCING_V2 AWS_ENDPOINT_URL_S3 AWS_ENDPOINT_URL_STS AWS_ENDPOINT_URL_CLOUDWATCH_LOGS\n";
     variables
         .map(|(name, value)| format!("export {name}={}\n", quoted(value)))
         .concat()
@@ -82,7 +82,7 @@ mod tests {
             export AWS_ACCESS_KEY_ID=AKIAWEIR123456789012
             export AWS_SECRET_ACCESS_KEY='it'\''s'
             export AWS_EC2_METADATA_DISABLED=true
-            unset AWS_SESSION_TOKEN AWS_PROFILE AWS_IGNORE_CONFIGURED_ENDPOINT_URLS AWS_ENDPOINT_URL_EC2 AWS_ENDPOINT_URL_S3 AWS_ENDPOINT_URL_STS AWS_ENDPOINT_URL_CLOUDWATCH_LOGS
+            unset AWS_SESSION_TOKEN AWS_PROFILE AWS_IGNORE_CONFIGURED_ENDPOINT_URLS AWS_ENDPOINT_URL_EC2 AWS_ENDPOINT_URL_ELASTIC_LOAD_BALANCING_V2 AWS_ENDPOINT_URL_S3 AWS_ENDPOINT_URL_STS AWS_ENDPOINT_URL_CLOUDWATCH_LOGS
         "#]]
         .assert_eq(&lines(
             "http://[::1]:4566",

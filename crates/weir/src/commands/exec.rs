@@ -7,6 +7,15 @@ use server::ops::FindSandbox;
 
 use crate::cli::{Exec, Target};
 
+/// What clients of AWS sign with. Not the endpoint: inside, AWS's own names lead to Weir.
+const PASSED_ON: [&str; 5] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+];
+
 /// Becomes the program.
 pub(crate) fn run(target: &Target, arguments: &Exec) -> anyhow::Result<ExitCode> {
     let mut client = super::client(target)?;
@@ -14,9 +23,19 @@ pub(crate) fn run(target: &Target, arguments: &Exec) -> anyhow::Result<ExitCode>
         source: arguments.source.clone(),
     })?;
     let mut program: Vec<OsString> = Vec::new();
-    if !arguments.env.is_empty() {
+    let mut variables: Vec<OsString> = Vec::new();
+    if arguments.aws {
+        variables.extend(PASSED_ON.iter().filter_map(|name| {
+            let value = std::env::var_os(name)?;
+            let mut variable = OsString::from(format!("{name}="));
+            variable.push(value);
+            Some(variable)
+        }));
+    }
+    variables.extend(arguments.env.iter().map(OsString::from));
+    if !variables.is_empty() {
         program.push("env".into());
-        program.extend(arguments.env.iter().map(OsString::from));
+        program.append(&mut variables);
     }
     if arguments.builtin {
         program.push(host::PROGRAM.into());
