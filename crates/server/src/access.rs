@@ -11,6 +11,8 @@ use crate::ec2;
 use crate::respond::Answer;
 use crate::service::Service;
 
+mod partiql;
+
 /// A call that the endpoint's policy does not let through.
 #[derive(Debug)]
 pub(crate) struct Refused {
@@ -37,21 +39,24 @@ pub(crate) fn check(
     let asked = match service {
         Service::Ec2 | Service::ElasticLoadBalancing | Service::Sts => {
             let form = ec2::form(query, body).unwrap_or_default();
-            of_form(service, identity, &form)
+            vec![of_form(service, identity, &form)]
         }
-        Service::Logs => of_logs(identity, parts, body),
-        Service::DynamoDb => of_dynamodb(identity, parts, body),
+        Service::Logs => vec![of_logs(identity, parts, body)],
+        Service::DynamoDb => of_dynamodb(identity, parts, body)?,
         // S3 asks for itself; Weir's own operations have no policies.
         Service::S3 | Service::Weir => return Ok(()),
     };
     let caller = Caller::Identity(identity.caller.clone());
     let context = describe(&caller, origin, identity, parts);
     let account = identity.scope.account.to_string();
-    for resource in &asked.resources {
+    let asked = asked
+        .iter()
+        .flat_map(|asked| asked.resources.iter().map(|on| (&asked.action, on)));
+    for (action, resource) in asked {
         let request = Request {
             caller: &caller,
             canonical_user_id: None,
-            action: &asked.action,
+            action,
             resource,
             context: &context,
         };
@@ -61,7 +66,7 @@ pub(crate) fn check(
             owner: &account,
         };
         policy::decide(&request, &policies).map_err(|denial: Denial| {
-            tracing::debug!(action = asked.action, resource, %denial, "access denied");
+            tracing::debug!(action, resource, %denial, "access denied");
             Refused {
                 message: denial.message(&request),
             }
@@ -121,8 +126,10 @@ fn of_form(service: Service, identity: &Identity, form: &[(String, String)]) -> 
         _ if operation.starts_with("Describe") => Vec::new(),
         _ => {
             let made = CREATED.iter().find(|(action, _)| *action == operation);
+            // A request for a peering connection is up to the requester's VPC, not to the peer's.
             let named = form
                 .iter()
+                .filter(|(key, _)| key != "PeerVpcId")
                 .filter_map(|(_, value)| kind_of(value).map(|kind| (kind, value.as_str())));
             made.map(|(_, kind)| (*kind, "*"))
                 .into_iter()
@@ -174,8 +181,12 @@ fn of_logs(identity: &Identity, parts: &Parts, body: &[u8]) -> Asked {
 }
 
 /// A call of DynamoDB: its resources are the tables that it names, and indexes of them ("Actions, resources, and
-/// condition keys for Amazon DynamoDB").
-fn of_dynamodb(identity: &Identity, parts: &Parts, body: &[u8]) -> Asked {
+/// condition keys for Amazon DynamoDB"). Statements are calls of their own.
+///
+/// # Errors
+///
+/// If it cannot be told which table a statement is about.
+fn of_dynamodb(identity: &Identity, parts: &Parts, body: &[u8]) -> Result<Vec<Asked>, Refused> {
     let target = parts
         .headers
         .get("x-amz-target")
@@ -208,14 +219,35 @@ fn of_dynamodb(identity: &Identity, parts: &Parts, body: &[u8]) -> Asked {
         true => format!("{table}{index}"),
         false => format!("arn:aws:dynamodb:{region}:{account}:table/{table}{index}"),
     };
+    let items = |name: &str| input.get(name).and_then(Value::as_array);
+    let items: Vec<&Value> = match operation {
+        "ExecuteStatement" => vec![&input],
+        "BatchExecuteStatement" => items("Statements").into_iter().flatten().collect(),
+        "ExecuteTransaction" => items("TransactStatements").into_iter().flatten().collect(),
+        _ => Vec::new(),
+    };
+    let statements = items.into_iter().filter_map(|item| text(item, "Statement"));
+    let mut asked = Vec::new();
+    for statement in statements {
+        let (action, table) = partiql::asked(&statement).ok_or_else(|| Refused {
+            message: "It cannot be told which table the statement is about.".to_owned(),
+        })?;
+        asked.push(Asked {
+            action: format!("dynamodb:{action}"),
+            resources: vec![arn(table)],
+        });
+    }
+    if !asked.is_empty() {
+        return Ok(asked);
+    }
     let mut resources: Vec<String> = tables.into_iter().map(arn).collect();
     if resources.is_empty() {
         resources.push("*".to_owned());
     }
-    Asked {
+    Ok(vec![Asked {
         action: format!("dynamodb:{operation}"),
         resources,
-    }
+    }])
 }
 
 fn describe(caller: &Caller, origin: &Origin, identity: &Identity, parts: &Parts) -> Context {
@@ -241,7 +273,7 @@ fn describe(caller: &Caller, origin: &Origin, identity: &Identity, parts: &Parts
 }
 
 /// What actions make, by the resource type of its ARN.
-const CREATED: [(&str, &str); 15] = [
+const CREATED: [(&str, &str); 17] = [
     ("AllocateAddress", "elastic-ip"),
     ("CreateDhcpOptions", "dhcp-options"),
     (
@@ -259,6 +291,11 @@ const CREATED: [(&str, &str); 15] = [
     ("CreateSubnet", "subnet"),
     ("CreateVpc", "vpc"),
     ("CreateVpcEndpoint", "vpc-endpoint"),
+    (
+        "CreateVpcEndpointServiceConfiguration",
+        "vpc-endpoint-service",
+    ),
+    ("CreateVpcPeeringConnection", "vpc-peering-connection"),
     ("RunInstances", "instance"),
 ];
 
@@ -355,12 +392,18 @@ mod tests {
             {"Effect":"Allow","Principal":"*","Action":"dynamodb:*Item","Resource":"arn:aws:dynamodb:*:*:table/mine"},
             {"Effect":"Allow","Principal":"*","Action":"dynamodb:Query","Resource":"arn:aws:dynamodb:*:*:table/mine/index/*"},
             {"Effect":"Allow","Principal":"*","Action":"dynamodb:TransactWriteItems","Resource":"*"},
-            {"Effect":"Deny","Principal":"*","Action":"dynamodb:TransactWriteItems","Resource":"arn:aws:dynamodb:*:*:table/theirs"}]}"#,
+            {"Effect":"Allow","Principal":"*","Action":["dynamodb:PartiQL*","dynamodb:*Statement"],"Resource":"*"},
+            {"Effect":"Deny","Principal":"*","Action":["dynamodb:TransactWriteItems","dynamodb:PartiQLSelect"],
+             "Resource":"arn:aws:dynamodb:*:*:table/theirs"}]}"#,
         );
         let mut report = String::new();
         for (call, body) in [
             ("GetItem", r#"{"TableName":"mine"}"#),
             ("GetItem", r#"{"TableName":"theirs"}"#),
+            (
+                "GetItem",
+                r#"{"TableName":"theirs","Statement":"SELECT * FROM mine"}"#,
+            ),
             (
                 "GetItem",
                 r#"{"TableName":"arn:aws:dynamodb:us-east-1:123456789012:table/mine"}"#,
@@ -380,6 +423,19 @@ mod tests {
                 "TransactWriteItems",
                 r#"{"TransactItems":[{"Put":{"TableName":"mine"}}]}"#,
             ),
+            ("ExecuteStatement", r#"{"Statement":"SELECT * FROM mine"}"#),
+            (
+                "ExecuteStatement",
+                r#"{"Statement":"SELECT * FROM \"theirs\""}"#,
+            ),
+            (
+                "BatchExecuteStatement",
+                r#"{"Statements":[{"Statement":"SELECT * FROM mine"},{"Statement":"SELECT * FROM theirs"}]}"#,
+            ),
+            (
+                "ExecuteTransaction",
+                r#"{"TransactStatements":[{"Statement":"SELECT * FROM mine, theirs"}]}"#,
+            ),
             ("ListTables", "{}"),
             ("GetItem", "no JSON"),
         ] {
@@ -388,6 +444,7 @@ mod tests {
         expect![[r#"
             GetItem: passes
             GetItem: 400 {"__type":"AccessDeniedException","message":"User: arn:aws:iam::123456789012:root is not authorized to perform: dynamodb:GetItem on resource: arn:aws:dynamodb:us-east-1:123456789012:table/theirs because no VPC endpoint policy allows the dynamodb:GetItem action"}
+            GetItem: 400 {"__type":"AccessDeniedException","message":"User: arn:aws:iam::123456789012:root is not authorized to perform: dynamodb:GetItem on resource: arn:aws:dynamodb:us-east-1:123456789012:table/theirs because no VPC endpoint policy allows the dynamodb:GetItem action"}
             GetItem: passes
             BatchGetItem: 400 {"__type":"AccessDeniedException","message":"User: arn:aws:iam::123456789012:root is not authorized to perform: dynamodb:BatchGetItem on resource: arn:aws:dynamodb:us-east-1:123456789012:table/theirs because no VPC endpoint policy allows the dynamodb:BatchGetItem action"}
             BatchGetItem: passes
@@ -395,6 +452,10 @@ mod tests {
             Query: 400 {"__type":"AccessDeniedException","message":"User: arn:aws:iam::123456789012:root is not authorized to perform: dynamodb:Query on resource: arn:aws:dynamodb:us-east-1:123456789012:table/mine because no VPC endpoint policy allows the dynamodb:Query action"}
             TransactWriteItems: 400 {"__type":"AccessDeniedException","message":"User: arn:aws:iam::123456789012:root is not authorized to perform: dynamodb:TransactWriteItems on resource: arn:aws:dynamodb:us-east-1:123456789012:table/theirs with an explicit deny in a VPC endpoint policy"}
             TransactWriteItems: passes
+            ExecuteStatement: passes
+            ExecuteStatement: 400 {"__type":"AccessDeniedException","message":"User: arn:aws:iam::123456789012:root is not authorized to perform: dynamodb:PartiQLSelect on resource: arn:aws:dynamodb:us-east-1:123456789012:table/theirs with an explicit deny in a VPC endpoint policy"}
+            BatchExecuteStatement: 400 {"__type":"AccessDeniedException","message":"User: arn:aws:iam::123456789012:root is not authorized to perform: dynamodb:PartiQLSelect on resource: arn:aws:dynamodb:us-east-1:123456789012:table/theirs with an explicit deny in a VPC endpoint policy"}
+            ExecuteTransaction: 400 {"__type":"AccessDeniedException","message":"It cannot be told which table the statement is about."}
             ListTables: 400 {"__type":"AccessDeniedException","message":"User: arn:aws:iam::123456789012:root is not authorized to perform: dynamodb:ListTables because no VPC endpoint policy allows the dynamodb:ListTables action"}
             GetItem: 400 {"__type":"AccessDeniedException","message":"User: arn:aws:iam::123456789012:root is not authorized to perform: dynamodb:GetItem because no VPC endpoint policy allows the dynamodb:GetItem action"}
         "#]].assert_eq(&report);
@@ -478,6 +539,38 @@ mod tests {
             CreateLogStream: passes
             CreateLogStream: 400 {"__type":"AccessDeniedException","message":"User: arn:aws:iam::123456789012:root is not authorized to perform: logs:CreateLogStream on resource: arn:aws:logs:us-east-1:123456789012:log-group:yours:log-stream:s because no VPC endpoint policy allows the logs:CreateLogStream action"}
             DescribeLogGroups: 400 {"__type":"AccessDeniedException","message":"User: arn:aws:iam::123456789012:root is not authorized to perform: logs:DescribeLogGroups on resource: arn:aws:logs:us-east-1:123456789012:log-group::log-stream: because no VPC endpoint policy allows the logs:DescribeLogGroups action"}
+        "#]].assert_eq(&report);
+    }
+
+    #[test]
+    fn what_joins_vpcs_is_a_resource_of_the_call_that_makes_it() {
+        let origin = through(
+            r#"{"Statement":[
+            {"Effect":"Allow","Principal":"*","Action":"ec2:CreateVpcPeeringConnection","Resource":[
+             "arn:aws:ec2:*:*:vpc-peering-connection/*","arn:aws:ec2:*:*:vpc/vpc-0123456789abcdef0"]},
+            {"Effect":"Allow","Principal":"*","Action":"ec2:CreateVpcEndpointServiceConfiguration","Resource":"*"},
+            {"Effect":"Deny","Principal":"*","Action":"*","Resource":"arn:aws:ec2:*:*:vpc-endpoint-service/*"}]}"#,
+        );
+        let mut report = String::new();
+        for (call, body) in [
+            (
+                "CreateVpcPeeringConnection",
+                "VpcId=vpc-0123456789abcdef0&PeerVpcId=vpc-00000000",
+            ),
+            (
+                "CreateVpcPeeringConnection",
+                "VpcId=vpc-00000000&PeerVpcId=vpc-0123456789abcdef0",
+            ),
+            ("CreateVpcEndpointServiceConfiguration", ""),
+        ] {
+            report += &attempt(&origin, Service::Ec2, call, body);
+        }
+        expect![[r#"
+            CreateVpcPeeringConnection: passes
+            CreateVpcPeeringConnection: 403 <?xml version="1.0" encoding="UTF-8"?>
+            <Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>You are not authorized to perform this operation. User: arn:aws:iam::123456789012:root is not authorized to perform: ec2:CreateVpcPeeringConnection on resource: arn:aws:ec2:us-east-1:123456789012:vpc/vpc-00000000 because no VPC endpoint policy allows the ec2:CreateVpcPeeringConnection action</Message></Error></Errors><RequestID>r-1</RequestID></Response>
+            CreateVpcEndpointServiceConfiguration: 403 <?xml version="1.0" encoding="UTF-8"?>
+            <Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>You are not authorized to perform this operation. User: arn:aws:iam::123456789012:root is not authorized to perform: ec2:CreateVpcEndpointServiceConfiguration on resource: arn:aws:ec2:us-east-1:123456789012:vpc-endpoint-service/* with an explicit deny in a VPC endpoint policy</Message></Error></Errors><RequestID>r-1</RequestID></Response>
         "#]].assert_eq(&report);
     }
 

@@ -112,12 +112,10 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
     );
     let mut journal = Journal::open(state)?;
     let world = journal.load().context("the state cannot be read")?;
-    let listener = TcpListener::bind(config.listen)
-        .await
-        .with_context(|| {
-            let listen = config.listen;
-            format!("cannot listen on {listen} (`--listen 127.0.0.1:0` takes any free port)")
-        })?;
+    let listener = TcpListener::bind(config.listen).await.with_context(|| {
+        let listen = config.listen;
+        format!("cannot listen on {listen} (`--listen 127.0.0.1:0` takes any free port)")
+    })?;
     let listen = listener.local_addr()?;
     host::remove_stale_cgroups();
 

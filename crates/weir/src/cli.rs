@@ -297,7 +297,7 @@ pub(crate) struct Json {
   weir demo            a VPC: what gets through, what does not, and why
   weir demo peering    VPCs of two accounts in two Regions
   weir demo egress     ways out that are no ways in
-  weir demo endpoints  a private bucket, with and without endpoints and policies
+  weir demo endpoints  a private bucket, and who may read it
 
 Exit status: 0 everything was as expected; 1 a record or verdict differs; 3 it could not be run.")]
 pub(crate) struct Demo {
