@@ -96,7 +96,7 @@ impl<'a> Walk<'a> {
         let returns = self.back_to_nat_gateway(from, subject);
         let route = route.filter(|_| returns.is_none());
         let target = route.and_then(|route| self.interface_of(from, route, subject.tuple.dst));
-        let stays = target.is_some_and(|to| to.subnet == from.subnet);
+        let stays = target.is_some_and(|to| to.subnet.id == from.subnet.id);
         self.exit(from, !stays, &subject.tuple)?;
         if let Some(peering) = returns {
             self.left_by(from, vpc_peering_connection::traffic_path(peering));
@@ -205,7 +205,7 @@ impl<'a> Walk<'a> {
 
     fn hop(
         &self,
-        from: &Interface,
+        from: &'a Interface,
         dst_mac: Mac,
         subject: &Subject,
     ) -> Result<Hop<'a>, Disposition> {
@@ -220,7 +220,7 @@ impl<'a> Walk<'a> {
         let neighbour: Option<PortId> = vpc.macs.get(&dst_mac.0).copied();
         neighbour
             .and_then(|port| snapshot.interface(port))
-            .filter(|to| to.subnet == from.subnet && to.port != from.port)
+            .filter(|to| to.subnet.id == from.subnet.id && to.port != from.port)
             .map(Hop::Neighbour)
             .ok_or(Disposition::RefusedOnLink(DropReason::DestinationMac))
     }
@@ -238,7 +238,7 @@ impl<'a> Walk<'a> {
         };
         self.snapshot
             .interface(port)
-            .filter(|to| to.vpc == from.vpc)
+            .filter(|to| to.vpc.id == from.vpc.id)
     }
 
     /// Translates the source and carries the packet out (Amazon VPC User Guide, "Enable internet

@@ -135,11 +135,12 @@ impl Dataplane {
         }
     }
 
-    /// Decides by a new snapshot from the next packet on. Tracked connections live on.
-    pub fn install(&mut self, snapshot: Arc<Snapshot>) {
+    /// Decides by a new snapshot from the next packet on. Tracked connections live on. Gives back the snapshot that was
+    /// in force, so that the caller may choose where to free it.
+    pub fn install(&mut self, snapshot: Arc<Snapshot>) -> Arc<Snapshot> {
         self.health_checks.install(&snapshot.health_checks);
-        self.snapshot = snapshot;
         self.epoch = self.epoch.checked_add(1).unwrap_or(1);
+        std::mem::replace(&mut self.snapshot, snapshot)
     }
 
     /// The snapshot in force.

@@ -36,7 +36,9 @@ impl<'a> Walk<'a> {
         let (destination, target) = (route.destination, route.target);
         let to = match route.next {
             Next::Local => Some(own),
-            Next::Interface(port) => snapshot.interface(port).filter(|to| to.vpc == own.vpc),
+            Next::Interface(port) => snapshot
+                .interface(port)
+                .filter(|to| to.vpc.id == own.vpc.id),
             Next::InternetGateway(_)
             | Next::EgressOnlyInternetGateway(_)
             | Next::NatGateway(_)

@@ -45,7 +45,9 @@ mod vpc_peering_connection;
 mod walk;
 
 pub use compile::internet::INTERNET_ROUTER_MAC;
-pub use compile::{Options, ROUTER_EC2, ROUTER_LINK_LOCAL, ServiceNetwork, Snapshot, compile};
+pub use compile::{
+    Compiler, Options, ROUTER_EC2, ROUTER_LINK_LOCAL, ServiceNetwork, Snapshot, compile,
+};
 pub use counters::Counters;
 pub use disposition::Disposition;
 pub use drop_reason::DropReason;

@@ -104,7 +104,7 @@ impl<'a> Walk<'a> {
         index: u32,
         subject: &Subject,
     ) -> End {
-        let crosses = from.subnet != node.subnet;
+        let crosses = from.subnet.id != node.subnet.id;
         self.exit(from, crosses, &subject.tuple)?;
         self.left_by(from, PATH_LOCAL);
         self.check_vpc_mtu(subject)?;

@@ -87,8 +87,8 @@ impl Link for SubnetLink<'_> {
         }
         let port = vpc.addresses.get(&address)?;
         let neighbour = self.snapshot.interface(*port)?;
-        let other =
-            neighbour.subnet == self.interface.subnet && neighbour.port != self.interface.port;
+        let other = neighbour.subnet.id == self.interface.subnet.id
+            && neighbour.port != self.interface.port;
         other.then_some(neighbour.mac)
     }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use imbl::OrdMap;
 use model::NetworkInterfaceId;
 
 use crate::InterfaceMetadata;
@@ -66,7 +67,7 @@ pub enum Device {
 /// Gives port numbers to devices, the same number in every snapshot.
 #[derive(Clone, Debug, Default)]
 pub struct Ports {
-    by_device: BTreeMap<Device, PortId>,
+    by_device: OrdMap<Device, PortId>,
     free: Vec<PortId>,
     next: u32,
     metadata: BTreeMap<NetworkInterfaceId, Arc<InterfaceMetadata>>,
@@ -112,15 +113,25 @@ impl Ports {
             .filter(|d| !keep(d))
             .copied()
             .collect();
-        for device in gone {
-            if let Some(port) = self.by_device.remove(&device) {
-                let generation = (port.generation() + 1) % 0xfff;
-                self.free.push(PortId::new(port.index() as u32, generation));
-            }
-            if let Device::Interface(id) = device {
-                self.metadata.remove(&id);
-            }
+        for device in &gone {
+            self.release(device);
         }
+    }
+
+    /// Frees the port of a device that is gone.
+    pub(crate) fn release(&mut self, device: &Device) {
+        if let Some(port) = self.by_device.remove(device) {
+            let generation = (port.generation() + 1) % 0xfff;
+            self.free.push(PortId::new(port.index() as u32, generation));
+        }
+        if let Device::Interface(id) = device {
+            self.metadata.remove(id);
+        }
+    }
+
+    /// Every device and its port, as of now.
+    pub(crate) fn devices(&self) -> OrdMap<Device, PortId> {
+        self.by_device.clone()
     }
 
     /// The same metadata is the same allocation in every snapshot, so that flows compare it fast.

@@ -28,8 +28,11 @@ impl Walk<'_> {
         subject: &Subject,
     ) -> End {
         let snapshot = self.snapshot;
-        let (own, peer) = (snapshot.vpc_of(from), snapshot.peer(peering));
         let (src, dst) = (subject.tuple.src, subject.tuple.dst);
+        let own = snapshot.vpc_of(from);
+        let Some(peer) = snapshot.peer(peering) else {
+            return Err(self.nobody_has(own, dst));
+        };
         let foreign = [(src, own), (dst, peer)]
             .into_iter()
             .find(|(address, vpc)| !vpc.contains(*address));
@@ -73,7 +76,8 @@ impl Walk<'_> {
             None => subject.tuple,
         };
         for &peering in &snapshot.vpc_of(from).peerings {
-            let to = snapshot.peer(peering).addresses.get(&subject.tuple.dst);
+            let peer = snapshot.peer(peering);
+            let to = peer.and_then(|peer| peer.addresses.get(&subject.tuple.dst));
             let to = to.and_then(|&port| snapshot.interface(port));
             let Some(gateway) = to.filter(|to| to.nat_gateway.is_some()) else {
                 continue;

@@ -78,7 +78,7 @@ pub use scope::{AccountId, Scope};
 pub use security_group::{
     IpProtocol, PeeredGroup, PortRange, RulePeer, SecurityGroup, SecurityGroupRule,
 };
-pub use state::{Change, State, World};
+pub use state::{Change, Difference, State, World};
 pub use subnet::Subnet;
 pub use table::Table;
 pub use tag::Tags;

@@ -29,7 +29,26 @@ macro_rules! tables {
             )*
         }
 
+        /// A row that two states do not have alike: its key, the row before, and the row now.
+        #[derive(Clone, Copy, Debug)]
+        pub enum Difference<'a> {
+            $(
+                $(#[$doc])*
+                $variant(&'a $key, Option<&'a $value>, Option<&'a $value>),
+            )*
+        }
+
         impl State {
+            /// Tells every row that an earlier state does not have alike, table by table; quick where the states share
+            /// most of their rows.
+            pub fn differences<'a>(&'a self, before: &'a Self, mut each: impl FnMut(Difference<'a>)) {
+                $(
+                    for (key, old, now) in self.$table.differences(&before.$table) {
+                        each(Difference::$variant(key, old, now));
+                    }
+                )*
+            }
+
             /// Takes one step. Replaying all changes in order gives the same state, always.
             pub fn apply(&mut self, change: &Change) {
                 match change {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use imbl::OrdMap;
+use imbl::ordmap::DiffItem;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Resources by id. Cloning is O(1); a change copies only the path to what changed.
@@ -62,6 +63,27 @@ impl<K: Ord + Clone, V> Table<K, V> {
     }
 }
 
+impl<K: Ord + Clone, V: PartialEq> Table<K, V> {
+    /// What is not the same in an earlier table: the id, the resource before and the one now, in the order of ids.
+    ///
+    /// What the two share is not looked at: the time is that of the differences, not of the tables.
+    pub fn differences<'a>(
+        &'a self,
+        before: &'a Self,
+    ) -> impl Iterator<Item = (&'a K, Option<&'a V>, Option<&'a V>)> {
+        let same = self.same(before);
+        let differences = (!same).then(|| before.0.diff(&self.0));
+        differences.into_iter().flatten().map(|item| match item {
+            DiffItem::Add(id, now) => (id, None, Some(now.as_ref())),
+            DiffItem::Update {
+                old: (_, old),
+                new: (id, now),
+            } => (id, Some(old.as_ref()), Some(now.as_ref())),
+            DiffItem::Remove(id, old) => (id, Some(old.as_ref()), None),
+        })
+    }
+}
+
 impl<K: Ord + Clone + Serialize, V: Serialize> Serialize for Table<K, V> {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         s.collect_seq(self.iter())
@@ -78,5 +100,33 @@ where
         Ok(Self(
             rows.into_iter().map(|(k, v)| (k, Arc::new(v))).collect(),
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn differences_are_what_was_put_in_and_taken_out_since() {
+        let mut before = Table::default();
+        for id in 0..1000 {
+            before.insert(id, "as before");
+        }
+        let mut now = before.clone();
+        assert_eq!(now.differences(&before).count(), 0);
+        now.insert(500, "changed");
+        now.insert(501, "as before");
+        now.insert(1000, "new");
+        now.remove(&7);
+        let found: Vec<_> = now.differences(&before).collect();
+        assert_eq!(
+            found,
+            [
+                (&7, Some(&"as before"), None),
+                (&500, Some(&"as before"), Some(&"changed")),
+                (&1000, None, Some(&"new")),
+            ]
+        );
     }
 }

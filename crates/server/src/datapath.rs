@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dataplane::{
-    Dataplane, Device, FlowSample, HealthFinding, INTERNET_ROUTER_MAC, Ingress, Inquiry,
-    InterfaceMetadata, Limits, Offload, Options, Origin, Ports, Snapshot, Verdict, compile,
+    Compiler, Dataplane, Device, FlowSample, HealthFinding, INTERNET_ROUTER_MAC, Ingress, Inquiry,
+    InterfaceMetadata, Limits, Offload, Options, Origin, Verdict,
 };
 use host::{
     EventLoop, EventLoopOptions, Frame, Output, PortId, Switch, Tap, UPLINK_MAC, Uplink, VnetHeader,
@@ -24,14 +24,12 @@ use crate::writer::Enforce;
 /// The data plane of a daemon.
 pub(crate) struct Datapath {
     event_loop: EventLoop<PacketSwitch>,
-    options: Options,
     numbers: Mutex<Numbers>,
 }
 
-/// Which device has which port, and which are connected.
-#[derive(Default)]
+/// What compiles worlds and gives devices their ports, and which of those are connected.
 struct Numbers {
-    ports: Ports,
+    compiler: Compiler,
     connected: BTreeMap<Device, (PortId, Connection)>,
     connections: u64,
 }
@@ -74,8 +72,13 @@ impl Datapath {
             }),
         };
         let (inquirer, inquiries) = mpsc::channel(INQUIRIES_MAX);
-        let mut numbers = Numbers::default();
-        let nothing = Arc::new(compile(&World::default(), &mut numbers.ports, options));
+        let mut compiler = Compiler::new(options);
+        let nothing = compiler.compile(&World::default());
+        let numbers = Numbers {
+            compiler,
+            connected: BTreeMap::new(),
+            connections: 0,
+        };
         let hash_seed = SystemEntropy.next_u128() as u64;
         let limits = Limits {
             hash_seed,
@@ -89,7 +92,6 @@ impl Datapath {
         let event_loop = EventLoop::spawn(switch, EventLoopOptions::default())?;
         let datapath = Self {
             event_loop,
-            options,
             numbers: Mutex::new(numbers),
         };
         Ok((datapath, inquiries))
@@ -108,7 +110,7 @@ impl Datapath {
     /// If the device has been deleted meanwhile.
     pub(crate) fn connect(&self, device: Device, tap: Tap) -> host::Result<Connection> {
         let mut numbers = self.numbers();
-        let Some(id) = numbers.ports.get(&device) else {
+        let Some(id) = numbers.compiler.ports().get(&device) else {
             return Err(host::Error::Invalid(format!(
                 "{device:?} does not exist any more"
             )));
@@ -263,11 +265,13 @@ pub(crate) struct Enforcer(Arc<Datapath>);
 
 impl Enforce for Enforcer {
     fn enforce(&mut self, world: &World) -> anyhow::Result<()> {
-        let snapshot: Arc<Snapshot> =
-            Arc::new(compile(world, &mut self.0.numbers().ports, self.0.options));
-        self.0
+        let snapshot = self.0.numbers().compiler.compile(world);
+        let before = self
+            .0
             .event_loop
             .call(move |switch, _| switch.dataplane.install(snapshot))?;
+        // What only the old one had is freed here, while the loop goes on.
+        drop(before);
         Ok(())
     }
 }

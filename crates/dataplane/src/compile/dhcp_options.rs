@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// What the hosts of a VPC are told, by each version of DHCP.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct DhcpOptions {
     /// One name, or several separated by spaces.
     pub(crate) domain_name: Option<String>,
@@ -15,7 +15,7 @@ pub(crate) struct DhcpOptions {
 }
 
 /// Servers of one address family.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Servers<A> {
     pub(crate) dns: Vec<A>,
     pub(crate) ntp: Vec<A>,

@@ -6,12 +6,12 @@ use std::net::IpAddr;
 use super::vpc::Map;
 
 /// Zones of one name each, or of one name and everything right below it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct DnsNames {
     zones: Map<String, Zone>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 struct Zone {
     own: Vec<IpAddr>,
     wildcard: Vec<IpAddr>,

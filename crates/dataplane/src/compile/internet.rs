@@ -2,38 +2,64 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use imbl::OrdMap;
+use model::NetworkInterfaceId;
 use packet::Mac;
 
-use super::vpc::Map;
 use crate::ports::PortId;
 
 /// The MAC address of the router that internet hosts and the uplink see.
 pub const INTERNET_ROUTER_MAC: Mac = Mac([0x0e, 0, 0, 0, 0, 1]);
 
 /// Who is reachable on the internet.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Internet {
     /// Public IPv4 addresses of every VPC: the interface and its private address.
-    pub(crate) public_v4: Map<Ipv4Addr, (PortId, Ipv4Addr)>,
+    pub(crate) public_v4: Owners<Ipv4Addr, (PortId, Ipv4Addr)>,
     /// IPv6 addresses of every VPC.
-    pub(crate) public_v6: Map<Ipv6Addr, PortId>,
-    pub(crate) hosts: Map<IpAddr, PortId>,
+    pub(crate) public_v6: Owners<Ipv6Addr, PortId>,
+    pub(crate) hosts: OrdMap<IpAddr, PortId>,
     pub(crate) uplink: Option<PortId>,
+}
+
+/// Who has an address: of several interfaces, the one with the lowest id. Cloning is cheap.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Owners<A: Ord + Clone, T>(OrdMap<(A, Option<NetworkInterfaceId>), T>);
+
+impl<A: Ord + Clone, T> Default for Owners<A, T> {
+    fn default() -> Self {
+        Self(OrdMap::new())
+    }
+}
+
+impl<A: Ord + Copy, T: Clone> Owners<A, T> {
+    pub(crate) fn get(&self, address: &A) -> Option<&T> {
+        let ((found, _), owner) = self.0.range((*address, None)..).next()?;
+        (found == address).then_some(owner)
+    }
+
+    pub(crate) fn insert(&mut self, address: A, interface: NetworkInterfaceId, owner: T) {
+        self.0.insert((address, Some(interface)), owner);
+    }
+
+    pub(crate) fn remove(&mut self, address: A, interface: NetworkInterfaceId) {
+        self.0.remove(&(address, Some(interface)));
+    }
 }
 
 impl Internet {
     /// Whether an address belongs to an interface of a VPC, or to a simulated host.
     pub(crate) fn has(&self, address: IpAddr) -> bool {
         let inside = match address {
-            IpAddr::V4(v4) => self.public_v4.contains_key(&v4),
-            IpAddr::V6(v6) => self.public_v6.contains_key(&v6),
+            IpAddr::V4(v4) => self.public_v4.get(&v4).is_some(),
+            IpAddr::V6(v6) => self.public_v6.get(&v6).is_some(),
         };
         inside || self.hosts.contains_key(&address)
     }
 }
 
 /// A host of the simulated internet, or the uplink.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Outside {
     pub(crate) port: PortId,
     pub(crate) mac: Mac,

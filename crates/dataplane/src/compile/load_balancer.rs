@@ -19,7 +19,7 @@ use crate::ports::{Device, PortId, Ports};
 const UDP_IDLE_SECS: u32 = 120;
 
 /// What a node's network interface needs to know of its load balancer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Node {
     /// `net/<name>/<id>`.
     pub(crate) path: Arc<str>,
@@ -30,7 +30,7 @@ pub(crate) struct Node {
 }
 
 /// What comes to a port of a node.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Listener {
     pub(crate) protocol: LoadBalancerProtocol,
     pub(crate) port: u16,
@@ -42,7 +42,7 @@ pub(crate) struct Listener {
 }
 
 /// A target of a listener.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Target {
     pub(crate) address: IpAddr,
     pub(crate) port: u16,
@@ -55,7 +55,7 @@ pub(crate) struct Target {
 }
 
 /// A port of an interface whose answers may have to go back through a node.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Balanced {
     pub(crate) address: IpAddr,
     pub(crate) port: u16,
@@ -63,7 +63,7 @@ pub(crate) struct Balanced {
 }
 
 /// What the load balancers of a Region come to.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(crate) struct Compiled {
     pub(crate) nodes: BTreeMap<NetworkInterfaceId, Node>,
     pub(crate) balanced: BTreeMap<NetworkInterfaceId, Vec<Balanced>>,

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use model::{NatGatewayAddress, NatGatewayId, NetworkInterfaceId, State};
 
 /// What a NAT gateway's network interface needs to know of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct NatGateway {
     pub(crate) id: NatGatewayId,
     /// The private addresses that it translates sources of new connections to.

@@ -10,7 +10,7 @@ use super::security_group::fmt_protocol_and_ports;
 use crate::tuple::{Block, Tuple};
 
 /// The entries of one ACL, by rising rule number.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct NetworkAcl {
     pub(crate) id: NetworkAclId,
     ingress: Vec<Entry>,
@@ -18,7 +18,7 @@ pub(crate) struct NetworkAcl {
 }
 
 /// One entry.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Entry {
     pub(crate) rule_number: u16,
     pub(crate) action: RuleAction,

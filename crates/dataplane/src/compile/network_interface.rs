@@ -9,20 +9,20 @@ use packet::Mac;
 use super::load_balancer::{Balanced, Node};
 use super::nat_gateway::NatGateway;
 use super::security_group::Groups;
+use super::subnet::Subnet;
+use super::vpc::Vpc;
 use super::vpc_endpoint::Endpoint;
 use crate::InterfaceMetadata;
 use crate::ports::PortId;
 
 /// One network interface.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Interface {
     pub(crate) id: NetworkInterfaceId,
     pub(crate) port: PortId,
     pub(crate) mac: Mac,
-    /// Place of its VPC in the snapshot.
-    pub(crate) vpc: u32,
-    /// Place of its subnet in the snapshot.
-    pub(crate) subnet: u32,
+    pub(crate) vpc: Arc<Vpc>,
+    pub(crate) subnet: Arc<Subnet>,
     pub(crate) addresses: Vec<IpAddr>,
     /// Private addresses and the public ones that the internet gateway translates them to.
     pub(crate) public: Vec<(Ipv4Addr, Ipv4Addr)>,

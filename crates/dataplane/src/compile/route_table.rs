@@ -14,7 +14,7 @@ use crate::ports::{Device, PortId, Ports};
 use crate::tuple::Block;
 
 /// One table.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct RouteTable {
     pub(crate) id: RouteTableId,
     routes_v4: Vec<(Block, Route)>,
@@ -22,7 +22,7 @@ pub(crate) struct RouteTable {
 }
 
 /// One route.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Route {
     pub(crate) destination: Destination,
     pub(crate) target: RouteTarget,
@@ -129,7 +129,7 @@ fn next(
             .and_then(|id| ports.get(&Device::Interface(id)))
             .map_or(Next::Blackhole, Next::NatGateway),
         (_, RouteTarget::VpcPeeringConnection(id)) => peerings
-            .from(table.vpc_id, id)
+            .from(id)
             .map_or(Next::Blackhole, Next::VpcPeeringConnection),
     }
 }

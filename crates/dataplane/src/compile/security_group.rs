@@ -7,15 +7,19 @@ use std::sync::Arc;
 
 use hashbrown::HashSet;
 use ipnet::IpNet;
-use model::{IpProtocol, PortRange, RulePeer, SecurityGroupId, SecurityGroupRuleId, State, World};
+use model::{
+    IpProtocol, NetworkInterfaceId, PortRange, RulePeer, Scope, SecurityGroupId,
+    SecurityGroupRuleId, State, World,
+};
 
 use super::vpc_peering_connection::Peerings;
 use crate::tuple::{Block, Tuple};
 
-type Members = Arc<HashSet<IpAddr, foldhash::fast::FixedState>>;
+/// Private addresses of interfaces that carry a group.
+pub(crate) type Members = HashSet<IpAddr, foldhash::fast::FixedState>;
 
 /// The rules of one group.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct SecurityGroup {
     pub(crate) id: SecurityGroupId,
     ingress: Vec<Rule>,
@@ -23,7 +27,7 @@ pub(crate) struct SecurityGroup {
 }
 
 /// One allow rule.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Rule {
     pub(crate) id: SecurityGroupRuleId,
     protocol: IpProtocol,
@@ -32,12 +36,12 @@ pub(crate) struct Rule {
     named: RulePeer,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 enum Peer {
     Block(Block),
     /// A prefix list.
     Blocks(Box<[Block]>),
-    Members(Members),
+    Members(Arc<Members>),
 }
 
 impl SecurityGroup {
@@ -105,7 +109,7 @@ pub(crate) fn fmt_protocol_and_ports(
 }
 
 /// The groups of an interface: the union of their rules.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Groups {
     pub(crate) ids: Arc<[SecurityGroupId]>,
     groups: Vec<Arc<SecurityGroup>>,
@@ -176,24 +180,24 @@ impl Groups {
 }
 
 /// The private addresses of the interfaces that carry each group, in all accounts and Regions.
-pub(crate) type AllMembers = BTreeMap<SecurityGroupId, Members>;
+pub(crate) type AllMembers = BTreeMap<SecurityGroupId, Arc<Members>>;
 
-pub(crate) fn members(world: &World) -> AllMembers {
-    let mut members = AllMembers::new();
-    let states = world.regions.values();
-    for interface in states.flat_map(|state| state.network_interfaces.values()) {
-        for group in &interface.groups {
-            let known = Arc::make_mut(members.entry(*group).or_default());
-            known.extend(interface.addresses());
-        }
-    }
-    members
+/// The private addresses of interfaces.
+pub(crate) fn members<'a>(
+    world: &World,
+    carriers: impl Iterator<Item = &'a (Scope, NetworkInterfaceId)>,
+) -> Members {
+    carriers
+        .filter_map(|(scope, id)| world.region(scope)?.network_interfaces.get(id))
+        .flat_map(model::NetworkInterface::addresses)
+        .collect()
 }
 
-/// Every group of a Region, with the members of the groups that rules refer to. A group of another
-/// VPC has members as long as the VPCs are peered.
+/// Groups of a VPC, with the members of the groups that rules refer to. A group of another VPC has members as long as
+/// the VPCs are peered.
 pub(crate) fn compile(
     state: &State,
+    groups: &[&model::SecurityGroup],
     members: &AllMembers,
     peerings: &Peerings<'_>,
 ) -> BTreeMap<SecurityGroupId, Arc<SecurityGroup>> {
@@ -213,9 +217,8 @@ pub(crate) fn compile(
                         Peer::Blocks(blocks.map(Block::from).collect())
                     }
                     RulePeer::Group { group_id, .. } => {
-                        let within_reach = rule
-                            .peered
-                            .is_none_or(|p| peerings.share_groups(group.vpc_id, p.vpc_id));
+                        let within_reach =
+                            rule.peered.is_none_or(|p| peerings.share_groups(p.vpc_id));
                         let known = members.get(&group_id).filter(|_| within_reach);
                         Peer::Members(known.cloned().unwrap_or_default())
                     }
@@ -223,9 +226,8 @@ pub(crate) fn compile(
             })
             .collect()
     };
-    state
-        .security_groups
-        .values()
+    groups
+        .iter()
         .map(|group| {
             let rules = SecurityGroup {
                 id: group.id,

@@ -7,7 +7,7 @@ use super::dns_names::DnsNames;
 use crate::ports::PortId;
 
 /// The port of the service network.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Services {
     pub(crate) port: PortId,
     pub(crate) mac: Mac,

@@ -10,7 +10,7 @@ use super::network_acl::NetworkAcl;
 use super::route_table::RouteTable;
 
 /// One subnet: who guards it and which routes rule it.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Subnet {
     pub(crate) id: SubnetId,
     pub(crate) network_acl: Option<Arc<NetworkAcl>>,

@@ -19,7 +19,7 @@ use crate::tuple::Block;
 pub(crate) type Map<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
 
 /// One VPC.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Vpc {
     pub(crate) id: VpcId,
     pub(crate) region: Region,

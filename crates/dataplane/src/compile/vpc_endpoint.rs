@@ -59,6 +59,7 @@ pub(crate) fn compile(
 }
 
 /// A name of an endpoint that works: who resolves it, and to what.
+#[derive(Debug, PartialEq)]
 pub(crate) struct Name {
     /// The one VPC that it is a name in; everybody if absent.
     pub(crate) inside: Option<VpcId>,

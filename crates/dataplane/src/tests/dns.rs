@@ -1,6 +1,7 @@
 //! The Amazon DNS server.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use domain::base::iana::{Class, Rtype};
 use domain::base::{Message, MessageBuilder, Name};
@@ -524,17 +525,13 @@ fn names_of_services_and_endpoints_come_from_their_tables() {
     let mut net = Net::new(NET);
     let mut snapshot = net.compiled();
     let (public, private): (IpAddr, IpAddr) = ([192, 0, 2, 1].into(), [10, 0, 0, 99].into());
-    snapshot
-        .public_names
-        .insert("logs.us-east-1.amazonaws.com", &[public]);
-    snapshot
-        .public_names
-        .insert("*.s3.us-east-1.amazonaws.com", &[public]);
-    let x = net.port("x");
-    let vpc = snapshot.interface(x).unwrap().vpc as usize;
-    snapshot.vpcs_mut()[vpc]
-        .private_names
-        .insert("logs.us-east-1.amazonaws.com", &[private]);
+    let public_names = Arc::make_mut(&mut snapshot.public_names);
+    public_names.insert("logs.us-east-1.amazonaws.com", &[public]);
+    public_names.insert("*.s3.us-east-1.amazonaws.com", &[public]);
+    snapshot.edit_vpc_of(net.port("x"), |vpc| {
+        let names = &mut vpc.private_names;
+        names.insert("logs.us-east-1.amazonaws.com", &[private]);
+    });
     net.dataplane.install(snapshot.into());
     let answers = told(
         &mut net,

@@ -21,7 +21,6 @@ mod trace;
 mod vpc_endpoint;
 mod vpc_peering_connection;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use fixture::{Fixture, Send};
@@ -35,7 +34,7 @@ pub(crate) const START: Timestamp = Timestamp::from_secs(1_700_000_000);
 /// A data plane over a fixture.
 pub(crate) struct Net {
     pub(crate) fixture: Fixture,
-    pub(crate) ports: Ports,
+    compiler: Compiler,
     pub(crate) dataplane: Dataplane,
     pub(crate) now: Timestamp,
     options: Options,
@@ -83,11 +82,11 @@ impl Net {
 
     fn with(text: &str, limits: Limits, options: Options) -> Self {
         let fixture = Fixture::parse(text).unwrap();
-        let mut ports = Ports::new();
-        let snapshot = Arc::new(compile(&fixture.world, &mut ports, options));
+        let mut compiler = Compiler::new(options);
+        let snapshot = compiler.compile(&fixture.world);
         Self {
             fixture,
-            ports,
+            compiler,
             dataplane: Dataplane::new(snapshot, limits),
             now: START,
             options,
@@ -95,8 +94,8 @@ impl Net {
     }
 
     /// What the network compiles to.
-    pub(crate) fn compiled(&mut self) -> Snapshot {
-        compile(&self.fixture.world, &mut self.ports, self.options)
+    pub(crate) fn compiled(&self) -> Snapshot {
+        compile(&self.fixture.world, &mut self.ports().clone(), self.options)
     }
 
     /// Changes what the language has no words for.
@@ -118,8 +117,14 @@ impl Net {
 
     /// Puts the fixture's world, however it has been changed, in force.
     pub(crate) fn install(&mut self) {
-        let snapshot = compile(&self.fixture.world, &mut self.ports, self.options);
-        self.dataplane.install(Arc::new(snapshot));
+        let snapshot = self.compiler.compile(&self.fixture.world);
+        let anew = self.compiled();
+        assert!(*snapshot == anew, "compiled anew it is another:\n{anew:#?}");
+        self.dataplane.install(snapshot);
+    }
+
+    pub(crate) fn ports(&self) -> &Ports {
+        self.compiler.ports()
     }
 
     pub(crate) fn wait(&mut self, secs: u64) {
@@ -132,11 +137,11 @@ impl Net {
             Err(_) if name == "services" => Device::Services,
             Err(_) => Device::Interface(fixture::eni(name)),
         };
-        self.ports.get(&device).unwrap()
+        self.ports().get(&device).unwrap()
     }
 
     pub(crate) fn name(&self, port: PortId) -> String {
-        let (device, _) = self.ports.iter().find(|(_, p)| *p == port).unwrap();
+        let (device, _) = self.ports().iter().find(|(_, p)| *p == port).unwrap();
         match device {
             Device::Interface(id) => self.fixture.readable(&id.to_string()),
             Device::InternetHost(address) => address.to_string(),
@@ -158,7 +163,7 @@ impl Net {
         let neighbour = vpc.addresses.get(&send.dst);
         let neighbour = neighbour.and_then(|&port| snapshot.interface(port));
         match neighbour {
-            Some(to) if to.subnet == from.subnet && to.port != from.port => to.mac,
+            Some(to) if to.subnet.id == from.subnet.id && to.port != from.port => to.mac,
             _ => vpc.router_mac,
         }
     }
