@@ -5,6 +5,9 @@
 
 #![expect(clippy::print_stdout, reason = "the figures are its output")]
 
+#[path = "forward_bench/many_vpcs.rs"]
+mod many_vpcs;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -55,6 +58,7 @@ fn main() {
         first / 1000
     );
     println!("compile of 2000 interfaces: {:.1} ms", compile_many());
+    many_vpcs::print();
 }
 
 /// The same flows, from one subnet to the other, with and without a NAT gateway between them.
