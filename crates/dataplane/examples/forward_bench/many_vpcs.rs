@@ -296,6 +296,7 @@ impl Traffic {
 }
 
 /// The memory that the process has, in MiB; zero where the kernel does not tell.
+#[expect(clippy::disallowed_methods, reason = "it measures")]
 fn resident_mib() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

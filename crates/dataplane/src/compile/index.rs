@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use hashbrown::hash_map::Entry;
 use model::{
     Difference, InstanceId, InternetGatewayId, NetworkAclId, NetworkInterface, NetworkInterfaceId,
-    RouteTableId, Scope, SecurityGroupId, State, SubnetId, VpcId, VpcPeeringConnection,
+    RouteTableId, Scope, SecurityGroupId, State, SubnetId, Vpc, VpcId, VpcPeeringConnection,
     VpcPeeringConnectionId, World,
 };
 
@@ -96,13 +96,7 @@ impl Index {
         affected: &mut Affected,
     ) {
         match difference {
-            Difference::Vpc(&id, before, now) => {
-                self.edit(id, |rows| rows.home = now.map(|_| scope));
-                affected.vpcs.insert(id);
-                if before.is_some() != now.is_some() {
-                    affected.come_or_gone.push(id);
-                }
-            }
+            Difference::Vpc(&id, before, now) => self.take_vpc(scope, id, before, now, affected),
             Difference::Subnet(&id, before, now) => {
                 let homes = [before.map(|r| r.vpc_id), now.map(|r| r.vpc_id)];
                 self.place(homes, id, |rows| &mut rows.subnets, affected);
@@ -147,14 +141,7 @@ impl Index {
                 let told = told.filter(|vpc| vpc.dhcp_options_id == Some(id));
                 affected.vpcs.extend(told.map(|vpc| vpc.id));
             }
-            Difference::Instance(id, ..) => {
-                for eni in self.instances.get(id).into_iter().flatten() {
-                    affected.references.insert(Reference::Interface(*eni));
-                    let row = state.network_interfaces.get(eni);
-                    affected.vpcs.extend(row.map(|row| row.vpc_id));
-                }
-                affected.load_balancers.insert(scope);
-            }
+            Difference::Instance(id, ..) => self.take_instance(scope, state, *id, affected),
             Difference::PrefixList(&id, ..) | Difference::PrefixListVersion(&(id, _), ..) => {
                 affected.references.insert(Reference::PrefixList(id));
             }
@@ -207,6 +194,36 @@ impl Index {
             edit(&mut self.carriers, group, |own| own.insert((scope, id)));
             affected.members.insert(group);
         }
+    }
+
+    fn take_vpc(
+        &mut self,
+        scope: Scope,
+        id: VpcId,
+        before: Option<&Vpc>,
+        now: Option<&Vpc>,
+        affected: &mut Affected,
+    ) {
+        self.edit(id, |rows| rows.home = now.map(|_| scope));
+        affected.vpcs.insert(id);
+        if before.is_some() != now.is_some() {
+            affected.come_or_gone.push(id);
+        }
+    }
+
+    fn take_instance(
+        &mut self,
+        scope: Scope,
+        state: &State,
+        id: InstanceId,
+        affected: &mut Affected,
+    ) {
+        for eni in self.instances.get(&id).into_iter().flatten() {
+            affected.references.insert(Reference::Interface(*eni));
+            let row = state.network_interfaces.get(eni);
+            affected.vpcs.extend(row.map(|row| row.vpc_id));
+        }
+        affected.load_balancers.insert(scope);
     }
 
     fn take_peering(

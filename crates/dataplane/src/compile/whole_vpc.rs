@@ -63,10 +63,10 @@ pub(crate) fn compile(
         vpc.private_names.insert(&name.name, &name.addresses);
     }
     let subnets = own.subnets(&mut vpc, ports);
-    let interfaces = own.interfaces(around.members, vpc, subnets, ports);
+    let (vpc, interfaces) = own.interfaces(around.members, vpc, &subnets, ports);
     Some(WholeVpc {
-        vpc: interfaces.0,
-        interfaces: interfaces.1,
+        vpc,
+        interfaces,
         references: own.references,
     })
 }
@@ -143,6 +143,9 @@ impl<'a> Own<'a> {
             match route.target {
                 RouteTarget::NatGateway(id) => {
                     self.references.insert(Reference::NatGateway(id));
+                    let gateway = self.state.nat_gateways.get(&id);
+                    let interface = gateway.and_then(model::NatGateway::network_interface_id);
+                    self.references.extend(interface.map(Reference::Interface));
                 }
                 RouteTarget::NetworkInterface(id) => {
                     self.references.insert(Reference::Interface(id));
@@ -176,7 +179,7 @@ impl<'a> Own<'a> {
         &mut self,
         members: &AllMembers,
         mut vpc: Vpc,
-        subnets: BTreeMap<SubnetId, Arc<Subnet>>,
+        subnets: &BTreeMap<SubnetId, Arc<Subnet>>,
         ports: &mut Ports,
     ) -> (Arc<Vpc>, Vec<Arc<Interface>>) {
         let state = self.state;

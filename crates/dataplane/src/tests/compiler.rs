@@ -36,7 +36,7 @@ const EVERYTHING: &str = "\
     endpoint s3 a1 a3\n\
     host 198.51.100.7\n\
     vpc b 10.2.0.0/16\n\
-    subnet b1 10.2.1.0/24 local, 10.1.0.0/16 > pcx:ab, 10.3.0.0/16 > pcx:bc\n\
+    subnet b1 10.2.1.0/24 local, 10.1.0.0/16 > pcx:ab, 10.3.0.0/16 > pcx:bc, 10.5.0.0/16 > eni:fw, 10.6.0.0/16 > nat:n1\n\
     sg far in tcp 22 from sg:web\n\
     sg far in icmp all from 10.0.0.0/8\n\
     eni b0 10.2.1.10 in b1 sg:far\n\
@@ -140,26 +140,35 @@ impl Worlds {
     /// A row that is put in place as it is in one of the worlds, or a little different, or taken out.
     fn change(&self, [row, how, place, value]: [u16; 4]) -> (Scope, Change) {
         let (scope, change) = &self.rows[usize::from(row) % self.rows.len()];
-        let mut json = serde_json::to_value(change).unwrap();
-        let of = json.as_object_mut().unwrap().values_mut().next().unwrap();
-        match how % 8 {
-            0 | 1 => of[1] = Value::Null,
-            2 => {}
-            _ => {
-                let known = of[1].clone();
-                let mut places = Vec::new();
-                list(&known, String::new(), &mut places);
-                let pointer = &places[usize::from(place) % places.len()];
-                // The key of a row is its own: two rows never have the same.
-                if pointer != "/id" && pointer != "/address" {
-                    let spot = of[1].pointer_mut(pointer).unwrap();
-                    self.edit(spot, pointer, value);
-                }
-            }
-        }
-        // What makes no sense is left alone.
-        let edited = serde_json::from_value(json);
-        (*scope, edited.unwrap_or_else(|_| change.clone()))
+        let json = serde_json::to_value(change).unwrap();
+        let row = |json: &Value| json.as_object().unwrap().values().next().unwrap()[1].clone();
+        let with = |row: Value| {
+            let mut json = json.clone();
+            json.as_object_mut().unwrap().values_mut().next().unwrap()[1] = row;
+            serde_json::from_value::<Change>(json).ok()
+        };
+        let mut places = Vec::new();
+        list(&row(&json), String::new(), &mut places);
+        // The key of a row is its own: two rows never have the same.
+        places.retain(|pointer| pointer != "/id" && pointer != "/address");
+        let places = if places.is_empty() {
+            vec![String::new()]
+        } else {
+            places
+        };
+        let edits = (0..8).map(|n| {
+            let pointer = &places[(usize::from(place) + 7 * n) % places.len()];
+            let mut row = row(&json);
+            self.edit(row.pointer_mut(pointer).unwrap(), pointer, value);
+            with(row)
+        });
+        let changed = match how % 8 {
+            0 | 1 => with(Value::Null),
+            2 => None,
+            // The first edit that makes sense.
+            _ => edits.flatten().find(|edited| edited != change),
+        };
+        (*scope, changed.unwrap_or_else(|| change.clone()))
     }
 
     fn edit(&self, spot: &mut Value, pointer: &str, value: u16) {
@@ -203,7 +212,7 @@ fn list(value: &Value, at: String, places: &mut Vec<String>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     #[test]
     fn changes_come_to_what_the_world_comes_to(
