@@ -213,7 +213,13 @@ impl Connections {
     /// Whether a connection has outlived its timer. `last` includes what the flow cache saw.
     pub(crate) fn is_expired(&self, index: u32, last: Timestamp, now: Timestamp) -> bool {
         self.slab.get(index).is_none_or(|c| {
-            now.since(last.max(c.last)) > Duration::from_secs(c.state.idle_secs().into())
+            // What comes after its end does not make it last longer.
+            let last = if c.is_over() {
+                c.last
+            } else {
+                last.max(c.last)
+            };
+            now.since(last) > Duration::from_secs(c.state.idle_secs().into())
         })
     }
 

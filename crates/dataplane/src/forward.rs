@@ -352,6 +352,11 @@ impl Dataplane {
         let path = entry.path;
         let cold = self.cache.path(path)?;
         let reason = cold.reason?;
+        // What is refused further on may still end the connection that its sender tracks.
+        let ends = ip.tcp_flags & (tcp::FIN | tcp::RST) != 0;
+        if ends && !cold.memberships.is_empty() {
+            return None;
+        }
         if let Some((interface, begun)) = cold.guard
             && self.connections.begun(interface) != begun
         {

@@ -339,6 +339,7 @@ impl<'a> Walk<'a> {
         if let Some(Seen {
             idle_secs,
             cacheable,
+            ..
         }) = seen
         {
             self.way.memberships.push(Membership {

@@ -10,11 +10,11 @@ use crate::compile::nat_gateway::NatGateway;
 use crate::compile::network_interface::Interface;
 use crate::disposition::Disposition;
 use crate::flow_cache::{Membership, Owner, Translation};
-use crate::session::{IDLE_SECS, Key};
+use crate::session::{IDLE_SECS, Key, Seen};
 use crate::step::{Outcome, Stage};
 use crate::subject::Subject;
 use crate::tuple::{L4, Tuple};
-use crate::walk::{Answer, End, Walk, last_seen};
+use crate::walk::{Answer, End, Walk};
 use crate::{Direction, DropReason};
 
 /// The longest packet through a NAT gateway.
@@ -145,7 +145,8 @@ impl Walk<'_> {
                 protocol: subject.tuple.protocol,
             });
         }
-        let Some(key) = Key::outward(to.port, &subject.tuple) else {
+        let key = Key::outward(to.port, &subject.tuple);
+        let Some(key) = key.filter(|_| !is_echo(subject, packet::icmp::ECHO_REPLY)) else {
             return Err(unknown);
         };
         if let Some(index) = self.session(&key, gateway, subject) {
@@ -182,7 +183,7 @@ impl Walk<'_> {
                 self.way.cacheable = false;
                 (Key::inward(to.port, &quoted.reversed())?, quoted.reversed())
             }
-            None if is_translatable(subject) => {
+            None if is_translatable(subject) && !is_echo(subject, packet::icmp::ECHO_REQUEST) => {
                 (Key::inward(to.port, &subject.tuple)?, subject.tuple)
             }
             None => return None,
@@ -221,36 +222,25 @@ impl Walk<'_> {
 
     /// The session of a key, unless it is over or too long ago, or its address is no longer the gateway's.
     fn session(&mut self, key: &Key, gateway: &NatGateway, subject: &Subject) -> Option<u32> {
-        let index = self.sessions.find(key)?;
-        let opens = subject.tcp_flags & (tcp::SYN | tcp::ACK) == tcp::SYN;
-        let reopened = opens && subject.quoted.is_none() && self.sessions.is_closed(index);
-        let last = last_seen(
-            self.connections,
-            self.sessions,
-            self.cache,
-            Owner::Session(index),
-        );
-        let address = self.sessions.get(index).map(|s| s.translated().address);
-        let is_owned = address.is_some_and(|address| gateway.has(address));
-        if reopened || !is_owned || self.sessions.is_expired(index, last, self.now) {
-            if let Some(session) = self.sessions.remove(index) {
-                session.paths.iter().for_each(|&p| self.cache.forget(p));
-            }
-            return None;
-        }
-        Some(index)
+        self.live_session(key, subject, |session| {
+            !session.is_reset() && gateway.has(session.translated().address)
+        })
     }
 
-    fn see_session(&mut self, index: u32, outward: bool, subject: &Subject) {
-        if let Some(seen) = self
+    pub(crate) fn see_session(&mut self, index: u32, outward: bool, subject: &Subject) {
+        let seen = self
             .sessions
-            .see(index, outward, subject.tcp_flags, self.now)
+            .see(index, outward, subject.tcp_flags, self.now);
+        let Some(seen) = seen else { return };
+        if seen.forget
+            && let Some(session) = self.sessions.get(index)
         {
-            self.belongs_to_session(index, outward, seen);
+            session.paths.iter().for_each(|&p| self.cache.forget(p));
         }
+        self.belongs_to_session(index, outward, seen);
     }
 
-    fn belongs_to_session(&mut self, index: u32, outward: bool, seen: crate::session::Seen) {
+    pub(crate) fn belongs_to_session(&mut self, index: u32, outward: bool, seen: Seen) {
         self.way.memberships.push(Membership {
             owner: Owner::Session(index),
             egress: outward,
@@ -285,6 +275,13 @@ fn begins(subject: &Subject) -> bool {
         L4::Icmp { icmp_type, .. } => icmp_type == packet::icmp::ECHO_REQUEST,
         L4::None => false,
     }
+}
+
+/// Whether a packet, rather than one that it quotes, is an echo message of IPv4 of this type. The host that asked has a
+/// session; one that is asked has none, though its answer would have the same identifier.
+pub(crate) fn is_echo(subject: &Subject, of_type: u8) -> bool {
+    let is_type = matches!(subject.tuple.l4, L4::Icmp { icmp_type, .. } if icmp_type == of_type);
+    subject.quoted.is_none() && subject.tuple.protocol == protocol::ICMP && is_type
 }
 
 /// TCP, UDP and ICMP echo; fragments of UDP only.

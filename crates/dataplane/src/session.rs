@@ -181,6 +181,11 @@ impl Session {
         self.outside.gateway
     }
 
+    /// Whether one side has reset the connection: a NAT gateway forgets it at once.
+    pub(crate) fn is_reset(&self) -> bool {
+        self.reset
+    }
+
     fn is_closed(&self) -> bool {
         self.reset || (self.finished_near && self.finished_far)
     }
@@ -200,6 +205,8 @@ pub(crate) struct Seen {
     pub(crate) idle_secs: u32,
     /// Whether the next packet may pass without a look at the session.
     pub(crate) cacheable: bool,
+    /// Whether what the flow cache knows of the session is void.
+    pub(crate) forget: bool,
 }
 
 /// Every session of every gateway.
@@ -253,6 +260,11 @@ impl Sessions {
         self.insert(inside, outside, IDLE_SECS, now)
     }
 
+    /// Begins a session of a gateway that changes neither end.
+    pub(crate) fn begin_untranslated(&mut self, key: Key, now: Timestamp) -> Option<(u32, Seen)> {
+        self.insert(key, key.across(key.near, key.far), IDLE_SECS, now)
+    }
+
     /// Begins a session between two connections; `None` if there is one on either side already.
     pub(crate) fn insert(
         &mut self,
@@ -278,6 +290,7 @@ impl Sessions {
         let seen = Seen {
             idle_secs: session.idle_secs(),
             cacheable: true,
+            forget: false,
         };
         let index = self.slab.insert(session);
         for (is_outside, key) in [(false, inside), (true, outside)] {
@@ -337,6 +350,7 @@ impl Sessions {
         Some(Seen {
             idle_secs: session.idle_secs(),
             cacheable: !session.is_closed(),
+            forget: was_closed != session.is_closed() || tcp_flags & tcp::RST != 0,
         })
     }
 
@@ -349,7 +363,11 @@ impl Sessions {
     pub(crate) fn is_expired(&self, index: u32, last: Timestamp, now: Timestamp) -> bool {
         self.slab.get(index).is_none_or(|session| {
             let idle = Duration::from_secs(session.idle_secs().into());
-            now.since(last.max(session.last)) > idle
+            let last = match session.is_closed() {
+                true => session.last,
+                false => last.max(session.last),
+            };
+            now.since(last) > idle
         })
     }
 

@@ -270,12 +270,24 @@ impl Dataplane {
             self.meter.keep(&counted);
         }
         for member in &decision.memberships {
-            let paths = match member.owner {
-                Owner::Connection(index) => self.connections.get_mut(index).map(|c| &mut c.paths),
-                Owner::Session(index) => self.sessions.get_mut(index).map(|s| &mut s.paths),
+            let known = match member.owner {
+                Owner::Connection(index) => self
+                    .connections
+                    .get_mut(index)
+                    .map(|c| (&mut c.paths, &mut c.last)),
+                Owner::Session(index) => self
+                    .sessions
+                    .get_mut(index)
+                    .map(|s| (&mut s.paths, &mut s.last)),
             };
-            if let Some(paths) = paths {
-                paths[usize::from(!member.egress)] = path;
+            let Some((paths, last)) = known else { continue };
+            let place = &mut paths[usize::from(!member.egress)];
+            let former = std::mem::replace(place, path);
+            // Packets of one connection may come by two ways, and there is room to remember one.
+            if former != path {
+                let seen = self.cache.last_seen(former, member.owner);
+                *last = (*last).max(seen.unwrap_or_default());
+                self.cache.forget(former);
             }
         }
         let hash = self.cache.hash(&key);

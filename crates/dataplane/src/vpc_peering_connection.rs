@@ -5,6 +5,7 @@ use crate::Direction;
 use crate::compile::network_interface::Interface;
 use crate::compile::vpc_peering_connection::Peering;
 use crate::disposition::Disposition;
+use crate::nat_gateway::is_echo;
 use crate::session::Key;
 use crate::step::{Outcome, Stage};
 use crate::subject::Subject;
@@ -71,6 +72,9 @@ impl Walk<'_> {
         subject: &Subject,
     ) -> Option<Peering> {
         let snapshot = self.snapshot;
+        if is_echo(subject, packet::icmp::ECHO_REQUEST) {
+            return None;
+        }
         let answered = match &subject.quoted {
             Some(quoted) => quoted.reversed(),
             None => subject.tuple,
@@ -83,7 +87,10 @@ impl Walk<'_> {
                 continue;
             };
             let key = Key::inward(gateway.port, &answered);
-            if key.is_some_and(|key| self.sessions.find(&key).is_some()) {
+            if key.is_some_and(|key| {
+                self.live_session(&key, subject, |s| !s.is_reset())
+                    .is_some()
+            }) {
                 return Some(peering);
             }
             // A session may begin before the next packet.

@@ -349,17 +349,6 @@ impl<'a> Walk<'a> {
         interface.groups.is_untracked(!egress, &quoted)
     }
 
-    /// Whether a packet into an interface answers what went out of it, or is an error about that.
-    pub(crate) fn is_answer(&mut self, to: &Interface, subject: &Subject) -> bool {
-        let about = match subject.quoted {
-            Some(quoted) => Trackable::of(to.port, true, &quoted),
-            None => Trackable::of(to.port, false, &subject.tuple),
-        };
-        self.alive(&about, subject)
-            .and_then(|index| self.connections.get(index))
-            .is_some_and(|connection| connection.begun_by_local)
-    }
-
     /// The connection that a packet belongs to, unless that is over or too long ago.
     pub(crate) fn alive(&mut self, trackable: &Trackable, subject: &Subject) -> Option<u32> {
         let index = self.connections.find(&trackable.key)?;

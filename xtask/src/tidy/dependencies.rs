@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// Values in, values out: no clock, files, sockets, threads or randomness, and nothing that brings them.
-pub(super) const PURE: [&str; 12] = [
+pub(super) const PURE: [&str; 13] = [
     "model",
     "packet",
     "sigv4",
@@ -18,6 +18,7 @@ pub(super) const PURE: [&str; 12] = [
     "ec2-query",
     "control",
     "fixture",
+    "sim",
     "dataplane",
     "flow-logs",
     "instance-metadata",
@@ -65,7 +66,7 @@ const EDGES: [(&str, &[&str]); 19] = [
 ];
 
 /// Crates for tests: they may use everything and nothing that ships may use them.
-const TEST_ONLY: [&str; 2] = ["fixture", "e2e"];
+const TEST_ONLY: [&str; 3] = ["fixture", "sim", "e2e"];
 
 /// What has effects. `imbl` brings `rand_core` and `rand_xoshiro`, which only compute: neither asks the system for
 /// randomness without `getrandom`, which stands here.

@@ -3,7 +3,7 @@
 use expect_test::expect;
 
 use super::{Net, small};
-use crate::{DropReason, Limits};
+use crate::{DropReason, Limits, Offload, Snapshot, Verdict};
 
 /// x may ask y; y's group is given.
 fn net(rules_of_y: &str) -> Net {
@@ -285,5 +285,83 @@ fn a_refusal_further_on_rests_on_the_connection_that_let_the_packet_out() {
         }
         net.wait(601);
         assert_eq!(net.send(line), "dropped: security_group", "{caching}");
+    }
+}
+
+/// In it `x` reaches `y`, and nothing leaves the subnet of `y`.
+const ONE_WAY: &str = "subnet a 10.0.1.0/24\nsubnet b 10.0.2.0/24\n\
+     sg open in all from 0.0.0.0/0\n\
+     nacl n on b\nnacl n in 100 allow all from 0.0.0.0/0\nnacl n out 100 deny all to 0.0.0.0/0\n\
+     eni x 10.0.1.10 in a sg:open\neni y 10.0.2.10 in b sg:tracks\n\
+     sg tracks in all from 10.0.1.0/24\nsg tracks out none\n";
+
+/// A refusal that the cache knows is looked at again when the refused packet ends its connection.
+#[test]
+fn what_is_refused_further_on_ends_its_connection() {
+    for caching in [true, false] {
+        let mut net = Net::new(ONE_WAY);
+        net.dataplane.set_caching(caching);
+        net.send("x sends tcp 10.0.1.10:5 > 10.0.2.10:80 syn");
+        for flags in ["syn ack", "ack", "ack", "rst"] {
+            let answer = format!("y sends tcp 10.0.2.10:80 > 10.0.1.10:5 {flags}");
+            assert_eq!(net.send(&answer), "dropped: network_acl", "{flags}");
+        }
+        net.wait(11);
+        let answer = net.send("y sends tcp 10.0.2.10:80 > 10.0.1.10:5 ack");
+        assert_eq!(answer, "dropped: security_group", "caching {caching}");
+    }
+}
+
+#[test]
+fn what_comes_after_a_reset_does_not_make_a_connection_last() {
+    let mut net = Net::new(
+        "subnet a 10.0.1.0/24\nsg tracks in tcp 80 from 10.0.1.0/24\nsg tracks out none\n\
+         sg open in all from 0.0.0.0/0\n\
+         eni x 10.0.1.10 in a sg:open\neni y 10.0.1.11 in a sg:tracks\n",
+    );
+    net.send("x sends tcp 10.0.1.10:5 > 10.0.1.11:80 syn");
+    net.send("x sends tcp 10.0.1.10:5 > 10.0.1.11:80 rst");
+    let answer = "y sends tcp 10.0.1.11:80 > 10.0.1.10:5 ack";
+    net.wait(9);
+    assert!(net.send(answer).starts_with("to x: "));
+    net.wait(9);
+    assert_eq!(net.send(answer), "dropped: security_group");
+}
+
+/// Packets of one connection that come by two ways, here with and without the router, are two flows to the cache.
+#[test]
+fn a_reset_ends_a_connection_whatever_way_its_packets_take() {
+    for caching in [true, false] {
+        let mut net = Net::new(
+            "subnet a 10.0.1.0/24\nsg tracks\nsg open in all from 0.0.0.0/0\n\
+             eni x 10.0.1.10 in a sg:tracks\neni y 10.0.1.11 in a sg:open\n",
+        );
+        net.dataplane.set_caching(caching);
+        net.send("x sends tcp 10.0.1.10:5 > 10.0.1.11:80 syn");
+        let answer = "y sends tcp 10.0.1.11:80 > 10.0.1.10:5 ack";
+        let (port, direct) = net.frame(answer);
+        let mut routed = direct.clone();
+        let router = Snapshot::router_mac(fixture::vpc("main"));
+        routed[..6].copy_from_slice(&router.0);
+        for frame in [&direct, &direct, &routed, &routed] {
+            let mut frame = frame.clone();
+            let verdict = net
+                .dataplane
+                .forward(port, &mut frame, Offload::default(), net.now);
+            assert_eq!(verdict, Verdict::Forward(net.port("x")));
+        }
+        net.send("x sends tcp 10.0.1.10:5 > 10.0.1.11:80 rst");
+        net.wait(11);
+        for frame in [direct, routed] {
+            let mut frame = frame.clone();
+            let verdict = net
+                .dataplane
+                .forward(port, &mut frame, Offload::default(), net.now);
+            assert_eq!(
+                verdict,
+                Verdict::Drop(DropReason::SecurityGroup),
+                "caching {caching}"
+            );
+        }
     }
 }

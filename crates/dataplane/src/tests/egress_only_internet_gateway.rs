@@ -78,7 +78,11 @@ fn pings_are_answered_and_not_let_in() {
 fn an_answer_that_comes_too_late_is_none() {
     let mut net = Net::new(NET);
     net.send("x sends udp [2001:db8:0:101::10]:5 > [2001:db8:ffff::7]:53");
-    net.wait(31);
+    net.wait(349);
+    expect!["to x: 2001:db8:ffff::7:53 > 2001:db8:0:101::10:5 proto 17 len 48"].assert_eq(
+        &net.send("2001:db8:ffff::7 sends udp [2001:db8:ffff::7]:53 > [2001:db8:0:101::10]:5"),
+    );
+    net.wait(351);
     expect!["dropped: egress_only"].assert_eq(
         &net.send("2001:db8:ffff::7 sends udp [2001:db8:ffff::7]:53 > [2001:db8:0:101::10]:5"),
     );
@@ -98,5 +102,50 @@ fn a_vpc_without_gateways_is_out_of_reach() {
     .assert_eq(&net.run(
         "x sends udp [2001:db8:0:101::10]:5 > [2001:db8:ffff::7]:53
          2001:db8:ffff::7 sends udp [2001:db8:ffff::7]:53 > [2001:db8:0:101::10]:5",
+    ));
+}
+
+/// What groups let out and a network ACL then refuses is nothing that anybody could answer.
+#[test]
+fn only_what_has_gone_through_the_gateway_is_answered() {
+    let mut net = Net::new(&format!(
+        "{NET}nacl n on a\nnacl n in 100 allow all from ::/0\nnacl n out 100 allow tcp all to ::/0\n"
+    ));
+    expect![[r#"
+        x sends udp [2001:db8:0:101::10]:5 > [2001:db8:ffff::7]:53
+          dropped: network_acl
+        2001:db8:ffff::7 sends udp [2001:db8:ffff::7]:53 > [2001:db8:0:101::10]:5
+          dropped: egress_only
+        x sends tcp [2001:db8:0:101::10]:5 > [2001:db8:ffff::7]:443 syn
+          to 2001:db8:ffff::7: 2001:db8:0:101::10:5 > 2001:db8:ffff::7:443 proto 6 len 60
+        2001:db8:ffff::7 sends tcp [2001:db8:ffff::7]:443 > [2001:db8:0:101::10]:5 rst
+          to x: 2001:db8:ffff::7:443 > 2001:db8:0:101::10:5 proto 6 len 60
+        2001:db8:ffff::7 sends tcp [2001:db8:ffff::7]:443 > [2001:db8:0:101::10]:5 ack
+          dropped: egress_only
+    "#]]
+    .assert_eq(&net.run(
+        "x sends udp [2001:db8:0:101::10]:5 > [2001:db8:ffff::7]:53
+         2001:db8:ffff::7 sends udp [2001:db8:ffff::7]:53 > [2001:db8:0:101::10]:5
+         x sends tcp [2001:db8:0:101::10]:5 > [2001:db8:ffff::7]:443 syn
+         2001:db8:ffff::7 sends tcp [2001:db8:ffff::7]:443 > [2001:db8:0:101::10]:5 rst
+         2001:db8:ffff::7 sends tcp [2001:db8:ffff::7]:443 > [2001:db8:0:101::10]:5 ack",
+    ));
+}
+
+#[test]
+fn what_has_no_ports_is_answered_too() {
+    let mut net = Net::new(NET);
+    expect![[r#"
+        2001:db8:ffff::7 sends gre 2001:db8:ffff::7 > 2001:db8:0:101::10
+          dropped: egress_only
+        x sends gre 2001:db8:0:101::10 > 2001:db8:ffff::7
+          to 2001:db8:ffff::7: 2001:db8:0:101::10:0 > 2001:db8:ffff::7:0 proto 47 len 40
+        2001:db8:ffff::7 sends gre 2001:db8:ffff::7 > 2001:db8:0:101::10
+          to x: 2001:db8:ffff::7:0 > 2001:db8:0:101::10:0 proto 47 len 40
+    "#]]
+    .assert_eq(&net.run(
+        "2001:db8:ffff::7 sends gre 2001:db8:ffff::7 > 2001:db8:0:101::10
+         x sends gre 2001:db8:0:101::10 > 2001:db8:ffff::7
+         2001:db8:ffff::7 sends gre 2001:db8:ffff::7 > 2001:db8:0:101::10",
     ));
 }

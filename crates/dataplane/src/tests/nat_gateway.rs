@@ -344,3 +344,30 @@ fn a_frame_of_any_translation_keeps_its_checksums() {
         assert!(packet::build::checksum_is_valid(&frame), "{line}");
     }
 }
+
+/// The far host cannot ask with the identifier of an echo that it has been asked.
+#[test]
+fn a_question_is_no_answer() {
+    let mut net = Net::new(NET);
+    let (_, frame) = net.verdict("x sends icmp 10.0.1.5 > 198.51.100.7 echo-request id 7");
+    let icmp = Packet::parse(&frame).unwrap().ip().unwrap().icmp.unwrap();
+    let id = icmp.identifier;
+    let from = "198.51.100.7 sends icmp 198.51.100.7 > 203.0.113.220";
+    expect!["dropped: nat_session"].assert_eq(&net.send(&format!("{from} echo-request id {id}")));
+    expect!["to x: 198.51.100.7:0 > 10.0.1.5:0 proto 1 icmp 0/0 len 28"]
+        .assert_eq(&net.send(&format!("{from} echo-reply id {id}")));
+}
+
+#[test]
+fn a_reset_ends_a_session_at_once() {
+    let mut net = Net::new(NET);
+    let port = outside_port(&net.send("x sends tcp 10.0.1.5:40000 > 198.51.100.7:443 syn"));
+    let from = format!("198.51.100.7 sends tcp 198.51.100.7:443 > 203.0.113.220:{port}");
+    for flags in ["syn ack", "ack", "ack", "rst"] {
+        assert!(
+            net.send(&format!("{from} {flags}")).starts_with("to x: "),
+            "{flags}"
+        );
+    }
+    expect!["dropped: nat_session"].assert_eq(&net.send(&format!("{from} ack")));
+}

@@ -1,0 +1,20 @@
+//! Random networks, random traffic through them, and a naive model that says where each packet must go. Development
+//! only.
+//!
+//! [`network()`] writes a network in the language of `fixture`. A [`Simulation`] sends packets through the data plane,
+//! with and without its cache, and asks the [`Naive`] model about each. The model is written from what AWS documents:
+//! it scans the rows of the API and the list of everything that has passed so far, compiles nothing, and shares no
+//! code with the data plane.
+
+mod naive;
+mod network;
+mod random;
+mod segment;
+mod simulation;
+mod traffic;
+
+pub use naive::Naive;
+pub use network::network;
+pub use random::Random;
+pub use segment::{Device, Hop, Segment};
+pub use simulation::{Disagreement, Simulation};

@@ -1,0 +1,288 @@
+//! Where a packet must go, told from the rows of the API and from all that has passed before, by looking at all of them
+//! each time.
+
+mod conversation;
+mod gateways;
+mod rules;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use model::{
+    InstanceState, InterfaceType, NetworkInterface, NetworkInterfaceId, PeeringStatus,
+    PrefixListId, RouteTarget, State, Timestamp, VpcId, VpcPeeringConnection, World,
+};
+
+use crate::{Device, Hop, Segment};
+use conversation::{Ends, Keeper, Passage, conversation};
+
+/// A world, and everything that has passed in it.
+#[derive(Debug)]
+pub struct Naive<'w> {
+    world: &'w World,
+    /// The blocks of AWS's own lists: telling their ids takes long.
+    aws_prefix_lists: Vec<(PrefixListId, Vec<IpNet>)>,
+    seen: Vec<Passage>,
+    now: Timestamp,
+    /// The packet as its receiver got it from the data plane: which port a NAT gateway takes is its own affair.
+    observed: Option<Segment>,
+    /// How many NAT gateways the packet has been through.
+    hops: u8,
+    /// What the packet has passed that is worth counting.
+    ways: Vec<&'static str>,
+    counts: BTreeMap<&'static str, u64>,
+}
+
+/// Who must get a packet, and as what. `None` means nobody.
+type Arrival = Option<(Device, Segment)>;
+
+/// A network interface with the account's Region that it is in.
+#[derive(Clone, Copy, Debug)]
+struct Place<'w> {
+    state: &'w State,
+    interface: &'w NetworkInterface,
+}
+
+impl<'w> Naive<'w> {
+    /// A model in which nothing has passed yet.
+    pub fn new(world: &'w World) -> Self {
+        let regions = world.regions.keys().map(|scope| scope.region);
+        let aws_prefix_lists = regions
+            .flat_map(model::AwsPrefixList::all)
+            .map(|list| (list.id(), list.nets().collect()))
+            .collect();
+        Self {
+            world,
+            aws_prefix_lists,
+            seen: Vec::new(),
+            now: Timestamp::default(),
+            observed: None,
+            hops: 0,
+            ways: Vec::new(),
+            counts: BTreeMap::new(),
+        }
+    }
+
+    /// Forgets what has passed, because it is too long ago to matter.
+    pub fn forget(&mut self) {
+        self.seen.clear();
+    }
+
+    /// Who must get a packet, and as what; and takes note of it. `observed` is what the data plane made of it.
+    pub fn receiver(
+        &mut self,
+        sender: Device,
+        hop: Hop,
+        segment: Segment,
+        now: Timestamp,
+        observed: Option<Segment>,
+    ) -> Option<(Device, Segment)> {
+        (self.now, self.observed, self.hops) = (now, observed, 0);
+        self.ways.clear();
+        let arrival = match sender {
+            Device::Host(address) if address == segment.src => self.internet(segment),
+            Device::Host(_) => None,
+            Device::Interface(id) => self.leave(self.place(id)?, hop, segment),
+        };
+        for way in self.ways.iter().filter(|_| arrival.is_some()) {
+            *self.counts.entry(way).or_default() += 1;
+        }
+        arrival
+    }
+
+    /// How many packets arrived by which ways.
+    pub fn counts(&self) -> &BTreeMap<&'static str, u64> {
+        &self.counts
+    }
+
+    /// From a guest to the router or to a neighbour.
+    fn leave(&mut self, from: Place<'w>, hop: Hop, segment: Segment) -> Arrival {
+        let is_own = |address| from.interface.addresses().any(|own| own == address);
+        if is_own(segment.dst) || (from.interface.source_dest_check && !is_own(segment.src)) {
+            return None;
+        }
+        if !self.groups_pass(from, true, &segment) {
+            return None;
+        }
+        match hop {
+            Hop::Neighbour(id) => self.arrive(self.place(id)?, false, segment),
+            Hop::Router => self.route(from, segment),
+        }
+    }
+
+    /// From the router, by the route table of the sender's subnet.
+    fn route(&mut self, from: Place<'w>, segment: Segment) -> Arrival {
+        if let Some(peering) = self.peering_back_to_nat_gateway(from, &segment) {
+            self.ways.push("return to sender");
+            return self
+                .network_acl_passes(from, true, &segment)
+                .then(|| self.peering(from, peering, segment))?;
+        }
+        let subnets = from.state.subnets.values();
+        let subnet = subnets
+            .into_iter()
+            .find(|s| s.id == from.interface.subnet_id)?;
+        let table = from.state.route_table_of(subnet)?;
+        let target = self.best_route(from.state, table, segment.dst)?;
+        // Only those inside the VPC can be in the same subnet.
+        let inside = match target {
+            RouteTarget::Local => Some(self.in_vpc(from.interface.vpc_id, segment.dst)?),
+            RouteTarget::NetworkInterface(id) => Some(self.running_in_vpc(from, id)?),
+            RouteTarget::NatGateway(id) => Some(self.nat_gateway_interface(from, id)?),
+            _ => None,
+        };
+        let leaves_subnet =
+            inside.is_none_or(|to| to.interface.subnet_id != from.interface.subnet_id);
+        if leaves_subnet && !self.network_acl_passes(from, true, &segment) {
+            return None;
+        }
+        match (target, inside) {
+            (RouteTarget::NatGateway(_), Some(to)) => {
+                self.through_nat_gateway(to, leaves_subnet, segment)
+            }
+            (RouteTarget::NetworkInterface(_), Some(to)) => {
+                self.ways.push("middlebox");
+                self.arrive(to, leaves_subnet, segment)
+            }
+            (_, Some(to)) => self.arrive(to, leaves_subnet, segment),
+            (RouteTarget::InternetGateway(id), _) => self.internet_gateway(from, id, segment),
+            (RouteTarget::EgressOnlyInternetGateway(id), _) => {
+                self.egress_only_internet_gateway(from, id, segment)
+            }
+            (RouteTarget::VpcPeeringConnection(id), _) => {
+                let peering = self.world.vpc_peering_connections().find(|p| p.id == id)?;
+                self.peering(from, peering, segment)
+            }
+            // A gateway endpoint: nobody answers for its service here.
+            _ => None,
+        }
+    }
+
+    /// To an interface.
+    fn arrive(&mut self, to: Place<'w>, enters_subnet: bool, segment: Segment) -> Arrival {
+        if to.interface.interface_type == InterfaceType::NatGateway {
+            return self.back_through_nat_gateway(to, enters_subnet, segment);
+        }
+        let is_own = to.interface.addresses().any(|own| own == segment.dst);
+        let passes = is_running(to)
+            && (!enters_subnet || self.network_acl_passes(to, false, &segment))
+            && (is_own || !to.interface.source_dest_check)
+            && self.groups_pass(to, false, &segment);
+        passes.then_some((Device::Interface(to.interface.id), segment))
+    }
+
+    /// Over a peering connection: only between addresses of its two VPCs (Amazon VPC Peering Guide, "VPC peering
+    /// limitations").
+    fn peering(
+        &mut self,
+        from: Place<'w>,
+        peering: &VpcPeeringConnection,
+        segment: Segment,
+    ) -> Arrival {
+        let here = from.interface.vpc_id;
+        let there = if peering.requester.vpc_id == here {
+            peering.accepter.vpc_id
+        } else if peering.accepter.vpc_id == here {
+            peering.requester.vpc_id
+        } else {
+            return None;
+        };
+        let carried = peering.status == PeeringStatus::Active
+            && self.is_of_vpc(here, segment.src)
+            && self.is_of_vpc(there, segment.dst);
+        let to = self.in_vpc(there, segment.dst).filter(|_| carried)?;
+        self.ways.push("peering");
+        self.arrive(to, true, segment)
+    }
+
+    /// Whether the groups of an interface let a packet pass: a rule does, or it belongs to what has passed before.
+    fn groups_pass(&mut self, at: Place<'w>, outward: bool, segment: &Segment) -> bool {
+        let keeper = Keeper::Groups(at.interface.id);
+        let ends = Ends::of(segment, outward);
+        let known = conversation(&self.seen, keeper, ends, segment, self.now).is_some();
+        let allowed = self.groups_allow(at.state, at.interface, outward, segment);
+        if known && !allowed {
+            self.ways.push("tracked connection");
+        }
+        let passes = known || allowed;
+        self.note(passes, keeper, ends, outward, segment, 0);
+        passes
+    }
+
+    fn network_acl_passes(&self, at: Place<'w>, egress: bool, segment: &Segment) -> bool {
+        let acl = at.state.network_acl_of(at.interface.subnet_id);
+        acl.is_some_and(|acl| rules::network_acl_allows(acl, egress, segment))
+    }
+
+    fn note(
+        &mut self,
+        passed: bool,
+        keeper: Keeper,
+        ends: Ends,
+        outward: bool,
+        segment: &Segment,
+        port: u16,
+    ) {
+        self.seen.push(Passage {
+            passed,
+            keeper,
+            ends,
+            outward,
+            segment: *segment,
+            at: self.now,
+            port,
+        });
+    }
+
+    fn places(&self) -> impl Iterator<Item = Place<'w>> + use<'w> {
+        self.world.regions.values().flat_map(|state| {
+            let all = state.network_interfaces.values();
+            all.map(move |interface| Place { state, interface })
+        })
+    }
+
+    fn place(&self, id: NetworkInterfaceId) -> Option<Place<'w>> {
+        self.places().find(|place| place.interface.id == id)
+    }
+
+    /// The interface of a VPC that has a private address.
+    fn in_vpc(&self, vpc_id: VpcId, address: IpAddr) -> Option<Place<'w>> {
+        let mut all = self.places().filter(|p| p.interface.vpc_id == vpc_id);
+        all.find(|p| p.interface.addresses().any(|own| own == address))
+    }
+
+    fn running_in_vpc(&self, from: Place<'w>, id: NetworkInterfaceId) -> Option<Place<'w>> {
+        let to = self.place(id)?;
+        (to.interface.vpc_id == from.interface.vpc_id && is_running(to)).then_some(to)
+    }
+
+    fn is_of_vpc(&self, vpc_id: VpcId, address: IpAddr) -> bool {
+        let mut all = self.world.regions.values().flat_map(|s| s.vpcs.values());
+        all.any(|vpc| vpc.id == vpc_id && vpc.contains(address))
+    }
+
+    fn prefix_list(&self, state: &State, id: PrefixListId) -> Vec<IpNet> {
+        let mut of_aws = self.aws_prefix_lists.iter();
+        match of_aws.find(|(own, _)| *own == id) {
+            Some((_, blocks)) => blocks.clone(),
+            None => {
+                let version = state.prefix_lists.get(&id).map(|list| list.version);
+                let entries = state.prefix_list_versions.iter();
+                entries
+                    .filter(|((list, number), _)| *list == id && Some(*number) == version)
+                    .flat_map(|(_, version)| version.entries.iter().map(|entry| entry.cidr))
+                    .collect()
+            }
+        }
+    }
+}
+
+/// Whether an instance that runs has the interface.
+fn is_running(place: Place<'_>) -> bool {
+    let attachment = place.interface.attachment.as_ref();
+    let mut instances = place.state.instances.values();
+    attachment.is_some_and(|attachment| {
+        instances.any(|i| i.id == attachment.instance_id && i.state == InstanceState::Running)
+    })
+}

@@ -1,0 +1,267 @@
+//! Traffic through the data plane and through the naive model, and where the two disagree.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dataplane::{
+    Dataplane, INTERNET_ROUTER_MAC, Limits, Offload, Options, PortId, Ports, Snapshot, Verdict,
+};
+use fixture::Fixture;
+use model::{MacAddress, NetworkInterfaceId, Timestamp};
+use packet::Mac;
+
+use crate::traffic::{Past, Sent, Traffic};
+use crate::{Device, Hop, Naive, Random, Segment};
+
+/// Longer than anything is remembered.
+const FORGOTTEN: Duration = Duration::from_secs(1_000_000);
+/// How many times a packet is sent in a row.
+const REPEATS: usize = 4;
+
+/// How many packets have gone where.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Simulation {
+    /// All that were sent.
+    pub packets: u64,
+    /// To network interfaces.
+    pub delivered: u64,
+    /// To hosts on the internet.
+    pub left: u64,
+    /// Those that the flow cache answered for.
+    pub cached: u64,
+    /// Those that arrived by ways worth counting.
+    pub ways: BTreeMap<&'static str, u64>,
+}
+
+/// A packet that the data plane sent elsewhere than the model: what was sent between its addresses, and what became of
+/// it.
+#[derive(Debug)]
+pub struct Disagreement(String);
+
+impl fmt::Display for Disagreement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a data plane said of a packet, who got it, and as what.
+type Said = (Verdict, Option<(Device, Segment)>);
+
+/// A network as everybody sees it.
+struct Stage<'f> {
+    fixture: &'f Fixture,
+    snapshot: Arc<Snapshot>,
+    ports: Ports,
+}
+
+impl Simulation {
+    /// Sends packets through a network, in episodes between which everything is forgotten.
+    ///
+    /// # Errors
+    /// The first packet about which the data plane, with or without its cache, and the model disagree.
+    pub fn run(
+        &mut self,
+        fixture: &Fixture,
+        random: &mut Random,
+        episodes: usize,
+        packets: usize,
+    ) -> Result<(), Box<Disagreement>> {
+        let mut ports = Ports::new();
+        let snapshot = dataplane::compile(&fixture.world, &mut ports, Options::default());
+        let stage = Stage {
+            fixture,
+            snapshot: Arc::new(snapshot),
+            ports,
+        };
+        let limits = Limits {
+            flows: 4096,
+            connections_per_interface: 4096,
+            waiting_samples: 64,
+            hash_seed: random.number(),
+        };
+        let mut planes = [true, false].map(|caching| {
+            let mut dataplane = Dataplane::new(stage.snapshot.clone(), limits);
+            dataplane.set_caching(caching);
+            dataplane
+        });
+        let traffic = Traffic::new(&fixture.world);
+        let mut naive = Naive::new(&fixture.world);
+        let mut now = Timestamp::from_secs(1_700_000_000);
+        for _ in 0..episodes {
+            let mut past = Vec::new();
+            for _ in 0..packets {
+                now = now + pause(random);
+                let sent = traffic.next(random, &past, now);
+                for _ in 0..1 + random.below(REPEATS) {
+                    let arrival = self.one(&stage, &mut planes, &mut naive, &past, sent, now)?;
+                    past.push(Past { sent, arrival });
+                }
+                if random.chance(5) {
+                    planes.iter_mut().for_each(|plane| plane.sweep(now));
+                }
+            }
+            now = now + FORGOTTEN;
+            naive.forget();
+        }
+        self.cached += planes[0].counters().cached;
+        for (way, count) in naive.counts() {
+            *self.ways.entry(way).or_default() += count;
+        }
+        Ok(())
+    }
+
+    fn one(
+        &mut self,
+        stage: &Stage<'_>,
+        planes: &mut [Dataplane; 2],
+        naive: &mut Naive<'_>,
+        past: &[Past],
+        sent: Sent,
+        now: Timestamp,
+    ) -> Result<Option<(Device, Segment)>, Box<Disagreement>> {
+        let [cached, plain] = planes
+            .each_mut()
+            .map(|plane| stage.forward(plane, &sent, now));
+        // Both take the same ports.
+        let observed = cached.1.map(|(_, segment)| segment);
+        let expected = naive.receiver(sent.sender, sent.hop, sent.segment, now, observed);
+        if cached.1 != expected || plain.1 != expected {
+            let story = stage.story(past, &sent, [cached, plain], expected);
+            return Err(Box::new(Disagreement(story)));
+        }
+        self.packets += 1;
+        match expected {
+            Some((Device::Interface(_), _)) => self.delivered += 1,
+            Some((Device::Host(_), _)) => self.left += 1,
+            None => {}
+        }
+        Ok(expected)
+    }
+}
+
+/// Mostly none; at times beyond one of the limits of what is remembered.
+fn pause(random: &mut Random) -> Duration {
+    Duration::from_secs(match random.below(40) {
+        0 => 1 + random.below(40) as u64,
+        1 => 50 + random.below(150) as u64,
+        2 => 340 + random.below(30) as u64,
+        _ => 0,
+    })
+}
+
+impl Stage<'_> {
+    /// Who gets a packet from a data plane, and as what.
+    fn forward(&self, dataplane: &mut Dataplane, sent: &Sent, now: Timestamp) -> Said {
+        let from = self.port(sent.sender);
+        let from = from.expect("every sender has a port");
+        let mut frame = self.frame(sent).expect("a segment of one family");
+        let verdict = dataplane.forward(from, &mut frame, Offload::default(), now);
+        let got = match verdict {
+            Verdict::Forward(to) => {
+                assert!(packet::build::checksum_is_valid(&frame), "a wrong checksum");
+                self.device(to).zip(Segment::of_frame(&frame))
+            }
+            Verdict::Drop(_) => None,
+            Verdict::Emit => {
+                // Told to the sender: a reset, an error.
+                let mut told = dataplane.emitted().iter();
+                assert!(told.all(|(to, _)| *to == from), "told to another");
+                None
+            }
+        };
+        (verdict, got)
+    }
+
+    fn frame(&self, sent: &Sent) -> Option<Vec<u8>> {
+        let (src_mac, dst_mac) = (self.mac(sent.sender)?, self.next_hop(sent)?);
+        sent.segment.frame(src_mac, dst_mac)
+    }
+
+    fn port(&self, device: Device) -> Option<PortId> {
+        self.ports.get(&match device {
+            Device::Interface(id) => dataplane::Device::Interface(id),
+            Device::Host(address) => dataplane::Device::InternetHost(address),
+        })
+    }
+
+    fn device(&self, port: PortId) -> Option<Device> {
+        let (device, _) = self.ports.iter().find(|(_, own)| *own == port)?;
+        match *device {
+            dataplane::Device::Interface(id) => Some(Device::Interface(id)),
+            dataplane::Device::InternetHost(address) => Some(Device::Host(address)),
+            dataplane::Device::Uplink | dataplane::Device::Services => None,
+        }
+    }
+
+    fn interface(&self, id: NetworkInterfaceId) -> Option<&model::NetworkInterface> {
+        let regions = self.fixture.world.regions.values();
+        regions
+            .into_iter()
+            .find_map(|state| state.network_interfaces.get(&id))
+    }
+
+    fn mac(&self, device: Device) -> Option<Mac> {
+        let MacAddress(mac) = match device {
+            Device::Interface(id) => self.interface(id)?.mac,
+            Device::Host(address) => fixture::mac(&address.to_string()),
+        };
+        Some(Mac(mac))
+    }
+
+    fn next_hop(&self, sent: &Sent) -> Option<Mac> {
+        match (sent.hop, sent.sender) {
+            (Hop::Neighbour(id), _) => self.mac(Device::Interface(id)),
+            (Hop::Router, Device::Host(_)) => Some(INTERNET_ROUTER_MAC),
+            (Hop::Router, Device::Interface(id)) => {
+                Some(Mac(Snapshot::router_mac(self.interface(id)?.vpc_id).0))
+            }
+        }
+    }
+
+    /// What has been sent between the addresses of a packet, and the packet, as text.
+    fn story(
+        &self,
+        past: &[Past],
+        last: &Sent,
+        said: [Said; 2],
+        expected: Option<(Device, Segment)>,
+    ) -> String {
+        let mut lines = Vec::new();
+        let ends = |segment: &Segment| [segment.src, segment.dst];
+        let of_last = ends(&last.segment);
+        for Past { sent, arrival } in past {
+            let mut addresses = ends(&sent.segment).to_vec();
+            addresses.extend(arrival.iter().flat_map(|(_, got)| ends(got)));
+            if of_last.iter().all(|address| addresses.contains(address)) {
+                lines.push(format!(
+                    "{}\n    {}",
+                    self.told(sent),
+                    self.arrival(*arrival)
+                ));
+            }
+        }
+        lines.dedup();
+        lines.push(self.told(last));
+        for (how, (verdict, got)) in ["with", "without"].iter().zip(said) {
+            let got = self.arrival(got);
+            lines.push(format!("    data plane, {how} cache: {got} ({verdict:?})"));
+        }
+        lines.push(format!("    naive model: {}", self.arrival(expected)));
+        lines.join("\n")
+    }
+
+    fn told(&self, sent: &Sent) -> String {
+        let (at, from, hop) = (sent.at, sent.sender, sent.hop);
+        let told = format!("{at} {from:?} by {hop:?}: {}", sent.segment);
+        self.fixture.readable(&told)
+    }
+
+    fn arrival(&self, arrival: Option<(Device, Segment)>) -> String {
+        match arrival {
+            None => "nobody".to_owned(),
+            Some((to, got)) => self.fixture.readable(&format!("{to:?} gets {got}")),
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! The property: whatever the configuration, a packet is delivered only where an independent, naive evaluation of the
+//! same configuration delivers it, and as that says; with the flow cache and without.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+
+use fixture::Fixture;
+use sim::{Random, Simulation, network};
+
+const PACKETS: u64 = 1_000_000;
+/// What is in most of the networks, so that what is wrong with it shows.
+const WAYS: [&str; 9] = [
+    "NAT gateway",
+    "back through NAT gateway",
+    "back through egress-only internet gateway",
+    "gateway route table",
+    "into a VPC by internet gateway",
+    "middlebox",
+    "peering",
+    "return to sender",
+    "tracked connection",
+];
+
+/// `WEIR_SEED` repeats a run; the seed of a disagreement repeats that at once.
+#[test]
+fn packets_go_only_where_a_naive_evaluation_delivers_them() {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test run by hand has no other argument"
+    )]
+    let given = std::env::var("WEIR_SEED").ok().map(|text| text.parse());
+    let seed: u64 = match given {
+        Some(seed) => seed.expect("WEIR_SEED is a number"),
+        None => RandomState::new().build_hasher().finish() >> 16,
+    };
+    println!("WEIR_SEED={seed}");
+    let mut simulation = Simulation::default();
+    let mut number = 0;
+    while simulation.packets < PACKETS {
+        let own = seed + number;
+        let mut random = Random::new(own);
+        let text = network(&mut random);
+        let fixture = Fixture::parse(&text).unwrap();
+        let result = simulation.run(&fixture, &mut random, 40, 50);
+        if let Err(disagreement) = result {
+            panic!("WEIR_SEED={own}\n{text}\n{disagreement}");
+        }
+        number += 1;
+    }
+    println!("{number} networks, {simulation:#?}");
+    // Much of it arrives, and by every way.
+    let packets = simulation.packets;
+    assert!(simulation.delivered > packets / 20, "{simulation:?}");
+    assert!(simulation.left > packets / 50, "{simulation:?}");
+    assert!(simulation.cached > packets / 4, "{simulation:?}");
+    for way in WAYS {
+        let count = simulation.ways.get(way).copied().unwrap_or_default();
+        assert!(count >= 10, "{count} packets by {way}");
+    }
+}
