@@ -138,6 +138,13 @@ impl Connection {
         (self.key.interface, self.key.remote)
     }
 
+    /// Another packet went by, as the flow cache knows. What comes after its end does not make it last longer.
+    pub(crate) fn lasts(&mut self, seen: Timestamp) {
+        if !self.is_over() {
+            self.last = self.last.max(seen);
+        }
+    }
+
     fn is_over(&self) -> bool {
         matches!(self.state, State::Closing | State::Reset)
     }

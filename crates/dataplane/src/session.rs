@@ -181,6 +181,13 @@ impl Session {
         self.outside.gateway
     }
 
+    /// Another packet went by, as the flow cache knows. What comes after its end does not make it last longer.
+    pub(crate) fn lasts(&mut self, seen: Timestamp) {
+        if !self.is_closed() {
+            self.last = self.last.max(seen);
+        }
+    }
+
     /// Whether one side has reset the connection: a NAT gateway forgets it at once.
     pub(crate) fn is_reset(&self) -> bool {
         self.reset

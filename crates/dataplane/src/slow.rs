@@ -270,23 +270,16 @@ impl Dataplane {
             self.meter.keep(&counted);
         }
         for member in &decision.memberships {
-            let known = match member.owner {
-                Owner::Connection(index) => self
-                    .connections
-                    .get_mut(index)
-                    .map(|c| (&mut c.paths, &mut c.last)),
-                Owner::Session(index) => self
-                    .sessions
-                    .get_mut(index)
-                    .map(|s| (&mut s.paths, &mut s.last)),
+            let paths = match member.owner {
+                Owner::Connection(index) => self.connections.get_mut(index).map(|c| &mut c.paths),
+                Owner::Session(index) => self.sessions.get_mut(index).map(|s| &mut s.paths),
             };
-            let Some((paths, last)) = known else { continue };
-            let place = &mut paths[usize::from(!member.egress)];
-            let former = std::mem::replace(place, path);
+            let Some(paths) = paths else { continue };
+            let former = std::mem::replace(&mut paths[usize::from(!member.egress)], path);
             // Packets of one connection may come by two ways, and there is room to remember one.
             if former != path {
                 let seen = self.cache.last_seen(former, member.owner);
-                *last = (*last).max(seen.unwrap_or_default());
+                self.lasts(member.owner, seen.unwrap_or_default());
                 self.cache.forget(former);
             }
         }

@@ -52,20 +52,12 @@ impl Dataplane {
                 self.meter.keep(&counted);
             }
             for member in memberships {
-                let known = match member.owner {
-                    Owner::Connection(index) => self
-                        .connections
-                        .get_mut(index)
-                        .map(|c| (&c.paths, &mut c.last)),
-                    Owner::Session(index) => self
-                        .sessions
-                        .get_mut(index)
-                        .map(|s| (&s.paths, &mut s.last)),
+                let paths = match member.owner {
+                    Owner::Connection(index) => self.connections.get(index).map(|c| c.paths),
+                    Owner::Session(index) => self.sessions.get(index).map(|s| s.paths),
                 };
-                if let Some((paths, seen)) = known
-                    && paths.contains(&self.swept_flows)
-                {
-                    *seen = (*seen).max(last);
+                if paths.is_some_and(|paths| paths.contains(&self.swept_flows)) {
+                    self.lasts(member.owner, last);
                 }
             }
         }
@@ -96,6 +88,22 @@ impl Dataplane {
                 && let Some(session) = self.sessions.remove(index)
             {
                 session.paths.iter().for_each(|&p| self.cache.forget(p));
+            }
+        }
+    }
+
+    /// What the flow cache knows of and shall not remember any longer.
+    pub(crate) fn lasts(&mut self, owner: Owner, seen: Timestamp) {
+        match owner {
+            Owner::Connection(index) => {
+                if let Some(connection) = self.connections.get_mut(index) {
+                    connection.lasts(seen);
+                }
+            }
+            Owner::Session(index) => {
+                if let Some(session) = self.sessions.get_mut(index) {
+                    session.lasts(seen);
+                }
             }
         }
     }
