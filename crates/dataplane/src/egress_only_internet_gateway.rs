@@ -113,8 +113,8 @@ impl Walk<'_> {
             self.way.cacheable = false;
         } else {
             let begun = self.sessions.begin_untranslated(key, self.now);
-            if let Some((index, seen)) = begun {
-                self.belongs_to_session(index, true, seen);
+            if let Some(index) = begun {
+                self.see_session(index, true, subject);
             }
         }
     }

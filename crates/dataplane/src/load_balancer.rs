@@ -290,8 +290,8 @@ impl<'a> Walk<'a> {
                 false => self.sessions.free(&key.at(to.port), node.address, far),
             };
             let begun = outside.and_then(|o| self.sessions.insert(key, o, idle_secs, self.now));
-            if let Some((index, _)) = begun {
-                return Some(index);
+            if begun.is_some() {
+                return begun;
             }
         }
         None

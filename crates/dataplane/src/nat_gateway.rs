@@ -161,13 +161,13 @@ impl Walk<'_> {
             return Err(unknown);
         }
         let begun = self.sessions.begin(key, &gateway.addresses, self.now);
-        let Some((index, seen)) = begun else {
+        let Some(index) = begun else {
             return Err(Disposition::NatPortAllocation {
                 gateway: gateway.id,
                 address: subject.tuple.dst,
             });
         };
-        self.belongs_to_session(index, true, seen);
+        self.see_session(index, true, subject);
         self.source_of(index, &subject.tuple)
     }
 

@@ -253,14 +253,14 @@ impl Sessions {
         found.map(|&(index, _)| index)
     }
 
-    /// Begins a session with a free port of one of the gateway's addresses; the near host's packets all leave from the
-    /// same one while it has ports. `None` when none has.
+    /// Begins a session, whose first packet is still to be seen, with a free port of one of the gateway's addresses; the
+    /// near host's packets all leave from the same one while it has ports. `None` when none has.
     pub(crate) fn begin(
         &mut self,
         inside: Key,
         addresses: &[IpAddr],
         now: Timestamp,
-    ) -> Option<(u32, Seen)> {
+    ) -> Option<u32> {
         let first = self.hasher.hash_one(inside.near.address) as usize;
         let mut candidates = (0..addresses.len()).map(|i| addresses[(first + i) % addresses.len()]);
         let outside = candidates.find_map(|address| self.free(&inside, address, inside.far))?;
@@ -268,7 +268,7 @@ impl Sessions {
     }
 
     /// Begins a session of a gateway that changes neither end.
-    pub(crate) fn begin_untranslated(&mut self, key: Key, now: Timestamp) -> Option<(u32, Seen)> {
+    pub(crate) fn begin_untranslated(&mut self, key: Key, now: Timestamp) -> Option<u32> {
         self.insert(key, key.across(key.near, key.far), IDLE_SECS, now)
     }
 
@@ -279,7 +279,7 @@ impl Sessions {
         outside: Key,
         idle_secs: u32,
         now: Timestamp,
-    ) -> Option<(u32, Seen)> {
+    ) -> Option<u32> {
         if self.find(&inside).is_some() || self.find(&outside).is_some() {
             return None;
         }
@@ -294,11 +294,6 @@ impl Sessions {
             last: now,
             paths: [NONE; 2],
         };
-        let seen = Seen {
-            idle_secs: session.idle_secs(),
-            cacheable: true,
-            forget: false,
-        };
         let index = self.slab.insert(session);
         for (is_outside, key) in [(false, inside), (true, outside)] {
             let (slab, hasher) = (&self.slab, &self.hasher);
@@ -308,7 +303,7 @@ impl Sessions {
                 |&(i, outside)| key_of(slab, i, outside).map_or(0, |key| hasher.hash_one(key)),
             );
         }
-        Some((index, seen))
+        Some(index)
     }
 
     /// The other side of a connection to `far`, from a port of a gateway's address that is free for that. Begins to look

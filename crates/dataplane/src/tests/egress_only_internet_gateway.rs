@@ -149,3 +149,16 @@ fn what_has_no_ports_is_answered_too() {
          2001:db8:ffff::7 sends gre 2001:db8:ffff::7 > 2001:db8:0:101::10",
     ));
 }
+
+#[test]
+fn an_end_that_begins_a_session_is_one() {
+    let mut net = Net::new(NET);
+    let (out, back) = (
+        "x sends tcp [2001:db8:0:101::10]:5 > [2001:db8:ffff::7]:443",
+        "2001:db8:ffff::7 sends tcp [2001:db8:ffff::7]:443 > [2001:db8:0:101::10]:5",
+    );
+    net.send(&format!("{out} fin ack"));
+    assert!(net.send(&format!("{back} fin ack")).starts_with("to x"));
+    // Both sides have ended it: what opens a connection now is nobody's answer.
+    expect!["dropped: egress_only"].assert_eq(&net.send(&format!("{back} syn")));
+}

@@ -92,7 +92,7 @@ impl Walk<'_> {
                 let unknown = Disposition::NoEndpointSession {
                     endpoint: endpoint.id,
                 };
-                begun.map(|(index, _)| index).ok_or(unknown)?
+                begun.ok_or(unknown)?
             }
         };
         self.see_balanced(index, true, subject);
