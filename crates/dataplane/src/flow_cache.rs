@@ -94,6 +94,16 @@ pub(crate) struct Verdict {
     pub(crate) guard: Option<(PortId, u32)>,
 }
 
+/// What became of a verdict that was put in.
+#[derive(Debug)]
+pub(crate) struct Put {
+    pub(crate) path: u32,
+    /// What was counted under the older one, if that recorded something else.
+    pub(crate) counted: Option<Counted>,
+    /// Who remembered the flow until now, if others do from now on, and when it was last seen for them.
+    pub(crate) former: Option<(Memberships, Timestamp)>,
+}
+
 impl FlowCache {
     pub(crate) fn new(limit: usize, hasher: FixedState) -> Self {
         Self {
@@ -161,18 +171,17 @@ impl FlowCache {
         }
     }
 
-    /// Puts a verdict in, or in the place of an older one of the same flow. Answers the path, and
-    /// what was counted under the older one if that recorded something else. Without room it gives
-    /// the records back.
+    /// Puts a verdict in, or in the place of an older one of the same flow. Without room it gives the
+    /// records back.
     #[expect(clippy::result_large_err, reason = "moved once, on the slow path")]
-    pub(crate) fn put(
-        &mut self,
-        key: FlowTuple,
-        verdict: Verdict,
-    ) -> Result<(u32, Option<Counted>), Records> {
+    pub(crate) fn put(&mut self, key: FlowTuple, verdict: Verdict) -> Result<Put, Records> {
         let hash = self.hash(&key);
         let Some(entry) = self.table.find_mut(hash, |entry| entry.key == key) else {
-            return Ok((self.insert(key, hash, verdict)?, None));
+            return Ok(Put {
+                path: self.insert(key, hash, verdict)?,
+                counted: None,
+                former: None,
+            });
         };
         let path = entry.path;
         let Some(cold) = self.paths.get_mut(path) else {
@@ -181,9 +190,15 @@ impl FlowCache {
         let counted = (cold.records != verdict.records)
             .then(|| take(entry, cold))
             .flatten();
+        let former = (cold.memberships != verdict.memberships)
+            .then(|| (std::mem::take(&mut cold.memberships), entry.last));
         entry.set(&verdict);
         *cold = cold_of(key, verdict);
-        Ok((path, counted))
+        Ok(Put {
+            path,
+            counted,
+            former,
+        })
     }
 
     #[expect(clippy::result_large_err, reason = "moved once, on the slow path")]

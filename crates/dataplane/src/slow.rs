@@ -10,7 +10,7 @@ use packet::{Ip, Kind, Mac, Packet, ethernet, fragment, mss, tcp};
 use crate::compile::{Port, Snapshot};
 use crate::disposition::Disposition;
 use crate::drop_reason::DropReason;
-use crate::flow_cache::{self, FlowTuple, Owner};
+use crate::flow_cache::{self, FlowTuple, Owner, Put};
 use crate::forward::{Dataplane, Offload, Verdict, longest, translate};
 use crate::meter::Count;
 use crate::neighbour::{self, SubnetLink};
@@ -262,12 +262,19 @@ impl Dataplane {
             guard: decision.refused_by.map(begun),
         };
         let key = FlowTuple::new(from, packet.dst_mac, ip, key_ports(tuple));
-        let (path, counted) = match self.cache.put(key, verdict) {
-            Ok(kept) => kept,
+        let Put {
+            path,
+            counted,
+            former,
+        } = match self.cache.put(key, verdict) {
+            Ok(put) => put,
             Err(records) => return self.meter.keep_one(records, count, now),
         };
         if let Some(counted) = counted {
             self.meter.keep(&counted);
+        }
+        if let Some((memberships, seen)) = former {
+            self.was_at(path, &memberships, seen);
         }
         for member in &decision.memberships {
             let paths = match member.owner {

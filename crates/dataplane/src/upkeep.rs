@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::Timestamp;
 
-use crate::flow_cache::Owner;
+use crate::flow_cache::{Memberships, Owner};
 use crate::forward::Dataplane;
 use crate::{FlowSample, HealthFinding, InterfaceMetadata};
 
@@ -51,15 +51,7 @@ impl Dataplane {
             if let Some(counted) = counted {
                 self.meter.keep(&counted);
             }
-            for member in memberships {
-                let paths = match member.owner {
-                    Owner::Connection(index) => self.connections.get(index).map(|c| c.paths),
-                    Owner::Session(index) => self.sessions.get(index).map(|s| s.paths),
-                };
-                if paths.is_some_and(|paths| paths.contains(&self.swept_flows)) {
-                    self.lasts(member.owner, last);
-                }
-            }
+            self.was_at(self.swept_flows, &memberships, last);
         }
         for _ in 0..STEPS.min(self.connections.places()) {
             self.swept_connections = (self.swept_connections + 1) % self.connections.places();
@@ -88,6 +80,20 @@ impl Dataplane {
                 && let Some(session) = self.sessions.remove(index)
             {
                 session.paths.iter().for_each(|&p| self.cache.forget(p));
+            }
+        }
+    }
+
+    /// The flow at a path is not its owners' any longer: they keep when it was last seen.
+    pub(crate) fn was_at(&mut self, path: u32, memberships: &Memberships, seen: Timestamp) {
+        for member in memberships {
+            let paths = match member.owner {
+                Owner::Connection(index) => self.connections.get(index).map(|c| c.paths),
+                Owner::Session(index) => self.sessions.get(index).map(|s| s.paths),
+            };
+            // Somebody else may have the former owner's place.
+            if paths.is_some_and(|paths| paths.contains(&path)) {
+                self.lasts(member.owner, seen);
             }
         }
     }
