@@ -13,8 +13,8 @@ use crate::compile::load_balancer::{Listener, Node, Target};
 use crate::compile::network_interface::Interface;
 use crate::disposition::Disposition;
 use crate::egress::PATH_LOCAL;
-use crate::flow_cache::{Membership, Owner, Translation};
-use crate::session::{Endpoint, Key, Seen, Session};
+use crate::flow_cache::{Owner, Translation};
+use crate::session::{Endpoint, Key, Session};
 use crate::step::{Outcome, Stage};
 use crate::subject::Subject;
 use crate::tuple::{L4, Tuple};
@@ -333,22 +333,7 @@ impl<'a> Walk<'a> {
             self.way.cacheable = false;
             return;
         }
-        let seen = self
-            .sessions
-            .see(index, outward, subject.tcp_flags, self.now);
-        if let Some(Seen {
-            idle_secs,
-            cacheable,
-            ..
-        }) = seen
-        {
-            self.way.memberships.push(Membership {
-                owner: Owner::Session(index),
-                egress: outward,
-            });
-            self.way.idle_secs = self.way.idle_secs.min(idle_secs);
-            self.way.cacheable &= cacheable;
-        }
+        self.see_session(index, outward, subject);
     }
 
     fn refused_by_load_balancer(

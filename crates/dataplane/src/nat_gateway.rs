@@ -10,7 +10,7 @@ use crate::compile::nat_gateway::NatGateway;
 use crate::compile::network_interface::Interface;
 use crate::disposition::Disposition;
 use crate::flow_cache::{Membership, Owner, Translation};
-use crate::session::{IDLE_SECS, Key, Seen};
+use crate::session::Key;
 use crate::step::{Outcome, Stage};
 use crate::subject::Subject;
 use crate::tuple::{L4, Tuple};
@@ -237,15 +237,11 @@ impl Walk<'_> {
         {
             session.paths.iter().for_each(|&p| self.cache.forget(p));
         }
-        self.belongs_to_session(index, outward, seen);
-    }
-
-    pub(crate) fn belongs_to_session(&mut self, index: u32, outward: bool, seen: Seen) {
         self.way.memberships.push(Membership {
             owner: Owner::Session(index),
             egress: outward,
         });
-        self.way.idle_secs = self.way.idle_secs.min(seen.idle_secs.min(IDLE_SECS));
+        self.way.idle_secs = self.way.idle_secs.min(seen.idle_secs);
         self.way.cacheable &= seen.cacheable;
     }
 
