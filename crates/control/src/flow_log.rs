@@ -114,16 +114,19 @@ fn shape(of: &FlowLog) -> ec2_api::FlowLog {
             log_group_name,
             arn,
         } => (Some(log_group_name.clone()), arn.clone()),
-        LogDestination::S3 { arn, .. } => (None, Some(arn.clone())),
+        LogDestination::S3 { arn, .. } | LogDestination::Firehose { arn, .. } => {
+            (None, Some(arn.clone()))
+        }
     };
     let options = match &of.destination {
-        LogDestination::CloudWatchLogs { .. } => None,
+        LogDestination::CloudWatchLogs { .. } | LogDestination::Firehose { .. } => None,
         LogDestination::S3 {
             hive_compatible_partitions,
             per_hour_partition,
+            file_format,
             ..
         } => Some(DestinationOptionsResponse {
-            file_format: Some("plain-text".to_owned()),
+            file_format: Some(file_format.name().to_owned()),
             hive_compatible_partitions: Some(*hive_compatible_partitions),
             per_hour_partition: Some(*per_hour_partition),
         }),
@@ -132,6 +135,7 @@ fn shape(of: &FlowLog) -> ec2_api::FlowLog {
         creation_time: Some(of.created_at.to_string()),
         deliver_logs_error_message: message,
         deliver_logs_permission_arn: of.deliver_logs_permission_arn.clone(),
+        deliver_cross_account_role: of.deliver_cross_account_role.clone(),
         deliver_logs_status: Some(status.to_owned()),
         flow_log_id: Some(of.id.to_string()),
         flow_log_status: Some("ACTIVE".to_owned()),
@@ -162,7 +166,7 @@ fn filter_values(of: &FlowLog, name: &str) -> Vec<String> {
         "flow-log-id" => of.id.to_string(),
         "log-group-name" => match &of.destination {
             LogDestination::CloudWatchLogs { log_group_name, .. } => log_group_name.clone(),
-            LogDestination::S3 { .. } => return Vec::new(),
+            LogDestination::S3 { .. } | LogDestination::Firehose { .. } => return Vec::new(),
         },
         "resource-id" => ResourceId::from(of.resource).to_string(),
         "traffic-type" => of.traffic_type.to_string(),

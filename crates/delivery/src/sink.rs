@@ -113,6 +113,10 @@ impl Sink for Destinations {
         match entry.batch.destination {
             LogDestination::S3 { .. } => self.s3.deliver(entry),
             LogDestination::CloudWatchLogs { .. } => self.cloudwatch_logs.deliver(entry),
+            // CreateFlowLogs refuses these so far.
+            LogDestination::Firehose { .. } => {
+                Box::pin(async { Err(SinkError::unavailable("no Firehose is configured")) })
+            }
         }
     }
 }

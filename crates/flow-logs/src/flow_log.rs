@@ -143,6 +143,6 @@ fn stream_types<'a>(
 fn log_group(flow_log: &FlowLog) -> Option<&str> {
     match &flow_log.destination {
         LogDestination::CloudWatchLogs { log_group_name, .. } => Some(log_group_name),
-        LogDestination::S3 { .. } => None,
+        LogDestination::S3 { .. } | LogDestination::Firehose { .. } => None,
     }
 }

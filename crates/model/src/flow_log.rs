@@ -4,7 +4,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{FlowLogId, NetworkInterfaceId, ResourceId, SubnetId, Tags, Timestamp, VpcId};
+use crate::{
+    AccountId, FlowLogId, NatGatewayId, NetworkInterfaceId, Region, ResourceId, SubnetId, Tags,
+    Timestamp, VpcId,
+};
 
 /// A flow log: which traffic of which resource goes where, in which format.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,10 +20,16 @@ pub struct FlowLog {
     pub traffic_type: TrafficType,
     /// Where they go.
     pub destination: LogDestination,
-    /// The role given for delivery to CloudWatch Logs.
+    /// The role given for delivery to CloudWatch Logs, or to another account's Firehose stream.
     pub deliver_logs_permission_arn: Option<String>,
+    /// The role in the account of the Firehose stream that records are delivered to.
+    #[serde(default)]
+    pub deliver_cross_account_role: Option<String>,
     /// `${field}` tokens separated by single spaces.
     pub log_format: String,
+    /// Which tags the tag fields of the format show.
+    #[serde(default)]
+    pub tag_fields: Vec<TagField>,
     /// The interval asked for.
     pub max_aggregation_interval: AggregationInterval,
     /// When it was created.
@@ -46,6 +55,8 @@ pub enum FlowLogResource {
     Subnet(SubnetId),
     /// One network interface.
     NetworkInterface(NetworkInterfaceId),
+    /// A regional NAT gateway, which has no network interface.
+    RegionalNatGateway(NatGatewayId),
 }
 
 impl From<FlowLogResource> for ResourceId {
@@ -54,6 +65,7 @@ impl From<FlowLogResource> for ResourceId {
             FlowLogResource::Vpc(id) => id.into(),
             FlowLogResource::Subnet(id) => id.into(),
             FlowLogResource::NetworkInterface(id) => id.into(),
+            FlowLogResource::RegionalNatGateway(id) => id.into(),
         }
     }
 }
@@ -127,6 +139,20 @@ pub enum LogDestination {
         hive_compatible_partitions: bool,
         /// One folder per hour.
         per_hour_partition: bool,
+        /// What files hold.
+        #[serde(default)]
+        file_format: FileFormat,
+    },
+    /// A Firehose delivery stream.
+    Firehose {
+        /// The stream's account.
+        account: AccountId,
+        /// The stream's Region.
+        region: Region,
+        /// Name of the stream.
+        stream_name: String,
+        /// As the caller gave it.
+        arn: String,
     },
 }
 
@@ -136,6 +162,61 @@ impl LogDestination {
         match self {
             Self::CloudWatchLogs { .. } => "cloud-watch-logs",
             Self::S3 { .. } => "s3",
+            Self::Firehose { .. } => "kinesis-data-firehose",
+        }
+    }
+}
+
+/// What the files of a flow log in S3 hold.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub enum FileFormat {
+    /// A header line and a line for each record, gzipped.
+    #[default]
+    PlainText,
+    /// Apache Parquet, a column for each field.
+    Parquet,
+}
+
+impl FileFormat {
+    /// As the API spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PlainText => "plain-text",
+            Self::Parquet => "parquet",
+        }
+    }
+}
+
+/// Tags whose values the tag fields of records show (Amazon EC2 API Reference,
+/// "TagFieldSpecificationRequest").
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct TagField {
+    /// Whose tags.
+    pub resource: TagFieldResource,
+    /// The first key feeds the first field (`instance-tag`), the second the other (`instance-tag-2`).
+    pub keys: Vec<String>,
+}
+
+/// What a tag field shows the tag of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum TagFieldResource {
+    /// The network interface that recorded.
+    NetworkInterface,
+    /// The instance that the interface is attached to.
+    Instance,
+    /// The Auto Scaling group of that instance.
+    AutoScalingGroup,
+}
+
+impl TagFieldResource {
+    /// As the API spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NetworkInterface => "network-interface",
+            Self::Instance => "instance",
+            Self::AutoScalingGroup => "auto-scaling-group",
         }
     }
 }

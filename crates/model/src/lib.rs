@@ -46,7 +46,8 @@ pub use client_token::ClientToken;
 pub use dhcp_options::{DhcpOptions, NameServer};
 pub use egress_only_internet_gateway::EgressOnlyInternetGateway;
 pub use flow_log::{
-    AggregationInterval, DeliveryStatus, FlowLog, FlowLogResource, LogDestination, TrafficType,
+    AggregationInterval, DeliveryStatus, FileFormat, FlowLog, FlowLogResource, LogDestination,
+    TagField, TagFieldResource, TrafficType,
 };
 pub use flow_log_field::{FlowLogField, UnknownField};
 pub use flow_log_format::FormatError;

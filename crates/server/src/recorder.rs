@@ -228,7 +228,7 @@ fn destination(destination: &LogDestination) -> String {
         LogDestination::CloudWatchLogs { log_group_name, .. } => {
             format!("log group {log_group_name}")
         }
-        LogDestination::S3 { arn, .. } => arn.clone(),
+        LogDestination::S3 { arn, .. } | LogDestination::Firehose { arn, .. } => arn.clone(),
     }
 }
 

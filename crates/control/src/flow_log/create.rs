@@ -93,6 +93,7 @@ impl Wanted {
             FlowLogResource::Vpc(id) => tx.state().vpcs.contains(&id),
             FlowLogResource::Subnet(id) => tx.state().subnets.contains(&id),
             FlowLogResource::NetworkInterface(id) => tx.state().network_interfaces.contains(&id),
+            FlowLogResource::RegionalNatGateway(id) => tx.state().nat_gateways.contains(&id),
         };
         if !exists {
             return Err(unknown(resource));
@@ -112,7 +113,9 @@ impl Wanted {
             traffic_type: self.traffic_type,
             destination: self.destination.clone(),
             deliver_logs_permission_arn: self.deliver_logs_permission_arn.clone(),
+            deliver_cross_account_role: None,
             log_format: self.log_format.clone(),
+            tag_fields: Vec::new(),
             max_aggregation_interval: self.max_aggregation_interval,
             created_at: tx.now(),
             delivery: DeliveryStatus::Success,
@@ -188,6 +191,7 @@ fn unknown(resource: FlowLogResource) -> Error {
         FlowLogResource::NetworkInterface(id) => {
             ("InvalidNetworkInterfaceId.NotFound", id.to_string())
         }
+        FlowLogResource::RegionalNatGateway(id) => ("InvalidNatGatewayId.NotFound", id.to_string()),
     };
     Error::new(code, format!("Unknown resource {id}"))
 }

@@ -4,7 +4,7 @@
 //! Whether the destination is there, and may be written, is not known here.
 
 use ec2_api::CreateFlowLogsRequest;
-use model::{AccountId, LogDestination};
+use model::{AccountId, FileFormat, LogDestination};
 
 use crate::{Error, Transaction, parameter};
 
@@ -124,6 +124,7 @@ fn s3(request: &CreateFlowLogsRequest) -> Result<LogDestination, Error> {
         arn: arn.to_owned(),
         hive_compatible_partitions: options.hive_compatible_partitions == Some(true),
         per_hour_partition: options.per_hour_partition == Some(true),
+        file_format: FileFormat::PlainText,
     })
 }
 

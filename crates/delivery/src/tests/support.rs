@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use flow_logs::{Batch, Line};
-use model::{FlowLogId, LogDestination, Scope, Timestamp, TrafficType};
+use model::{FileFormat, FlowLogId, LogDestination, Scope, Timestamp, TrafficType};
 
 use crate::s3::{ObjectStore, PutObject};
 use crate::{Backoff, BoxFuture, Clock, DeliveryConfig, SinkError, SinkErrorKind};
@@ -65,6 +65,7 @@ pub(crate) fn s3_batch(flow_log: u32, texts: &[&str]) -> Batch {
             arn: "arn:aws:s3:::logs".to_owned(),
             hive_compatible_partitions: false,
             per_hour_partition: false,
+            file_format: FileFormat::PlainText,
         },
         stream_type: TrafficType::All,
         slot: Timestamp::from_secs(1_700_000_100),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use dataplane::{Action, Direction, FlowKey, FlowSample, InterfaceMetadata};
 use model::{
-    AggregationInterval, Attachment, DeliveryStatus, FlowLog, FlowLogResource, LogDestination,
-    MacAddress, NetworkInterface, Scope, Tags, Timestamp, TrafficType, World,
+    AggregationInterval, Attachment, DeliveryStatus, FileFormat, FlowLog, FlowLogResource,
+    LogDestination, MacAddress, NetworkInterface, Scope, Tags, Timestamp, TrafficType, World,
 };
 
 use crate::{Batch, ClosedWindow, batches};
@@ -171,6 +171,7 @@ pub(crate) fn flow_log(id: &str, text: &str) -> FlowLog {
                 arn: format!("arn:aws:s3:::{bucket}"),
                 hive_compatible_partitions: false,
                 per_hour_partition: false,
+                file_format: FileFormat::PlainText,
             },
             None => LogDestination::CloudWatchLogs {
                 log_group_name: destination.to_owned(),
@@ -178,6 +179,8 @@ pub(crate) fn flow_log(id: &str, text: &str) -> FlowLog {
             },
         },
         deliver_logs_permission_arn: None,
+        deliver_cross_account_role: None,
+        tag_fields: Vec::new(),
         log_format: FlowLog::DEFAULT_FORMAT.to_owned(),
         max_aggregation_interval: match interval {
             "60" => AggregationInterval::OneMinute,
