@@ -148,7 +148,6 @@ fn shape(of: &FlowLog) -> ec2_api::FlowLog {
         tags: tag::tag_set(&of.tags),
         max_aggregation_interval: i32::try_from(of.max_aggregation_interval.as_secs()).ok(),
         destination_options: options,
-        ..Default::default()
     }
 }
 
