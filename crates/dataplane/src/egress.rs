@@ -17,7 +17,7 @@ use crate::service_network::on_link;
 use crate::step::{Outcome, Stage};
 use crate::subject::Subject;
 use crate::tuple::Tuple;
-use crate::walk::{End, MTU_INTERNET, MTU_VPC, Sighting, Walk, direction};
+use crate::walk::{End, MTU_INTERNET, MTU_VPC, Walk, direction};
 use crate::{Action, Direction, DropReason, vpc_peering_connection};
 
 /// `traffic-path` of what stays inside the VPC.
@@ -70,7 +70,7 @@ impl<'a> Walk<'a> {
             return Err(self.source_dest_check(from, true, src));
         }
         if let Err(disposition) = self.security_groups(from, true, hop.is_tracked(), subject) {
-            self.saw_egress(from, &subject.tuple, Action::Reject, None);
+            self.saw_egress(from, &subject.tuple, Action::Reject);
             return Err(disposition);
         }
         if let Some((node, index)) = self.balanced_answer(from, subject) {
@@ -78,8 +78,10 @@ impl<'a> Walk<'a> {
         }
         match hop {
             Hop::Neighbour(to) => {
-                self.saw_egress(from, &subject.tuple, Action::Accept, Some(PATH_LOCAL));
+                self.saw_egress(from, &subject.tuple, Action::Accept);
+                self.left_by(&from.metadata, PATH_LOCAL);
                 self.check_vpc_mtu(subject)?;
+                self.passes_to(&from.metadata, &to.metadata);
                 self.ingress(to, false, Some(from.mac), subject)
             }
             Hop::Routed(route) => self.leave(from, route, subject),
@@ -99,32 +101,39 @@ impl<'a> Walk<'a> {
         let stays = target.is_some_and(|to| to.subnet.id == from.subnet.id);
         self.exit(from, !stays, &subject.tuple)?;
         if let Some(peering) = returns {
-            self.left_by(from, vpc_peering_connection::traffic_path(peering));
+            self.left_by(
+                &from.metadata,
+                vpc_peering_connection::traffic_path(peering),
+            );
             return self.vpc_peering_connection(from, peering, subject);
         }
         let route = self.take_route(from, route)?;
         match route.next {
             Next::InternetGateway(gateway) => {
-                self.left_by(from, PATH_INTERNET_GATEWAY);
+                self.left_by(&from.metadata, PATH_INTERNET_GATEWAY);
                 self.internet_gateway(from, gateway, subject)
             }
             Next::VpcPeeringConnection(peering) => {
-                self.left_by(from, vpc_peering_connection::traffic_path(peering));
+                self.left_by(
+                    &from.metadata,
+                    vpc_peering_connection::traffic_path(peering),
+                );
                 self.vpc_peering_connection(from, peering, subject)
             }
             Next::EgressOnlyInternetGateway(gateway) => {
-                self.left_by(from, PATH_INTERNET_GATEWAY);
+                self.left_by(&from.metadata, PATH_INTERNET_GATEWAY);
                 self.leave_by_egress_only_internet_gateway(from, gateway, subject)
             }
             Next::VpcEndpoint { id: endpoint, .. } => {
-                self.left_by(from, PATH_GATEWAY_ENDPOINT);
+                self.left_by(&from.metadata, PATH_GATEWAY_ENDPOINT);
                 self.check_vpc_mtu(subject)?;
                 self.vpc_endpoint(from, endpoint, subject)
             }
             Next::Local | Next::Interface(..) | Next::NatGateway(_) | Next::Blackhole => {
-                self.left_by(from, PATH_LOCAL);
+                self.left_by(&from.metadata, PATH_LOCAL);
                 self.check_vpc_mtu(subject)?;
                 let to = target.ok_or_else(|| self.no_such_address(from, subject.tuple.dst))?;
+                self.passes_to(&from.metadata, &to.metadata);
                 match (route.next, &to.nat_gateway) {
                     (Next::NatGateway(_), Some(gateway)) => {
                         self.leave_by_nat_gateway(to, gateway, !stays, subject)
@@ -147,10 +156,10 @@ impl<'a> Walk<'a> {
             && let Some(acl) = &subnet.network_acl
             && let Err(denied) = self.network_acl(acl, subnet.id.into(), true, tuple)
         {
-            self.saw_egress(from, tuple, Action::Reject, None);
+            self.saw_egress(from, tuple, Action::Reject);
             return Err(denied);
         }
-        self.saw_egress(from, tuple, Action::Accept, None);
+        self.saw_egress(from, tuple, Action::Accept);
         Ok(())
     }
 
@@ -366,33 +375,5 @@ impl<'a> Walk<'a> {
             || disposition.to_string(),
         );
         disposition
-    }
-
-    pub(crate) fn saw_egress(
-        &mut self,
-        from: &Interface,
-        tuple: &Tuple,
-        action: Action,
-        traffic_path: Option<u8>,
-    ) {
-        if self.is_never_logged(from, tuple) {
-            return;
-        }
-        self.way.seen.push(Sighting {
-            interface: from.port,
-            direction: Direction::Egress,
-            tuple: *tuple,
-            action,
-            traffic_path,
-        });
-    }
-
-    pub(crate) fn left_by(&mut self, from: &Interface, path: u8) {
-        let is_own = |seen: &&mut Sighting| {
-            seen.interface == from.port && seen.direction == Direction::Egress
-        };
-        if let Some(seen) = self.way.seen.last_mut().filter(is_own) {
-            seen.traffic_path = Some(path);
-        }
     }
 }

@@ -7,7 +7,10 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use model::{AvailabilityZone, InstanceId, NetworkInterfaceId, Scope, SubnetId, Timestamp, VpcId};
+use model::{
+    AvailabilityZone, InstanceId, InterfaceType, NatGatewayId, RecorderId, Scope, SubnetId, Tags,
+    Timestamp, VpcId,
+};
 
 use crate::Disposition;
 
@@ -29,23 +32,49 @@ pub enum Action {
     Reject,
 }
 
-/// A recording interface as it was when a flow was seen.
+/// Who recorded a flow, as it was when the flow was seen: a network interface, or a regional NAT
+/// gateway, which records without one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InterfaceMetadata {
     /// Owner and Region.
     pub scope: Scope,
-    /// The interface.
-    pub interface_id: NetworkInterfaceId,
-    /// Its subnet.
-    pub subnet_id: SubnetId,
+    /// The interface or gateway.
+    pub recorder: RecorderId,
+    /// What the interface is; a regional NAT gateway is a NAT gateway.
+    pub interface_type: InterfaceType,
+    /// Its subnet; a regional NAT gateway is in none.
+    pub subnet_id: Option<SubnetId>,
     /// Its VPC.
     pub vpc_id: VpcId,
-    /// Its zone.
-    pub zone: AvailabilityZone,
+    /// Its zone; a regional NAT gateway may be in several.
+    pub zone: Option<AvailabilityZone>,
     /// The instance that it was attached to.
     pub instance_id: Option<InstanceId>,
-    /// Its primary private IPv4 address.
+    /// Its primary private IPv4 address, which records show in place of addresses of its own side.
+    /// Without one they show the addresses of the packet.
     pub primary_ipv4: Option<Ipv4Addr>,
+    /// Its tags.
+    pub tags: Tags,
+    /// The instance's tags.
+    pub instance_tags: Tags,
+}
+
+impl InterfaceMetadata {
+    /// The flow log field `resource-id`: the gateway, if that and no interface has recorded.
+    pub const fn regional_nat_gateway_id(&self) -> Option<NatGatewayId> {
+        match self.recorder {
+            RecorderId::NetworkInterface(_) => None,
+            RecorderId::RegionalNatGateway(id) => Some(id),
+        }
+    }
+
+    /// The flow log field `interface-type`; nothing for an ordinary interface.
+    pub const fn type_name(&self) -> Option<&'static str> {
+        match self.recorder {
+            RecorderId::NetworkInterface(_) => self.interface_type.field_name(),
+            RecorderId::RegionalNatGateway(_) => Some("regional_nat_gateway"),
+        }
+    }
 }
 
 /// What tells one flow of an interface from another (`spec`: grouping of flow log records).
@@ -90,6 +119,9 @@ pub struct FlowSample {
     pub last: Timestamp,
     /// `traffic-path`: how egress traffic left; `None` on ingress and when refused.
     pub traffic_path: Option<u8>,
+    /// Egress: who receives the packets from here. Ingress: who sent them here. Nothing if that is
+    /// no interface (an internet gateway), or the packets were refused.
+    pub next_hop: Option<Arc<InterfaceMetadata>>,
     /// What happened to the flow and which rule, route or resource decided it at this interface.
     pub disposition: Disposition,
 }

@@ -5,11 +5,10 @@ use packet::Mac;
 
 use crate::compile::network_interface::Interface;
 use crate::disposition::Disposition;
-use crate::service;
 use crate::step::{Outcome, Stage};
 use crate::subject::Subject;
 use crate::tuple::Tuple;
-use crate::walk::{End, Out, Sighting, Walk};
+use crate::walk::{End, Out, Walk};
 use crate::{Action, Direction};
 
 impl Walk<'_> {
@@ -84,27 +83,5 @@ impl Walk<'_> {
             return Err(denied);
         }
         Ok(())
-    }
-
-    pub(crate) fn saw_ingress(&mut self, to: &Interface, tuple: &Tuple, action: Action) {
-        if self.is_never_logged(to, tuple) {
-            return;
-        }
-        self.way.seen.push(Sighting {
-            interface: to.port,
-            direction: Direction::Ingress,
-            tuple: *tuple,
-            action,
-            traffic_path: None,
-        });
-    }
-
-    /// Traffic that flow logs leave out (Amazon VPC User Guide, "Flow log limitations").
-    pub(crate) fn is_never_logged(&self, interface: &Interface, tuple: &Tuple) -> bool {
-        let snapshot = self.snapshot;
-        let (vpc, subnet) = (snapshot.vpc_of(interface), snapshot.subnet_of(interface));
-        [tuple.src, tuple.dst]
-            .iter()
-            .any(|&address| service::is_service(vpc, subnet, address))
     }
 }

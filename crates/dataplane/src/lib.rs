@@ -33,6 +33,7 @@ mod ports;
 mod service;
 mod service_network;
 mod session;
+mod sighting;
 mod slab;
 mod slow;
 mod step;

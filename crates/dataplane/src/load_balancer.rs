@@ -106,8 +106,9 @@ impl<'a> Walk<'a> {
     ) -> End {
         let crosses = from.subnet.id != node.subnet.id;
         self.exit(from, crosses, &subject.tuple)?;
-        self.left_by(from, PATH_LOCAL);
+        self.left_by(&from.metadata, PATH_LOCAL);
         self.check_vpc_mtu(subject)?;
+        self.passes_to(&from.metadata, &node.metadata);
         self.enter(node, crosses, &subject.tuple)?;
         self.node_groups(node, false, subject)?;
         self.saw_ingress(node, &subject.tuple, Action::Accept);
@@ -210,7 +211,7 @@ impl<'a> Walk<'a> {
         let refused = self.security_groups(node, egress, true, subject);
         if refused.is_err() {
             match egress {
-                true => self.saw_egress(node, &subject.tuple, Action::Reject, None),
+                true => self.saw_egress(node, &subject.tuple, Action::Reject),
                 false => self.saw_ingress(node, &subject.tuple, Action::Reject),
             }
         }

@@ -7,11 +7,10 @@ use model::Timestamp;
 use packet::{Ip, protocol, segment, tcp};
 use smallvec::SmallVec;
 
-use crate::compile::network_interface::Interface;
 use crate::disposition::Disposition;
 use crate::flow_cache::Counted;
-use crate::tuple::Tuple;
-use crate::{Action, Direction, FlowKey, FlowSample, InterfaceMetadata, Offload};
+use crate::sighting::Sighting;
+use crate::{Direction, FlowKey, FlowSample, InterfaceMetadata, Offload};
 
 /// What one interface records of one flow.
 #[derive(Clone, Debug)]
@@ -19,6 +18,7 @@ pub(crate) struct Record {
     pub(crate) interface: Arc<InterfaceMetadata>,
     pub(crate) key: FlowKey,
     pub(crate) traffic_path: Option<u8>,
+    pub(crate) next_hop: Option<Arc<InterfaceMetadata>>,
     pub(crate) disposition: Disposition,
 }
 
@@ -31,23 +31,32 @@ impl PartialEq for Record {
     fn eq(&self, other: &Self) -> bool {
         self.key == other.key
             && self.traffic_path == other.traffic_path
-            && (Arc::ptr_eq(&self.interface, &other.interface) || self.interface == other.interface)
+            && is_same(&self.interface, &other.interface)
+            && match (&self.next_hop, &other.next_hop) {
+                (Some(own), Some(others)) => is_same(own, others),
+                (own, others) => own.is_none() && others.is_none(),
+            }
             && self.disposition == other.disposition
     }
+}
+
+fn is_same(a: &Arc<InterfaceMetadata>, b: &Arc<InterfaceMetadata>) -> bool {
+    Arc::ptr_eq(a, b) || a == b
 }
 
 impl Record {
     /// The addresses of the interface's own side are always its primary ones, whatever the header
     /// says; IPv6 addresses are as in the header.
-    pub(crate) fn new(
-        interface: &Interface,
-        direction: Direction,
-        packet: &Tuple,
-        action: Action,
-        traffic_path: Option<u8>,
-        disposition: Disposition,
-    ) -> Self {
-        let own = |header: IpAddr| match (header, interface.metadata.primary_ipv4) {
+    pub(crate) fn new(seen: Sighting, disposition: Disposition) -> Self {
+        let Sighting {
+            recorder,
+            direction,
+            tuple: packet,
+            action,
+            traffic_path,
+            next_hop,
+        } = seen;
+        let own = |header: IpAddr| match (header, recorder.primary_ipv4) {
             (IpAddr::V4(_), Some(primary)) => IpAddr::V4(primary),
             _ => header,
         };
@@ -57,7 +66,7 @@ impl Record {
         };
         let (srcport, dstport) = packet.ports();
         Self {
-            interface: interface.metadata.clone(),
+            interface: recorder,
             key: FlowKey {
                 direction,
                 srcaddr,
@@ -70,6 +79,7 @@ impl Record {
                 action,
             },
             traffic_path,
+            next_hop,
             disposition,
         }
     }
@@ -84,6 +94,7 @@ impl Record {
             first: counted.first,
             last: counted.last,
             traffic_path: self.traffic_path,
+            next_hop: self.next_hop.clone(),
             disposition: self.disposition.clone(),
         }
     }

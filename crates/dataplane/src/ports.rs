@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use imbl::OrdMap;
-use model::NetworkInterfaceId;
+use model::{NetworkInterfaceId, RecorderId};
 
 use crate::InterfaceMetadata;
 
@@ -70,7 +70,7 @@ pub struct Ports {
     by_device: OrdMap<Device, PortId>,
     free: Vec<PortId>,
     next: u32,
-    metadata: BTreeMap<NetworkInterfaceId, Arc<InterfaceMetadata>>,
+    metadata: BTreeMap<RecorderId, Arc<InterfaceMetadata>>,
 }
 
 impl Ports {
@@ -125,7 +125,7 @@ impl Ports {
             self.free.push(PortId::new(port.index() as u32, generation));
         }
         if let Device::Interface(id) = device {
-            self.metadata.remove(id);
+            self.metadata.remove(&RecorderId::from(*id));
         }
     }
 
@@ -136,7 +136,7 @@ impl Ports {
 
     /// The same metadata is the same allocation in every snapshot, so that flows compare it fast.
     pub(crate) fn share(&mut self, metadata: InterfaceMetadata) -> Arc<InterfaceMetadata> {
-        let id = metadata.interface_id;
+        let id = metadata.recorder;
         match self.metadata.get(&id) {
             Some(known) if **known == metadata => known.clone(),
             _ => {

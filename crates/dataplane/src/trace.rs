@@ -6,7 +6,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use model::{NetworkInterfaceId, Timestamp};
+use model::{NetworkInterfaceId, RecorderId, Timestamp};
 use packet::{Mac, icmp, icmpv6, protocol, tcp};
 
 use crate::compile::Port;
@@ -76,7 +76,7 @@ pub struct Leg {
     /// How it ended.
     pub disposition: Disposition,
     /// What flow logs would say.
-    pub records: Vec<(NetworkInterfaceId, Direction, Action)>,
+    pub records: Vec<(RecorderId, Direction, Action)>,
 }
 
 /// How a trace ends.
@@ -345,11 +345,9 @@ fn next_hop(snapshot: &Snapshot, at: &At) -> Mac {
     }
 }
 
-fn records(
-    decision: &Decision,
-) -> impl Iterator<Item = (NetworkInterfaceId, Direction, Action)> + '_ {
+fn records(decision: &Decision) -> impl Iterator<Item = (RecorderId, Direction, Action)> + '_ {
     let records = decision.records.iter();
-    records.map(|r| (r.interface.interface_id, r.key.direction, r.key.action))
+    records.map(|r| (r.interface.recorder, r.key.direction, r.key.action))
 }
 
 impl fmt::Display for Source {

@@ -59,7 +59,10 @@ impl Walk<'_> {
         }
         let to = peer.addresses.get(&dst);
         match to.and_then(|&port| snapshot.interface(port)) {
-            Some(to) => self.ingress(to, true, None, subject),
+            Some(to) => {
+                self.passes_to(&from.metadata, &to.metadata);
+                self.ingress(to, true, None, subject)
+            }
             None => Err(self.nobody_has(peer, dst)),
         }
     }

@@ -1,6 +1,7 @@
 //! One packet on its way through the pipeline: what the two halves, `egress` and `ingress`, share.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use model::{ResourceId, Timestamp};
 use packet::Mac;
@@ -16,10 +17,11 @@ use crate::meter::{Record, Records};
 use crate::ports::PortId;
 use crate::service_network::Origins;
 use crate::session::Sessions;
+use crate::sighting::Sighting;
 use crate::step::{Outcome, Stage, Step};
 use crate::subject::Subject;
 use crate::tuple::Tuple;
-use crate::{Action, Direction, DropReason};
+use crate::{Direction, DropReason, InterfaceMetadata};
 
 /// The longest packet inside a VPC (Amazon EC2 User Guide, "Network maximum transmission unit").
 pub(crate) const MTU_VPC: u16 = 9001;
@@ -101,16 +103,8 @@ pub(crate) struct Way {
     pub(crate) on_behalf_of: Option<IpAddr>,
     /// Who records the packet, and as what, in the order of the way.
     pub(crate) seen: SmallVec<[Sighting; 2]>,
-}
-
-/// An interface saw the packet.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Sighting {
-    pub(crate) interface: PortId,
-    pub(crate) direction: Direction,
-    pub(crate) tuple: Tuple,
-    pub(crate) action: Action,
-    pub(crate) traffic_path: Option<u8>,
+    /// Who has sent the packet to the interface where it arrives next.
+    pub(crate) sent_by: Option<Arc<InterfaceMetadata>>,
 }
 
 impl Default for Way {
@@ -128,6 +122,7 @@ impl Default for Way {
             answer: None,
             on_behalf_of: None,
             seen: SmallVec::new(),
+            sent_by: None,
         }
     }
 }
@@ -169,22 +164,12 @@ impl<'a> Walk<'a> {
     }
 
     fn conclude(self, end: End) -> Decision {
-        let snapshot = self.snapshot;
         let (out, disposition) = match end {
             Ok((out, disposition)) => (Some(out), disposition),
             Err(disposition) => (None, disposition),
         };
-        let records = self.way.seen.iter().filter_map(|seen| {
-            let interface = snapshot.interface(seen.interface)?;
-            Some(Record::new(
-                interface,
-                seen.direction,
-                &seen.tuple,
-                seen.action,
-                seen.traffic_path,
-                disposition.clone(),
-            ))
-        });
+        let seen = self.way.seen.into_iter();
+        let records = seen.map(|seen| Record::new(seen, disposition.clone()));
         Decision {
             records: records.collect(),
             disposition: disposition.clone(),

@@ -179,7 +179,7 @@ pub(crate) struct Event<'a> {
 pub(crate) fn chunks(batch: &Batch) -> Vec<Chunk<'_>> {
     let mut streams: BTreeMap<_, Vec<Event<'_>>> = BTreeMap::new();
     for line in &batch.lines {
-        let events = streams.entry(line.interface_id).or_default();
+        let events = streams.entry(line.recorder).or_default();
         events.push(Event {
             // AWS's records know whole seconds only.
             timestamp: line.start.as_secs() * 1000,
@@ -187,9 +187,9 @@ pub(crate) fn chunks(batch: &Batch) -> Vec<Chunk<'_>> {
         });
     }
     let mut chunks = Vec::new();
-    for (interface_id, mut events) in streams {
+    for (recorder, mut events) in streams {
         events.sort_by_key(|e| e.timestamp);
-        let stream = stream_name(interface_id, batch.stream_type);
+        let stream = stream_name(recorder, batch.stream_type);
         let mut chunk: Vec<Event<'_>> = Vec::new();
         let mut bytes = 0;
         for event in events {

@@ -8,7 +8,7 @@
 //! ```
 
 use flow_logs::{Batch, Line};
-use model::{FlowLogId, LogDestination, NetworkInterfaceId, Scope, Timestamp, TrafficType};
+use model::{FlowLogId, LogDestination, RecorderId, Scope, Timestamp, TrafficType};
 use serde::{Deserialize, Serialize};
 
 use crate::Entry;
@@ -28,7 +28,7 @@ struct StoredBatch {
     stream_type: TrafficType,
     slot: Timestamp,
     header: String,
-    lines: Vec<(Timestamp, Timestamp, NetworkInterfaceId, String)>,
+    lines: Vec<(Timestamp, Timestamp, RecorderId, String)>,
 }
 
 /// The bytes of an entry.
@@ -43,7 +43,7 @@ pub(crate) fn encode(sequence: u64, batch: &Batch) -> Result<Vec<u8>, serde_json
         lines: batch
             .lines
             .iter()
-            .map(|l| (l.start, l.end, l.interface_id, l.text.clone()))
+            .map(|l| (l.start, l.end, l.recorder, l.text.clone()))
             .collect(),
     };
     let mut bytes = vec![0; HEAD];
@@ -79,10 +79,10 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<(Entry, usize)> {
         slot: stored.slot,
         header: stored.header,
         lines: lines
-            .map(|(start, end, interface_id, text)| Line {
+            .map(|(start, end, recorder, text)| Line {
                 start,
                 end,
-                interface_id,
+                recorder,
                 text,
             })
             .collect(),

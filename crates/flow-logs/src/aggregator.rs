@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dataplane::{FlowSample, InterfaceMetadata};
-use model::{AggregationInterval, NetworkInterfaceId, Scope, Timestamp};
+use model::{AggregationInterval, RecorderId, Scope, Timestamp};
 
 use crate::window::Window;
 use crate::{Aggregation, Batch, ClosedWindow, Coverage, FlowRecord, Subscription};
@@ -18,7 +18,7 @@ use crate::{Aggregation, Batch, ClosedWindow, Coverage, FlowRecord, Subscription
 /// After a longer pause than this (a suspended machine) idle windows are not reported one by one.
 const PAUSE_MAX: Duration = Duration::from_secs(3600);
 
-type WindowKey = (Scope, NetworkInterfaceId, AggregationInterval);
+type WindowKey = (Scope, RecorderId, AggregationInterval);
 
 /// Gathers samples into windows, and windows into records.
 ///
@@ -111,10 +111,10 @@ impl Aggregator {
     /// Notes that a batch has been lost after it left: its flow log gets SKIPDATA records for the
     /// interfaces in it when their windows close.
     pub fn mark_lost(&mut self, batch: &Batch) {
-        let interfaces: BTreeSet<_> = batch.lines.iter().map(|l| l.interface_id).collect();
-        for interface_id in interfaces {
+        let recorders: BTreeSet<_> = batch.lines.iter().map(|l| l.recorder).collect();
+        for recorder in recorders {
             for &interval in intervals(self.aggregation) {
-                let key = (batch.scope, interface_id, interval);
+                let key = (batch.scope, recorder, interval);
                 if let Some(window) = self.windows.get_mut(&key) {
                     window.skipped_for.insert(batch.flow_log_id);
                 }
@@ -164,7 +164,7 @@ impl Aggregator {
         interval: AggregationInterval,
         at: Timestamp,
     ) -> Option<WindowKey> {
-        let key = (interface.scope, interface.interface_id, interval);
+        let key = (interface.scope, interface.recorder, interval);
         if self.windows.contains_key(&key) {
             self.advance(key, at);
             return Some(key);

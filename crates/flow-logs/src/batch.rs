@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{FlowLogId, LogDestination, NetworkInterfaceId, Scope, Timestamp, TrafficType};
+use model::{FlowLogId, LogDestination, RecorderId, Scope, Timestamp, TrafficType};
 
 use crate::s3_key::{S3Key, object_hash, slot_of};
 use crate::{ClosedWindow, Subscription};
@@ -38,7 +38,7 @@ pub struct Line {
     /// Last packet.
     pub end: Timestamp,
     /// Who recorded it.
-    pub interface_id: NetworkInterfaceId,
+    pub recorder: RecorderId,
     /// The record, without a newline.
     pub text: String,
 }
@@ -53,7 +53,7 @@ pub fn batches(windows: &[ClosedWindow]) -> Vec<Batch> {
                 let line = Line {
                     start: record.start,
                     end: record.end,
-                    interface_id: record.interface.interface_id,
+                    recorder: record.interface.recorder,
                     text: record.render(&subscription.format),
                 };
                 by_flow_log
@@ -66,7 +66,7 @@ pub fn batches(windows: &[ClosedWindow]) -> Vec<Batch> {
     }
     let mut batches = Vec::new();
     for ((flow_log_id, slot), (subscription, mut lines)) in by_flow_log {
-        lines.sort_by_key(|l| (l.start, l.interface_id));
+        lines.sort_by_key(|l| (l.start, l.recorder));
         for lines in split(lines, BATCH_BYTES_MAX) {
             batches.push(Batch {
                 scope: subscription.scope,
@@ -150,7 +150,7 @@ mod tests {
         let line = |n: u64| Line {
             start: Timestamp::from_secs(n),
             end: Timestamp::from_secs(n),
-            interface_id: "eni-00000001".parse().unwrap(),
+            recorder: "eni-00000001".parse().unwrap(),
             text: "x".repeat(9),
         };
         let lines: Vec<_> = (0..7).map(line).collect();

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use dataplane::InterfaceMetadata;
 use model::{
-    AggregationInterval, FlowLog, FlowLogId, FlowLogResource, LogDestination, NetworkInterfaceId,
-    Scope, TrafficType, World,
+    AggregationInterval, FlowLog, FlowLogId, FlowLogResource, LogDestination, RecorderId, Scope,
+    TrafficType, World,
 };
 
 use crate::LogFormat;
@@ -45,8 +45,8 @@ pub struct Subscription {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
     flow_logs: BTreeMap<(Scope, FlowLogResource), Vec<Arc<Subscription>>>,
-    /// Whether each interface is attached.
-    interfaces: BTreeMap<(Scope, NetworkInterfaceId), bool>,
+    /// Whether each is attached; a gateway always is.
+    recorders: BTreeMap<(Scope, RecorderId), bool>,
 }
 
 /// The coverage that a world's flow logs make.
@@ -77,7 +77,7 @@ pub fn coverage(world: &World) -> Coverage {
         }
         for eni in state.network_interfaces.values() {
             let attached = eni.is_in_use();
-            coverage.interfaces.insert((scope, eni.id), attached);
+            coverage.recorders.insert((scope, eni.id.into()), attached);
         }
     }
     coverage
@@ -85,15 +85,22 @@ pub fn coverage(world: &World) -> Coverage {
 
 impl Coverage {
     /// The flow logs that cover an interface: its VPC's, its subnet's and its own, each of which
-    /// gets its own lines (Amazon VPC User Guide, "Flow logs basics").
+    /// gets its own lines (Amazon VPC User Guide, "Flow logs basics"). A regional NAT gateway, which
+    /// has no interface, has only its own.
     pub fn of(&self, interface: &InterfaceMetadata) -> Vec<Arc<Subscription>> {
-        let levels = [
-            FlowLogResource::Vpc(interface.vpc_id),
-            FlowLogResource::Subnet(interface.subnet_id),
-            FlowLogResource::NetworkInterface(interface.interface_id),
-        ];
+        let levels = match interface.recorder {
+            RecorderId::NetworkInterface(id) => [
+                Some(FlowLogResource::Vpc(interface.vpc_id)),
+                interface.subnet_id.map(FlowLogResource::Subnet),
+                Some(FlowLogResource::NetworkInterface(id)),
+            ],
+            RecorderId::RegionalNatGateway(id) => {
+                [None, None, Some(FlowLogResource::RegionalNatGateway(id))]
+            }
+        };
         levels
             .into_iter()
+            .flatten()
             .filter_map(|level| self.flow_logs.get(&(interface.scope, level)))
             .flatten()
             .cloned()
@@ -113,8 +120,8 @@ impl Coverage {
 
     /// `None` when the interface has been deleted.
     pub(crate) fn is_attached(&self, interface: &InterfaceMetadata) -> Option<bool> {
-        let key = (interface.scope, interface.interface_id);
-        self.interfaces.get(&key).copied()
+        let key = (interface.scope, interface.recorder);
+        self.recorders.get(&key).copied()
     }
 }
 

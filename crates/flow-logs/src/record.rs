@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use dataplane::{Action, Direction, FlowKey, InterfaceMetadata};
-use model::{AwsService, Timestamp, TrafficType};
+use model::{AvailabilityZone, AwsService, Timestamp, TrafficType};
 
 use crate::{Field, LogFormat};
 
@@ -46,6 +46,8 @@ pub struct Flow {
     pub tcp_flags: u8,
     /// `traffic-path`.
     pub traffic_path: Option<u8>,
+    /// Whom egress traffic went to, or who sent ingress traffic.
+    pub next_hop: Option<Arc<InterfaceMetadata>>,
     /// What became of it and which rule, route or resource decided; no field of AWS's shows it.
     pub why: String,
 }
@@ -118,15 +120,17 @@ impl FlowRecord {
         match field {
             Field::Version => write!(line, "{version}"),
             Field::AccountId => write!(line, "{}", interface.scope.account),
-            Field::InterfaceId => write!(line, "{}", interface.interface_id),
+            Field::InterfaceId => write_or_dash(line, interface.recorder.network_interface_id()),
             Field::Start => write!(line, "{}", self.start.as_secs()),
             Field::End => write!(line, "{}", self.end.as_secs()),
             Field::LogStatus => line.write_str(self.log_status().name()),
             Field::VpcId => write!(line, "{}", interface.vpc_id),
-            Field::SubnetId => write!(line, "{}", interface.subnet_id),
+            Field::SubnetId => write_or_dash(line, interface.subnet_id),
             Field::InstanceId => write_or_dash(line, interface.instance_id),
             Field::Region => write!(line, "{}", interface.scope.region),
-            Field::AzId => line.write_str(&interface.zone.zone_id()),
+            Field::ResourceId => write_or_dash(line, interface.regional_nat_gateway_id()),
+            Field::InterfaceType => write_or_dash(line, interface.type_name()),
+            Field::AzId => write_or_dash(line, interface.zone.map(AvailabilityZone::zone_id)),
             _ => match self.flow() {
                 Some(flow) => flow.write_field(line, field),
                 None => line.write_char('-'),

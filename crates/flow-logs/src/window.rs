@@ -74,6 +74,7 @@ struct Counts {
     first: Timestamp,
     last: Timestamp,
     traffic_path: Option<u8>,
+    next_hop: Option<Arc<InterfaceMetadata>>,
     disposition: Disposition,
 }
 
@@ -127,6 +128,7 @@ impl Window {
             first: sample.first,
             last: sample.last,
             traffic_path: sample.traffic_path,
+            next_hop: sample.next_hop.clone(),
             disposition: sample.disposition.clone(),
         };
         self.flows.insert(sample.key.clone(), counts);
@@ -190,6 +192,9 @@ impl Counts {
         self.first = self.first.min(sample.first);
         self.last = self.last.max(sample.last);
         self.traffic_path = sample.traffic_path.or(self.traffic_path);
+        if let Some(next_hop) = &sample.next_hop {
+            self.next_hop = Some(Arc::clone(next_hop));
+        }
         if self.disposition != sample.disposition {
             self.disposition = sample.disposition.clone();
         }
@@ -207,6 +212,7 @@ impl Counts {
                 bytes: self.bytes,
                 tcp_flags: self.tcp_flags,
                 traffic_path: self.traffic_path,
+                next_hop: self.next_hop.clone(),
                 why: self.disposition.seen_by(key.action),
             }),
         }

@@ -24,6 +24,7 @@ pub mod nat_gateway;
 pub mod network_acl;
 pub mod network_interface;
 pub mod prefix_list;
+pub mod recorder_id;
 pub mod region;
 pub mod route_table;
 pub mod scope;
@@ -71,6 +72,7 @@ pub use network_interface::{
 pub use prefix_list::{
     AddressFamily, PrefixList, PrefixListEntry, PrefixListOperation, PrefixListVersion,
 };
+pub use recorder_id::RecorderId;
 pub use region::{AvailabilityZone, Region};
 pub use route_table::{
     Destination, Route, RouteOrigin, RouteState, RouteTable, RouteTableAssociation, RouteTarget,

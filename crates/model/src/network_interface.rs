@@ -108,6 +108,16 @@ impl InterfaceType {
         }
     }
 
+    /// As the flow log fields `interface-type` and `next-hop-interface-type` spell it; nothing for an ordinary one.
+    pub const fn field_name(self) -> Option<&'static str> {
+        match self {
+            Self::Interface => None,
+            Self::NatGateway => Some("nat_gateway"),
+            Self::NetworkLoadBalancer => Some("network_load_balancer"),
+            Self::VpcEndpoint => Some("vpc_endpoint"),
+        }
+    }
+
     /// Whether a service of AWS made it and looks after it.
     pub const fn is_requester_managed(self) -> bool {
         !matches!(self, Self::Interface)

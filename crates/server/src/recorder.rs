@@ -236,7 +236,7 @@ fn record_line(record: &FlowRecord) -> FlowLine {
     let interface = &record.interface;
     let common = FlowLine {
         account_id: interface.scope.account.to_string(),
-        interface_id: interface.interface_id.to_string(),
+        interface_id: interface.recorder.to_string(),
         instance_id: interface.instance_id.map(|id| id.to_string()),
         start: record.start.as_secs(),
         end: record.end.as_secs(),
@@ -259,7 +259,7 @@ fn live_line(sample: &FlowSample) -> FlowLine {
     let interface = &sample.interface;
     let common = FlowLine {
         account_id: interface.scope.account.to_string(),
-        interface_id: interface.interface_id.to_string(),
+        interface_id: interface.recorder.to_string(),
         instance_id: interface.instance_id.map(|id| id.to_string()),
         packets: sample.packets,
         bytes: sample.bytes,

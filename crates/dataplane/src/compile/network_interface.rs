@@ -65,18 +65,24 @@ impl Interface {
 }
 
 pub(crate) fn metadata(
+    state: &State,
     interface: &model::NetworkInterface,
     subnet: &model::Subnet,
     scope: Scope,
 ) -> InterfaceMetadata {
+    let instance_id = interface.instance_id();
+    let instance = instance_id.and_then(|id| state.instances.get(&id));
     InterfaceMetadata {
         scope,
-        interface_id: interface.id,
-        subnet_id: interface.subnet_id,
+        recorder: interface.id.into(),
+        interface_type: interface.interface_type,
+        subnet_id: Some(interface.subnet_id),
         vpc_id: interface.vpc_id,
-        zone: subnet.zone,
-        instance_id: interface.instance_id(),
+        zone: Some(subnet.zone),
+        instance_id,
         primary_ipv4: interface.primary_ipv4(),
+        tags: interface.tags.clone(),
+        instance_tags: instance.map(|i| i.tags.clone()).unwrap_or_default(),
     }
 }
 

@@ -220,7 +220,7 @@ impl<'a> Own<'a> {
                 load_balancer: self.managed.and_then(|m| m.node(eni.id)),
                 balanced: self.managed.map(|m| m.balanced(eni.id)).unwrap_or_default(),
                 metadata_ipv6: network_interface::metadata_ipv6(state, eni),
-                metadata: ports.share(network_interface::metadata(eni, row, self.scope)),
+                metadata: ports.share(network_interface::metadata(state, eni, row, self.scope)),
                 resource_name: ResourceName {
                     primary: is_primary(eni),
                     a: row.enable_resource_name_dns_a_record,

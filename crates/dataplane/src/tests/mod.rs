@@ -216,7 +216,7 @@ impl Net {
         let mut samples = Vec::new();
         while self.dataplane.harvest(3, &mut samples) {}
         samples.sort_by(|a, b| {
-            let key = |s: &FlowSample| (s.first, s.interface.interface_id, s.key.clone());
+            let key = |s: &FlowSample| (s.first, s.interface.recorder, s.key.clone());
             key(a).cmp(&key(b))
         });
         samples
@@ -238,7 +238,7 @@ fn record(s: &FlowSample) -> String {
     let k = &s.key;
     let mut line = format!(
         "{} {:?} {:?} {}:{} > {}:{} proto {} packets {} bytes {} flags {}",
-        s.interface.interface_id,
+        s.interface.recorder,
         k.direction,
         k.action,
         k.srcaddr,

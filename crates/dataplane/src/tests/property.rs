@@ -185,7 +185,7 @@ fn without_times(samples: Vec<FlowSample>) -> Vec<String> {
     for s in samples {
         let key = format!(
             "{} {:?} {:?} {}",
-            s.interface.interface_id, s.key, s.traffic_path, s.disposition
+            s.interface.recorder, s.key, s.traffic_path, s.disposition
         );
         let sum = sums.entry(key).or_default();
         *sum = (sum.0 + s.packets, sum.1 + s.bytes, sum.2 | s.tcp_flags);

@@ -194,7 +194,7 @@ impl Walk<'_> {
         self.way.limits_segments = true;
         self.way.limit_mtu(MTU_ENDPOINT);
         if let Err(disposition) = self.security_groups(from, true, false, answer) {
-            self.saw_egress(from, &answer.tuple, Action::Reject, None);
+            self.saw_egress(from, &answer.tuple, Action::Reject);
             return Err(disposition);
         }
         self.send_on(from, answer)

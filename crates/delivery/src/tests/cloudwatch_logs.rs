@@ -96,7 +96,7 @@ fn entry(sequence: u64, lines: Vec<Line>) -> Entry {
 
 fn of(interface: &str, secs: u64, text: &str) -> Line {
     Line {
-        interface_id: interface.parse().unwrap(),
+        recorder: interface.parse().unwrap(),
         ..line(secs, text)
     }
 }

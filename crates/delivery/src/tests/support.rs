@@ -89,7 +89,7 @@ pub(crate) fn line(secs: u64, text: &str) -> Line {
     Line {
         start: Timestamp::from_secs(secs),
         end: Timestamp::from_secs(secs + 5),
-        interface_id: "eni-00000001".parse().unwrap(),
+        recorder: "eni-00000001".parse().unwrap(),
         text: text.to_owned(),
     }
 }

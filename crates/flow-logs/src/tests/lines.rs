@@ -43,11 +43,7 @@ type Sums = BTreeMap<(String, String), (u64, u64)>;
 fn sums_of_lines(windows: &[ClosedWindow], traffic_type: TrafficType, sums: &mut Sums) {
     for batch in batches(windows) {
         let format = LogFormat::from_header(&batch.header).unwrap();
-        let starts: Vec<_> = batch
-            .lines
-            .iter()
-            .map(|l| (l.start, l.interface_id))
-            .collect();
+        let starts: Vec<_> = batch.lines.iter().map(|l| (l.start, l.recorder)).collect();
         assert!(starts.is_sorted());
         for line in &batch.lines {
             assert!(line.start <= line.end);
@@ -94,7 +90,7 @@ proptest! {
                         "ingress tcp 10.0.1.20:{flow} > 10.0.0.62:80 {action} {packets} {bytes} 2 {first}..{last}"
                     );
                     aggregator.observe(&sample(&interfaces[eni], &text));
-                    let key = (interfaces[eni].interface_id.to_string(), action.to_uppercase());
+                    let key = (interfaces[eni].recorder.to_string(), action.to_uppercase());
                     let sum = expected.entry(key).or_default();
                     sum.0 += packets;
                     sum.1 += bytes;

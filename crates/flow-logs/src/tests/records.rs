@@ -46,6 +46,7 @@ impl Sketch<'_> {
                 bytes: self.counts[1],
                 tcp_flags: self.tcp_flags,
                 traffic_path: self.traffic_path,
+                next_hop: None,
                 why: String::new(),
             }),
         }

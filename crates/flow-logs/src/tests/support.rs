@@ -30,12 +30,15 @@ pub(crate) fn at(secs: u64) -> Timestamp {
 pub(crate) fn interface(id: &str) -> Arc<InterfaceMetadata> {
     Arc::new(InterfaceMetadata {
         scope: scope(),
-        interface_id: id.parse().unwrap(),
-        subnet_id: SUBNET.parse().unwrap(),
+        recorder: id.parse().unwrap(),
+        interface_type: model::InterfaceType::Interface,
+        subnet_id: Some(SUBNET.parse().unwrap()),
         vpc_id: VPC.parse().unwrap(),
-        zone: scope().region.zones().nth(2).unwrap(),
+        zone: scope().region.zones().nth(2),
         instance_id: Some("i-01234567890123456".parse().unwrap()),
         primary_ipv4: Some([10, 0, 0, 62].into()),
+        tags: Tags::default(),
+        instance_tags: Tags::default(),
     })
 }
 
@@ -91,6 +94,7 @@ pub(crate) fn sample(eni: &Arc<InterfaceMetadata>, text: &str) -> FlowSample {
         first: at(first.parse().unwrap()),
         last: at(last.parse().unwrap()),
         traffic_path: (direction == Direction::Egress && action == Action::Accept).then_some(8),
+        next_hop: None,
         disposition: disposition(),
     }
 }
