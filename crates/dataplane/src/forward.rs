@@ -22,6 +22,7 @@ use crate::service::Allowance;
 use crate::service::dns::outside::Outside;
 use crate::service_network::{Origin, Origins};
 use crate::session::Sessions;
+use crate::vantage::{Watch, as_received};
 
 /// How much a data plane may remember.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +105,9 @@ pub struct Dataplane {
     pub(crate) swept_connections: u32,
     pub(crate) swept_sessions: u32,
     pub(crate) caching: bool,
+    /// The one interface of which packets are known, if they were captured there.
+    pub(crate) alone: Option<PortId>,
+    pub(crate) watch: Watch,
     /// Keeps the reads of [`Dataplane::forward_burst`] ahead of their use from being left out.
     touched: u32,
 }
@@ -131,6 +135,8 @@ impl Dataplane {
             swept_connections: 0,
             swept_sessions: 0,
             caching: true,
+            alone: None,
+            watch: Watch::default(),
             touched: 0,
         }
     }
@@ -269,6 +275,9 @@ impl Dataplane {
         if !self.emitted.is_empty() {
             self.emitted.clear();
         }
+        if self.watch.on {
+            self.watch.sights.clear();
+        }
         let Ok(packet) = parsed else {
             return self.drop(DropReason::Malformed);
         };
@@ -308,7 +317,7 @@ impl Dataplane {
             return None;
         }
         if entry.is(DENY) {
-            return self.cached_denial(key, hash, ip, offload, now);
+            return self.cached_denial(key, hash, ip, frame, offload, now);
         }
         let lacks_hops = entry.is(TRANSLATE) && ip.ttl <= HOPS_MAX;
         let changes_state = ip.tcp_flags & (tcp::SYN | tcp::FIN | tcp::RST) != 0;
@@ -320,8 +329,14 @@ impl Dataplane {
         let (out, src_mac, dst_mac) = (entry.out, entry.src_mac, entry.dst_mac);
         let endpoint = entry.endpoint();
         let path = (entry.is(TRANSLATE) && endpoint.is_none()).then_some(entry.path);
+        let index = entry.path;
         if fresh {
             self.cache.mark_dirty(key);
+        }
+        if self.watch.on
+            && let Some(cold) = self.cache.path(index)
+        {
+            self.watch.note(&cold.records);
         }
         if let Some(endpoint) = endpoint {
             if !endpoint.apply(frame, ip, offload.partial_checksum) {
@@ -345,6 +360,7 @@ impl Dataplane {
         key: FlowTuple,
         hash: u64,
         ip: &Ip,
+        frame: &mut [u8],
         offload: Offload,
         now: Timestamp,
     ) -> Option<Verdict> {
@@ -361,6 +377,11 @@ impl Dataplane {
             && self.connections.begun(interface) != begun
         {
             return None;
+        }
+        if self.watch.on {
+            self.watch.note(&cold.records);
+            let (sights, translation) = (&self.watch.sights, cold.translation);
+            as_received(&self.snapshot, sights, frame, ip, translation, offload);
         }
         let entry = self.cache.find_mut(hash, &key)?;
         if entry.count(Count::of(ip, offload), now) {

@@ -21,6 +21,9 @@ impl Walk<'_> {
         subject: &Subject,
     ) -> End {
         let snapshot = self.snapshot;
+        if let Some(end) = self.leaves_for(to.port, Disposition::Delivered { to: to.id }) {
+            return end;
+        }
         if let Some(gateway) = &to.nat_gateway {
             return self.enter_by_nat_gateway(to, gateway, enters_subnet, subject);
         }

@@ -52,6 +52,14 @@ impl Walk<'_> {
     ) -> End {
         let snapshot = self.snapshot;
         let dst = subject.tuple.dst;
+        if let Some(via) = via
+            && let Some(end) = self.leaves_for(
+                PortId::WIRE,
+                Disposition::ExitsToInternet { via, address: dst },
+            )
+        {
+            return end;
+        }
         let unreachable = Disposition::InternetUnreachable { address: dst };
         let target = match dst {
             IpAddr::V4(v4) => {

@@ -41,6 +41,7 @@ mod subject;
 mod trace;
 mod tuple;
 mod upkeep;
+mod vantage;
 mod vpc_endpoint;
 mod vpc_peering_connection;
 mod walk;
@@ -62,6 +63,7 @@ pub use service_network::{
 };
 pub use step::{Outcome, Stage, Step};
 pub use trace::{Leg, Source, Trace, TraceError, TraceOutcome, TraceRequest, trace};
+pub use vantage::{Sight, Vantage};
 pub use vpc_endpoint::EndpointRefusal;
 
 #[cfg(test)]

@@ -172,6 +172,10 @@ impl Meter {
         });
     }
 
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Tells whether there are more.
     pub(crate) fn drain(&mut self, limit: usize, into: &mut Vec<FlowSample>) -> bool {
         let kept = self.waiting.len().saturating_sub(limit);

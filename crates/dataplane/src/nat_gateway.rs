@@ -31,6 +31,9 @@ impl Walk<'_> {
         enters_subnet: bool,
         subject: &Subject,
     ) -> End {
+        if let Some(end) = self.leaves_for(to.port, Disposition::Delivered { to: to.id }) {
+            return end;
+        }
         self.pass_into(to, enters_subnet, &subject.tuple)?;
         self.take_hop(to, gateway, subject)?;
         let translation = match self.translation_out(to, gateway, subject) {

@@ -19,6 +19,8 @@ pub struct PortId(u32);
 
 impl PortId {
     pub(crate) const NONE: Self = Self(u32::MAX);
+    /// What is before and behind the one interface of [`crate::Dataplane::stand_at`].
+    pub const WIRE: Self = Self(u32::MAX - 1);
 
     const fn new(index: u32, generation: u32) -> Self {
         Self((generation << INDEX_BITS) | index)

@@ -19,6 +19,7 @@ use crate::service::dhcp::is_for_servers;
 use crate::service::{self, Allowance, Client, Response, Service};
 use crate::subject::Subject;
 use crate::tuple::{L4, Tuple};
+use crate::vantage::as_received;
 use crate::walk::{Answer, Decision, Walk, Way};
 
 /// Headers of IPv4 and TCP, which a maximum segment size leaves out.
@@ -35,6 +36,12 @@ impl Dataplane {
         now: Timestamp,
     ) -> Verdict {
         let snapshot = self.snapshot.clone();
+        if from == PortId::WIRE
+            && self.alone.is_some()
+            && let Some(ip) = packet.ip()
+        {
+            return self.route(&snapshot, from, packet, ip, frame, offload, now);
+        }
         let Some(port) = snapshot.port(from) else {
             return self.drop(DropReason::UnknownPort);
         };
@@ -161,7 +168,7 @@ impl Dataplane {
         let quoted = Subject::quoted_in(ip, frame);
         let mut subject = Subject::new(ip, tuple, quoted, longest(ip, offload));
         subject.dont_fragment |= offload.gso_size != 0;
-        let mut decision = Walk {
+        let walk = Walk {
             snapshot,
             connections: &mut self.connections,
             sessions: &mut self.sessions,
@@ -170,10 +177,21 @@ impl Dataplane {
             origins: &mut self.origins,
             now,
             steps: None,
-            assumed: None,
+            assumed: self.alone,
+            alone: self.alone,
             way: Way::default(),
+        };
+        let mut decision = match from {
+            PortId::WIRE => walk.decide_on_arrival(packet.src_mac, &subject),
+            _ => walk.decide(from, packet.dst_mac, &subject),
+        };
+        if self.watch.on {
+            self.watch.note(&decision.records);
+            if decision.out.is_none() {
+                let (sights, translation) = (&self.watch.sights, decision.translation);
+                as_received(snapshot, sights, frame, ip, translation, offload);
+            }
         }
-        .decide(from, packet.dst_mac, &subject);
         self.remember(from, packet, ip, &tuple, &mut decision, offload, now);
         let Some(out) = decision.out else {
             if decision.disposition.is_delivered() {
@@ -381,6 +399,7 @@ impl Dataplane {
             now,
             steps: Some(steps),
             assumed: Some(assumed),
+            alone: None,
             way: Way::default(),
         }
         .decide(from, dst_mac, subject)

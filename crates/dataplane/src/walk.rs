@@ -82,6 +82,8 @@ pub(crate) struct Walk<'a> {
     pub(crate) steps: Option<&'a mut Vec<Step>>,
     /// An interface that is taken to have a device behind it: the one that a trace asks about.
     pub(crate) assumed: Option<PortId>,
+    /// The one interface whose packets are decided on, if they were captured there.
+    pub(crate) alone: Option<PortId>,
     pub(crate) way: Way,
 }
 
@@ -150,6 +152,17 @@ impl<'a> Walk<'a> {
                 self.out_of_internet(outside, dst_mac, subject)
             }
             Some(crate::compile::Port::Services) => self.out_of_services(dst_mac, subject),
+            None => Err(Disposition::RefusedOnLink(DropReason::UnknownPort)),
+        };
+        self.conclude(end)
+    }
+
+    /// Decides on a packet that arrives at the one interface that there is.
+    pub(crate) fn decide_on_arrival(mut self, src_mac: Mac, subject: &Subject) -> Decision {
+        let snapshot = self.snapshot;
+        self.way.from = Some(PortId::WIRE);
+        let end = match self.alone.and_then(|port| snapshot.interface(port)) {
+            Some(at) => self.arrive(at, src_mac, subject),
             None => Err(Disposition::RefusedOnLink(DropReason::UnknownPort)),
         };
         self.conclude(end)

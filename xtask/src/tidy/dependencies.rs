@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// Values in, values out: no clock, files, sockets, threads or randomness, and nothing that brings them.
-pub(super) const PURE: [&str; 13] = [
+pub(super) const PURE: [&str; 14] = [
     "model",
     "packet",
     "sigv4",
@@ -21,11 +21,12 @@ pub(super) const PURE: [&str; 13] = [
     "sim",
     "dataplane",
     "flow-logs",
+    "capture",
     "instance-metadata",
 ];
 
 /// The crates of the workspace that each may use. Tests may use more: dev-dependencies are not looked at.
-const EDGES: [(&str, &[&str]); 19] = [
+const EDGES: [(&str, &[&str]); 20] = [
     ("model", &[]),
     ("packet", &[]),
     ("sigv4", &[]),
@@ -37,6 +38,7 @@ const EDGES: [(&str, &[&str]); 19] = [
     ("fixture", &["model", "packet"]),
     ("dataplane", &["model", "packet"]),
     ("flow-logs", &["model", "dataplane"]),
+    ("capture", &[]),
     ("instance-metadata", &["model"]),
     ("store", &["model"]),
     ("delivery", &["model", "flow-logs", "sigv4"]),
@@ -54,6 +56,7 @@ const EDGES: [(&str, &[&str]); 19] = [
             "control",
             "dataplane",
             "flow-logs",
+            "capture",
             "instance-metadata",
             "store",
             "delivery",

@@ -34,6 +34,7 @@ impl Dataplane {
             origins: &mut self.origins,
             now,
             steps: None,
+            alone: None,
             assumed: None,
             way: Way::default(),
         }

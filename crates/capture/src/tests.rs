@@ -1,0 +1,3 @@
+mod links;
+mod reading;
+mod support;

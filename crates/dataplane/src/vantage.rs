@@ -1,0 +1,195 @@
+//! What one interface sees: packets that were captured there, decided on once more; and what the interfaces on the way
+//! of a packet make of it, for who captures there.
+
+use std::sync::Arc;
+
+use model::NetworkInterfaceId;
+use packet::{Ip, Mac};
+
+use crate::compile::Snapshot;
+use crate::compile::network_interface::Interface;
+use crate::disposition::Disposition;
+use crate::flow_cache::Translation;
+use crate::forward::{Dataplane, Offload, translate};
+use crate::meter::Records;
+use crate::ports::PortId;
+use crate::subject::Subject;
+use crate::walk::{End, Out, Walk};
+use crate::{Action, Device, Direction, InterfaceMetadata};
+
+/// What an interface made of a packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sight {
+    /// Which one.
+    pub interface: Arc<InterfaceMetadata>,
+    /// Which way the packet went there.
+    pub direction: Direction,
+    /// Whether it let it pass.
+    pub action: Action,
+    /// What became of it in the end.
+    pub disposition: Disposition,
+}
+
+/// What is noted for [`Dataplane::sights`].
+#[derive(Debug, Default)]
+pub(crate) struct Watch {
+    pub(crate) on: bool,
+    pub(crate) sights: Vec<Sight>,
+}
+
+impl Watch {
+    #[cold]
+    pub(crate) fn note(&mut self, records: &Records) {
+        self.sights.clear();
+        self.sights.extend(records.iter().map(|record| Sight {
+            interface: record.interface.clone(),
+            direction: record.key.direction,
+            action: record.key.action,
+            disposition: record.disposition.clone(),
+        }));
+    }
+}
+
+impl Dataplane {
+    /// From now on the data plane knows what one interface knows. Frames from [`PortId::WIRE`] arrive there, whoever
+    /// has sent them, and frames from its own port leave it; what happens before or behind it is not decided. For
+    /// packets that were captured at the interface. `None` if there is no such interface, or it is a service's.
+    pub fn stand_at(&mut self, interface: NetworkInterfaceId) -> Option<Vantage> {
+        let snapshot = self.snapshot.clone();
+        let port = snapshot.port_of(&Device::Interface(interface))?;
+        let at = snapshot.interface(port)?;
+        let is_service = at.nat_gateway.is_some() || at.load_balancer.is_some();
+        if is_service || at.endpoint.is_some() {
+            return None;
+        }
+        let mac = at.mac;
+        self.alone = Some(port);
+        Some(Vantage {
+            snapshot,
+            port,
+            mac,
+        })
+    }
+
+    /// Whether [`Dataplane::sights`] is wanted; it costs something.
+    pub fn watch(&mut self, on: bool) {
+        self.watch.on = on;
+        self.watch.sights.clear();
+    }
+
+    /// What the interfaces that record the last frame made of it, in the order of its way, while
+    /// [`Dataplane::watch`] is on.
+    pub fn sights(&self) -> &[Sight] {
+        &self.watch.sights
+    }
+
+    /// How many samples wait for a harvest besides those of flows.
+    pub fn waiting(&self) -> usize {
+        self.meter.waiting()
+    }
+}
+
+/// The place of one interface.
+#[derive(Clone, Debug)]
+pub struct Vantage {
+    snapshot: Arc<Snapshot>,
+    /// The interface's own.
+    pub port: PortId,
+    mac: Mac,
+}
+
+impl Vantage {
+    /// The interface's MAC address.
+    pub const fn mac(&self) -> Mac {
+        self.mac
+    }
+
+    /// The MAC address of the router that the interface sees.
+    pub fn router_mac(&self) -> Mac {
+        self.interface()
+            .map_or(Mac::default(), |at| self.snapshot.vpc_of(at).router_mac)
+    }
+
+    /// Whether an address is the interface's own.
+    pub fn owns(&self, address: std::net::IpAddr) -> bool {
+        self.interface().is_some_and(|at| at.owns(address))
+    }
+
+    /// Whether the interface takes and sends only packets of its own addresses.
+    pub fn checks_addresses(&self) -> bool {
+        self.interface().is_some_and(|at| at.source_dest_check)
+    }
+
+    /// Whether another interface of the subnet has this MAC address.
+    pub fn is_neighbour(&self, mac: Mac) -> bool {
+        self.interface()
+            .is_some_and(|at| neighbour(&self.snapshot, at, mac).is_some())
+    }
+
+    fn interface(&self) -> Option<&Interface> {
+        self.snapshot.interface(self.port)
+    }
+}
+
+fn neighbour<'a>(snapshot: &'a Snapshot, of: &Interface, mac: Mac) -> Option<&'a Interface> {
+    let port = snapshot.vpc_of(of).macs.get(&mac.0)?;
+    let interface = snapshot.interface(*port)?;
+    (interface.subnet.id == of.subnet.id && interface.port != of.port).then_some(interface)
+}
+
+impl Walk<'_> {
+    /// A packet arrives at the one interface that there is, from wherever it came.
+    pub(crate) fn arrive(&mut self, at: &Interface, src_mac: Mac, subject: &Subject) -> End {
+        let snapshot = self.snapshot;
+        let src = subject.tuple.src;
+        let subnet = snapshot.subnet_of(at);
+        let is_neighbour = neighbour(snapshot, at, src_mac).is_some();
+        let is_of_subnet = match src {
+            std::net::IpAddr::V4(v4) => subnet.cidr.is_some_and(|cidr| cidr.contains(&v4)),
+            std::net::IpAddr::V6(v6) => subnet.ipv6_cidr.is_some_and(|cidr| cidr.contains(&v6)),
+        };
+        let enters_subnet = !is_neighbour && !is_of_subnet;
+        self.ingress(at, enters_subnet, is_neighbour.then_some(src_mac), subject)
+    }
+
+    /// A packet leaves for where nothing is decided.
+    pub(crate) fn leaves_for(&self, to: PortId, disposition: Disposition) -> Option<End> {
+        let alone = self.alone?;
+        (to != alone).then_some(Ok((
+            Out {
+                port: PortId::WIRE,
+                src_mac: Mac::default(),
+                dst_mac: Mac::default(),
+            },
+            disposition,
+        )))
+    }
+}
+
+/// Makes a frame that an interface refuses the one that it would have got.
+pub(crate) fn as_received(
+    snapshot: &Snapshot,
+    sights: &[Sight],
+    frame: &mut [u8],
+    ip: &Ip,
+    translation: Translation,
+    offload: Offload,
+) {
+    let refused = sights
+        .iter()
+        .find(|sight| sight.direction == Direction::Ingress && sight.action == Action::Reject);
+    let Some(refused) = refused else { return };
+    let device = Device::Interface(refused.interface.interface_id);
+    let Some(to) = snapshot
+        .port_of(&device)
+        .and_then(|port| snapshot.interface(port))
+    else {
+        return;
+    };
+    if frame.starts_with(&to.mac.0) || !translate(frame, ip, translation, offload) {
+        // From a neighbour, or what cannot be translated and is shown as it was sent.
+        return;
+    }
+    let router = snapshot.vpc_of(to).router_mac;
+    let _ = packet::ethernet::set_macs(frame, to.mac, router);
+}
