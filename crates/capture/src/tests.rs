@@ -1,3 +1,5 @@
+//! Captures made by hand.
+
 mod links;
 mod reading;
 mod support;

@@ -36,10 +36,7 @@ impl Dataplane {
         now: Timestamp,
     ) -> Verdict {
         let snapshot = self.snapshot.clone();
-        if from == PortId::WIRE
-            && self.alone.is_some()
-            && let Some(ip) = packet.ip()
-        {
+        if let (PortId::WIRE, Some(ip)) = (from, packet.ip()) {
             return self.route(&snapshot, from, packet, ip, frame, offload, now);
         }
         let Some(port) = snapshot.port(from) else {

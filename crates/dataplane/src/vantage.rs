@@ -179,9 +179,9 @@ pub(crate) fn as_received(
         .iter()
         .find(|sight| sight.direction == Direction::Ingress && sight.action == Action::Reject);
     let Some(refused) = refused else { return };
-    let device = Device::Interface(refused.interface.interface_id);
-    let Some(to) = snapshot
-        .port_of(&device)
+    let id = refused.interface.recorder.network_interface_id();
+    let Some(to) = id
+        .and_then(|id| snapshot.port_of(&Device::Interface(id)))
         .and_then(|port| snapshot.interface(port))
     else {
         return;
