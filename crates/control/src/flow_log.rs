@@ -3,6 +3,10 @@
 mod create;
 mod destination;
 mod format;
+mod resource;
+mod tag_field;
+
+use std::collections::BTreeSet;
 
 use ec2_api::{
     DeleteFlowLogsRequest, DeleteFlowLogsResponse, DescribeFlowLogsRequest,
@@ -22,6 +26,7 @@ pub(crate) fn describe_flow_logs(
     request: &DescribeFlowLogsRequest,
 ) -> Result<DescribeFlowLogsResponse, Error> {
     let ids: Vec<FlowLogId> = parameter::optional_ids(&request.flow_log_ids)?;
+    check_count(&ids)?;
     let page = Page::parse(
         request.max_results,
         &request.next_token,
@@ -46,7 +51,10 @@ pub(crate) fn delete_flow_logs(
     tx: &mut Transaction<'_>,
     request: &DeleteFlowLogsRequest,
 ) -> Result<DeleteFlowLogsResponse, Error> {
-    let ids: Vec<FlowLogId> = parameter::ids(&request.flow_log_ids, "FlowLogId")?;
+    let mut ids: Vec<FlowLogId> = parameter::ids(&request.flow_log_ids, "FlowLogId")?;
+    check_count(&ids)?;
+    let mut seen = BTreeSet::new();
+    ids.retain(|id| seen.insert(*id));
     let (known, unknown): (Vec<_>, Vec<_>) = ids
         .into_iter()
         .partition(|id| tx.state().flow_logs.contains(id));
@@ -68,6 +76,15 @@ pub(crate) fn delete_flow_logs(
     Ok(DeleteFlowLogsResponse {
         unsuccessful: unknown.into_iter().map(item).collect(),
     })
+}
+
+fn check_count(ids: &[FlowLogId]) -> Result<(), Error> {
+    if ids.len() <= IDS_MAX {
+        return Ok(());
+    }
+    Err(Error::InvalidParameterValue(format!(
+        "A request may name up to {IDS_MAX} flow logs."
+    )))
 }
 
 /// Deletes the flow logs of a resource that is being deleted.
@@ -148,6 +165,7 @@ fn shape(of: &FlowLog) -> ec2_api::FlowLog {
         tags: tag::tag_set(&of.tags),
         max_aggregation_interval: i32::try_from(of.max_aggregation_interval.as_secs()).ok(),
         destination_options: options,
+        tag_field_specifications: tag_field::shape(&of.tag_fields),
     }
 }
 
@@ -181,3 +199,4 @@ const FILTERS: &[&str] = &[
     "resource-id",
     "traffic-type",
 ];
+const IDS_MAX: usize = 1000;

@@ -77,8 +77,8 @@ quotas! {
     interface_endpoints: 50, "VpcEndpointLimitExceeded", "The maximum number of VPC endpoints has been reached.";
     /// Tags per resource.
     tags: 50, "TagLimitExceeded", "The maximum number of Tags for a resource has been reached.";
-    /// Flow logs per network interface, subnet or VPC.
-    flow_logs: 10, "FlowLogsLimitExceeded", "The maximum number of flow logs has been reached.";
+    /// Flow logs per network interface, subnet, VPC or regional NAT gateway.
+    flow_logs: 250, "FlowLogsLimitExceeded", "The maximum number of flow logs has been reached.";
     /// Endpoint services per Region.
     vpc_endpoint_services: 50, "VpcEndpointServiceLimitExceeded", "The maximum number of VPC endpoint services has been reached.";
     /// Principals that may use an endpoint service.

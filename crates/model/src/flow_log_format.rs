@@ -11,11 +11,6 @@ pub enum FormatError {
     /// A field that no VPC flow log has.
     #[error(transparent)]
     UnknownField(#[from] UnknownField),
-    /// A tag field; tag fields need a parameter that the caller has not given.
-    #[error(
-        "The TagFieldSpecifications parameter must be set when including tag fields in the log format"
-    )]
-    TagFields,
 }
 
 impl FormatError {
@@ -23,7 +18,7 @@ impl FormatError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Invalid(_) => "InvalidParameterValue",
-            Self::UnknownField(_) | Self::TagFields => "InvalidParameter",
+            Self::UnknownField(_) => "InvalidParameter",
         }
     }
 }
@@ -31,7 +26,7 @@ impl FormatError {
 /// Parses a `LogFormat` (Amazon EC2 API Reference, "CreateFlowLogs"): at least one field.
 ///
 /// One pair of single quotes around the whole is taken off: the reference's sample has the quotes
-/// of a shell. A field may be given twice.
+/// of a shell. A field may be given twice. All names that no field has are named at once.
 pub fn parse(text: &str) -> Result<Vec<FlowLogField>, FormatError> {
     let inner = text
         .strip_prefix('\'')
@@ -39,15 +34,19 @@ pub fn parse(text: &str) -> Result<Vec<FlowLogField>, FormatError> {
         .unwrap_or(text);
     let names: Option<Vec<_>> = inner.split(' ').map(name_in_token).collect();
     let names = names.ok_or_else(|| FormatError::Invalid(text.to_owned()))?;
-    let mut fields = Vec::new();
+    let (mut fields, mut unknown) = (Vec::new(), Vec::new());
     for name in names {
-        let field: FlowLogField = name.parse()?;
-        if field.is_tag() {
-            return Err(FormatError::TagFields);
+        match name.parse::<FlowLogField>() {
+            Ok(field) => fields.push(field),
+            Err(_) if unknown.contains(&name) => {}
+            Err(_) => unknown.push(name),
         }
-        fields.push(field);
     }
-    Ok(fields)
+    if unknown.is_empty() {
+        Ok(fields)
+    } else {
+        Err(UnknownField(unknown.join(", ")).into())
+    }
 }
 
 /// Writes fields as `DescribeFlowLogs` returns them: `${version} ${account-id} …`.
@@ -73,11 +72,7 @@ mod tests {
 
     #[test]
     fn what_is_printed_parses_to_the_same() {
-        let fields: Vec<_> = FlowLogField::ALL
-            .iter()
-            .copied()
-            .filter(|f| !f.is_tag())
-            .collect();
+        let fields = FlowLogField::ALL.to_vec();
         assert_eq!(parse(&print(&fields)), Ok(fields));
         let quoted = format!("'{}'", FlowLog::DEFAULT_FORMAT);
         let printed = parse(&quoted).map(|fields| print(&fields));
@@ -85,19 +80,38 @@ mod tests {
     }
 
     #[test]
-    fn the_first_fault_is_named() {
-        let refused = |text: &str| parse(text).unwrap_err().code();
+    fn form_comes_before_names() {
+        for text in [
+            "",
+            " ",
+            "'",
+            "''",
+            "version",
+            "$version",
+            "${}",
+            "${version",
+            "${version}}",
+            "${Version}",
+            "${pkt_srcaddr}",
+            "${version} ",
+            " ${version}",
+            "${version}  ${end}",
+            "${version}\t${end}",
+            "${version}\n${end}",
+            "${version}${end}",
+            "${version},${end}",
+            "$${version}",
+            "'${version}",
+            "''${version}''",
+            "\"${version}\"",
+            "${tgw-id} end",
+        ] {
+            assert_eq!(parse(text), Err(FormatError::Invalid(text.to_owned())));
+        }
+        let unknown = parse("${tgw-id} ${end} ${colour} ${tgw-id}").unwrap_err();
         assert_eq!(
-            refused("${instance-tag} ${tgw-id} end"),
-            "InvalidParameterValue"
-        );
-        assert_eq!(
-            parse("${instance-tag} ${tgw-id}"),
-            Err(FormatError::TagFields)
-        );
-        assert_eq!(
-            parse("${tgw-id} ${instance-tag}"),
-            Err(UnknownField("tgw-id".to_owned()).into())
+            unknown.to_string(),
+            "Unknown fields provided in LogFormat: [tgw-id, colour]"
         );
     }
 }

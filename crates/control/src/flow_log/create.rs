@@ -2,11 +2,11 @@
 
 use ec2_api::{CreateFlowLogsRequest, CreateFlowLogsResponse};
 use model::{
-    AggregationInterval, DeliveryStatus, FlowLog, FlowLogResource, LogDestination,
-    NetworkInterfaceId, SubnetId, Tags, TrafficType, VpcId,
+    AggregationInterval, DeliveryStatus, FlowLog, FlowLogResource, LogDestination, TagField, Tags,
+    TrafficType,
 };
 
-use super::{destination, format, unsuccessful};
+use super::{destination, format, resource, tag_field, unsuccessful};
 use crate::{Error, Transaction, parameter, tag, token};
 
 const ACTION: &str = "CreateFlowLogs";
@@ -30,13 +30,15 @@ pub(crate) fn create_flow_logs(
         answer.flow_log_ids = used.created;
         return Ok(answer);
     }
-    let resources = resources(request)?;
+    let resources = resource::parse(tx, request)?;
     let wanted = Wanted::parse(tx, request)?;
     for &resource in &resources {
         match wanted.create(tx, resource) {
             Ok(id) => answer.flow_log_ids.push(id),
             // With one resource there is nothing that could have succeeded beside it.
-            Err(error) if resources.len() == 1 && error.code() != unknown(resource).code() => {
+            Err(error)
+                if resources.len() == 1 && error.code() != resource::unknown(resource).code() =>
+            {
                 return Err(error);
             }
             Err(error) => {
@@ -58,18 +60,26 @@ struct Wanted {
     traffic_type: TrafficType,
     destination: LogDestination,
     deliver_logs_permission_arn: Option<String>,
+    deliver_cross_account_role: Option<String>,
     log_format: String,
+    tag_fields: Vec<TagField>,
     max_aggregation_interval: AggregationInterval,
     tags: Tags,
 }
 
 impl Wanted {
     fn parse(tx: &Transaction<'_>, request: &CreateFlowLogsRequest) -> Result<Self, Error> {
+        let traffic_type = traffic_type(request)?;
+        let destination = destination::parse(tx, request)?;
+        let tag_fields = tag_field::parse(&request.tag_field_specifications)?;
+        let log_format = format::parse(request.log_format.as_deref(), &tag_fields, &destination)?;
         Ok(Self {
-            traffic_type: traffic_type(request)?,
-            destination: destination::parse(tx, request)?,
+            traffic_type,
+            destination,
             deliver_logs_permission_arn: request.deliver_logs_permission_arn.clone(),
-            log_format: format::parse(request.log_format.as_deref())?,
+            deliver_cross_account_role: request.deliver_cross_account_role.clone(),
+            log_format,
+            tag_fields,
             max_aggregation_interval: match request.max_aggregation_interval {
                 Some(60) => AggregationInterval::OneMinute,
                 None | Some(600) => AggregationInterval::TenMinutes,
@@ -89,14 +99,8 @@ impl Wanted {
     }
 
     fn create(&self, tx: &mut Transaction<'_>, resource: FlowLogResource) -> Result<String, Error> {
-        let exists = match resource {
-            FlowLogResource::Vpc(id) => tx.state().vpcs.contains(&id),
-            FlowLogResource::Subnet(id) => tx.state().subnets.contains(&id),
-            FlowLogResource::NetworkInterface(id) => tx.state().network_interfaces.contains(&id),
-            FlowLogResource::RegionalNatGateway(id) => tx.state().nat_gateways.contains(&id),
-        };
-        if !exists {
-            return Err(unknown(resource));
+        if !resource::exists(tx, resource) {
+            return Err(resource::unknown(resource));
         }
         let of_resource = |f: &&FlowLog| f.resource == resource;
         let own: Vec<_> = tx.rows::<FlowLog>().filter(of_resource).collect();
@@ -113,9 +117,9 @@ impl Wanted {
             traffic_type: self.traffic_type,
             destination: self.destination.clone(),
             deliver_logs_permission_arn: self.deliver_logs_permission_arn.clone(),
-            deliver_cross_account_role: None,
+            deliver_cross_account_role: self.deliver_cross_account_role.clone(),
             log_format: self.log_format.clone(),
-            tag_fields: Vec::new(),
+            tag_fields: self.tag_fields.clone(),
             max_aggregation_interval: self.max_aggregation_interval,
             created_at: tx.now(),
             delivery: DeliveryStatus::Success,
@@ -126,52 +130,27 @@ impl Wanted {
         Ok(id)
     }
 
+    /// AWS does not say what makes a flow log the same as another; whatever shapes its records counts here.
     fn is_same(&self, other: &FlowLog) -> bool {
         self.traffic_type == other.traffic_type
-            && self.destination == other.destination
+            && destination::is_same(&self.destination, &other.destination)
             && self.log_format == other.log_format
+            && self.tag_fields == other.tag_fields
             && self.max_aggregation_interval == other.max_aggregation_interval
     }
-}
-
-fn resources(request: &CreateFlowLogsRequest) -> Result<Vec<FlowLogResource>, Error> {
-    if request.resource_ids.is_empty() {
-        return Err(Error::MissingParameter("ResourceId"));
-    }
-    let kind = parameter::required(&request.resource_type, "ResourceType")?;
-    let kind = parameter::one_of(kind, "resourceType", RESOURCE_TYPES)?;
-    if request.resource_ids.len() > RESOURCES_MAX {
-        return Err(Error::InvalidParameterValue(format!(
-            "A request may name up to {RESOURCES_MAX} resources."
-        )));
-    }
-    let resource = |text: &String| {
-        let parsed = match kind {
-            "VPC" => text.parse().map(|id: VpcId| FlowLogResource::Vpc(id)),
-            "Subnet" => text.parse().map(|id: SubnetId| FlowLogResource::Subnet(id)),
-            "NetworkInterface" => text
-                .parse()
-                .map(|id: NetworkInterfaceId| FlowLogResource::NetworkInterface(id)),
-            _ => {
-                return Err(Error::new(
-                    "UnsupportedOperation",
-                    format!("Flow logs of resource-type {kind} are not supported."),
-                ));
-            }
-        };
-        parsed.map_err(|_| {
-            destination::invalid(format!(
-                "Invalid Resource id {text} for resource-type {kind}"
-            ))
-        })
-    };
-    request.resource_ids.iter().map(resource).collect()
 }
 
 fn traffic_type(request: &CreateFlowLogsRequest) -> Result<TrafficType, Error> {
     let Some(text) = request.traffic_type.as_deref() else {
         return Err(destination::invalid(
-            "traffic-type is required when the resource-type is VPC, Subnet or NetworkInterface",
+            match request.resource_type.as_deref() {
+                Some("RegionalNatGateway") => {
+                    "traffic-type is required when the resource-type is RegionalNatGateway"
+                }
+                _ => {
+                    "traffic-type is required when the resource-type is VPC, Subnet or NetworkInterface"
+                }
+            },
         ));
     };
     Ok(
@@ -182,26 +161,3 @@ fn traffic_type(request: &CreateFlowLogsRequest) -> Result<TrafficType, Error> {
         },
     )
 }
-
-/// The codes are spelt as CreateFlowLogs does, which is not how other actions do.
-fn unknown(resource: FlowLogResource) -> Error {
-    let (code, id) = match resource {
-        FlowLogResource::Vpc(id) => ("InvalidVpcId.NotFound", id.to_string()),
-        FlowLogResource::Subnet(id) => ("InvalidSubnetId.NotFound", id.to_string()),
-        FlowLogResource::NetworkInterface(id) => {
-            ("InvalidNetworkInterfaceId.NotFound", id.to_string())
-        }
-        FlowLogResource::RegionalNatGateway(id) => ("InvalidNatGatewayId.NotFound", id.to_string()),
-    };
-    Error::new(code, format!("Unknown resource {id}"))
-}
-
-const RESOURCE_TYPES: &[&str] = &[
-    "VPC",
-    "Subnet",
-    "NetworkInterface",
-    "TransitGateway",
-    "TransitGatewayAttachment",
-    "RegionalNatGateway",
-];
-const RESOURCES_MAX: usize = 300;

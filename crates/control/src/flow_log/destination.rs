@@ -1,10 +1,13 @@
 //! Where the records of a flow log go, as CreateFlowLogs is told (Amazon VPC User Guide, "Publish
-//! flow logs to CloudWatch Logs", "Publish flow logs to Amazon S3").
+//! flow logs to CloudWatch Logs", "Publish flow logs to Amazon S3", "Publish flow logs to Amazon Data
+//! Firehose").
 //!
 //! Whether the destination is there, and may be written, is not known here.
 
+mod firehose;
+
 use ec2_api::CreateFlowLogsRequest;
-use model::{AccountId, FileFormat, LogDestination};
+use model::{AccountId, FileFormat, LogDestination, Scope};
 
 use crate::{Error, Transaction, parameter};
 
@@ -26,11 +29,21 @@ pub(super) fn parse(
     match kind {
         "cloud-watch-logs" => cloud_watch_logs(tx, request),
         "s3" => s3(request),
-        _ => Err(Error::new(
-            "UnsupportedOperation",
-            "LogDestinationType kinesis-data-firehose is not supported.",
-        )),
+        _ => firehose::parse(tx, request),
     }
+}
+
+/// Whether two destinations are one place, however their ARNs were written.
+pub(super) fn is_same(one: &LogDestination, other: &LogDestination) -> bool {
+    let bare = |destination: &LogDestination| {
+        let mut bare = destination.clone();
+        match &mut bare {
+            LogDestination::CloudWatchLogs { arn, .. } => *arn = None,
+            LogDestination::S3 { arn, .. } | LogDestination::Firehose { arn, .. } => arn.clear(),
+        }
+        bare
+    };
+    bare(one) == bare(other)
 }
 
 /// `InvalidParameter`, the code of most refusals of CreateFlowLogs.
@@ -42,11 +55,7 @@ fn cloud_watch_logs(
     tx: &Transaction<'_>,
     request: &CreateFlowLogsRequest,
 ) -> Result<LogDestination, Error> {
-    if request.destination_options.is_some() {
-        return Err(invalid(
-            "DestinationOptions is not supported when LogDestinationType is cloud-watch-logs",
-        ));
-    }
+    refuse_options(request, "cloud-watch-logs")?;
     refuse_cross_account_role(request)?;
     let (log_group_name, arn) = match (
         given(&request.log_group_name),
@@ -75,7 +84,8 @@ fn cloud_watch_logs(
             "DeliverLogsPermissionArn can't be empty if LogDestinationType is cloud-watch-logs.",
         ));
     };
-    if !is_role_arn(role) {
+    // The group is in the account of the flow log, and so is the role.
+    if role_of(role).is_none_or(|(account, _)| account != tx.scope().account) {
         return Err(invalid("Unable to assume given IAM role"));
     }
     Ok(LogDestination::CloudWatchLogs {
@@ -110,22 +120,30 @@ fn s3(request: &CreateFlowLogsRequest) -> Result<LogDestination, Error> {
         )));
     }
     let options = request.destination_options.clone().unwrap_or_default();
-    let file_format = options.file_format.as_deref().unwrap_or("plain-text");
-    let file_format = parameter::one_of(file_format, "fileFormat", &["plain-text", "parquet"])?;
-    if file_format == "parquet" {
-        return Err(Error::new(
-            "UnsupportedOperation",
-            "FileFormat parquet is not supported.",
-        ));
-    }
+    let file_format = match options.file_format.as_deref() {
+        None => FileFormat::PlainText,
+        Some(name) => match parameter::one_of(name, "fileFormat", &["plain-text", "parquet"])? {
+            "parquet" => FileFormat::Parquet,
+            _ => FileFormat::PlainText,
+        },
+    };
     Ok(LogDestination::S3 {
         bucket: bucket.to_owned(),
         prefix: prefix.to_owned(),
         arn: arn.to_owned(),
         hive_compatible_partitions: options.hive_compatible_partitions == Some(true),
         per_hour_partition: options.per_hour_partition == Some(true),
-        file_format: FileFormat::PlainText,
+        file_format,
     })
+}
+
+fn refuse_options(request: &CreateFlowLogsRequest, kind: &str) -> Result<(), Error> {
+    match request.destination_options {
+        None => Ok(()),
+        Some(_) => Err(invalid(format!(
+            "DestinationOptions is not supported when LogDestinationType is {kind}"
+        ))),
+    }
 }
 
 fn refuse_cross_account_role(request: &CreateFlowLogsRequest) -> Result<(), Error> {
@@ -137,12 +155,13 @@ fn refuse_cross_account_role(request: &CreateFlowLogsRequest) -> Result<(), Erro
     }
 }
 
-/// The group of `arn:aws:logs:<region>:<account>:log-group:<name>`, in the caller's Region.
+/// The group of `arn:aws:logs:<region>:<account>:log-group:<name>`, which is the caller's, in the Region of the flow log.
 fn log_group_of<'a>(tx: &Transaction<'_>, arn: &'a str) -> Result<&'a str, Error> {
+    let Scope { account, region } = tx.scope();
     let parts: Vec<&str> = arn.splitn(7, ':').collect();
     match parts[..] {
-        ["arn", "aws", "logs", region, account, "log-group", name]
-            if region == tx.scope().region.name() && account.parse::<AccountId>().is_ok() =>
+        ["arn", "aws", "logs", in_region, of, "log-group", name]
+            if in_region == region.name() && of.parse() == Ok(account) =>
         {
             Ok(name)
         }
@@ -155,11 +174,16 @@ fn is_log_group_name(name: &str) -> bool {
     (1..=512).contains(&name.len()) && name.bytes().all(allowed)
 }
 
-fn is_role_arn(text: &str) -> bool {
-    let parts: Vec<&str> = text.splitn(6, ':').collect();
-    matches!(parts[..], ["arn", "aws", "iam", "", account, role]
-        if account.parse::<AccountId>().is_ok()
-            && role.strip_prefix("role/").is_some_and(|name| !name.is_empty()))
+/// Account and name of a role, without the path that its ARN may have.
+fn role_of(arn: &str) -> Option<(AccountId, &str)> {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let ["arn", "aws", "iam", "", account, role] = parts[..] else {
+        return None;
+    };
+    let name = role.strip_prefix("role/")?.rsplit('/').next()?;
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"+=,.@_-".contains(&b);
+    let is_name = (1..=64).contains(&name.len()) && name.bytes().all(allowed);
+    Some((account.parse().ok()?, name)).filter(|_| is_name)
 }
 
 fn is_bucket_name(name: &str) -> bool {

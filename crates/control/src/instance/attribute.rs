@@ -1,9 +1,9 @@
 //! The attributes of instances, one at a time.
 
 use ec2_api::{
-    AttributeBooleanValue, AttributeValue, BlobAttributeValue, DescribeInstanceAttributeRequest,
+    AttributeBooleanValue, AttributeValue, DescribeInstanceAttributeRequest,
     DescribeInstanceAttributeResponse, EnclaveOptions, ModifyInstanceAttributeRequest,
-    ModifyInstanceAttributeResponse,
+    ModifyInstanceAttributeResponse, SecureBlobAttributeValue,
 };
 use model::{Instance, InstanceState, NetworkInterface, Subnet};
 
@@ -87,6 +87,7 @@ pub(crate) fn modify_instance_attribute(
         request.user_data.is_some(),
         request.ebs_optimized.is_some(),
         request.ena_support.is_some(),
+        request.enclave_options.is_some(),
     ])?;
     let mut instance = tx.take::<Instance>(id)?;
     if request.source_dest_check.is_some() || !request.groups.is_empty() {
@@ -154,7 +155,7 @@ fn by_name(
         "instanceType" => request.instance_type = text(),
         "sourceDestCheck" => request.source_dest_check = flag()?,
         "userData" => {
-            request.user_data = Some(BlobAttributeValue {
+            request.user_data = Some(SecureBlobAttributeValue {
                 value: Some(value.clone()),
             });
         }
@@ -218,10 +219,15 @@ fn refuse_unsupported(request: &ModifyInstanceAttributeRequest) -> Result<(), Er
     let is = |flag: &Option<AttributeBooleanValue>, value: bool| {
         flag.as_ref().is_some_and(|f| f.value == Some(value))
     };
+    let enclave = request.enclave_options.as_ref();
     parameter::refuse_unsupported(&[
         (is(&request.disable_api_stop, true), "DisableApiStop"),
         (is(&request.ebs_optimized, true), "EbsOptimized"),
         (is(&request.ena_support, false), "EnaSupport"),
+        (
+            enclave.is_some_and(|e| e.enabled == Some(true)),
+            "EnclaveOptions",
+        ),
         (
             !request.block_device_mappings.is_empty(),
             "BlockDeviceMapping",

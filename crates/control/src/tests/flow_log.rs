@@ -1,5 +1,11 @@
 //! Flow logs.
 
+mod destination;
+mod format;
+mod refused;
+mod resource;
+mod tag_field;
+
 use ec2_api::*;
 use expect_test::expect;
 use model::DeliveryStatus;
@@ -30,6 +36,31 @@ fn to_logs(fixture: &Fixture) -> CreateFlowLogsRequest {
         deliver_logs_permission_arn: text("arn:aws:iam::111122223333:role/flow-logs"),
         ..to_s3(fixture)
     }
+}
+
+fn to_firehose(fixture: &Fixture) -> CreateFlowLogsRequest {
+    CreateFlowLogsRequest {
+        log_destination_type: text("kinesis-data-firehose"),
+        log_destination: text("arn:aws:firehose:us-east-1:111122223333:deliverystream/records"),
+        ..to_s3(fixture)
+    }
+}
+
+/// A request with something changed.
+fn with(
+    base: &CreateFlowLogsRequest,
+    change: impl Fn(&mut CreateFlowLogsRequest),
+) -> CreateFlowLogsRequest {
+    let mut request = base.clone();
+    change(&mut request);
+    request
+}
+
+/// What each request is refused with, line by line; nothing may be left of them.
+fn refusals<const N: usize>(fixture: &mut Fixture, requests: [CreateFlowLogsRequest; N]) -> String {
+    let out = requests.map(|request| fixture.refused(request));
+    assert!(fixture.state().flow_logs.is_empty());
+    out.join("\n")
 }
 
 fn describe(fixture: &mut Fixture) -> Vec<FlowLog> {
@@ -111,94 +142,6 @@ fn flow_logs_are_made_and_described() {
           max_aggregation_interval: 600,
         }
     "#]].assert_eq(&out);
-}
-
-#[test]
-fn refusals_of_create() {
-    let mut fixture = Fixture::new();
-    let (s3, logs) = (to_s3(&fixture), to_logs(&fixture));
-    let with = |base: &CreateFlowLogsRequest, change: &dyn Fn(&mut CreateFlowLogsRequest)| {
-        let mut request = base.clone();
-        change(&mut request);
-        request
-    };
-    let requests = [
-        with(&s3, &|r| r.resource_ids = vec![]),
-        with(&s3, &|r| r.resource_type = None),
-        with(&s3, &|r| r.resource_type = text("Galaxy")),
-        with(&s3, &|r| r.resource_type = text("Subnet")),
-        with(&s3, &|r| r.resource_type = text("TransitGateway")),
-        with(&s3, &|r| r.traffic_type = None),
-        with(&s3, &|r| r.traffic_type = text("SOME")),
-        with(&s3, &|r| {
-            r.deliver_logs_permission_arn = text("arn:aws:iam::111122223333:role/a");
-        }),
-        with(&s3, &|r| r.log_destination = None),
-        with(&s3, &|r| r.log_destination = text("records")),
-        with(&s3, &|r| {
-            r.log_destination = text("arn:aws:s3:::records/AWSLogs/");
-        }),
-        with(&s3, &|r| r.log_group_name = text("records")),
-        with(&s3, &|r| {
-            r.log_destination_type = text("kinesis-data-firehose");
-        }),
-        with(&s3, &|r| {
-            r.destination_options = Some(DestinationOptionsRequest {
-                file_format: text("parquet"),
-                ..Default::default()
-            });
-        }),
-        with(&s3, &|r| r.max_aggregation_interval = Some(61)),
-        with(&s3, &|r| r.log_format = text("${version} ")),
-        with(&s3, &|r| r.log_format = text("${version} ${colour}")),
-        with(&s3, &|r| r.log_format = text("${instance-tag}")),
-        with(&s3, &|r| r.dry_run = Some(true)),
-        with(&logs, &|r| r.log_group_name = None),
-        with(&logs, &|r| r.deliver_logs_permission_arn = None),
-        with(&logs, &|r| {
-            r.deliver_logs_permission_arn = text("flow-logs");
-        }),
-        with(&logs, &|r| {
-            r.destination_options = Some(DestinationOptionsRequest::default());
-        }),
-        with(&logs, &|r| {
-            r.log_destination = text("arn:aws:logs:us-east-1:111122223333:log-group:a");
-        }),
-        with(&logs, &|r| {
-            r.log_group_name = None;
-            r.log_destination = text("arn:aws:logs:eu-west-1:111122223333:log-group:a");
-        }),
-        with(&logs, &|r| r.log_group_name = text("no spaces")),
-    ];
-    let out: Vec<_> = requests.into_iter().map(|r| fixture.refused(r)).collect();
-    expect![[r#"
-        MissingParameter: The request must contain the parameter ResourceId
-        MissingParameter: The request must contain the parameter ResourceType
-        InvalidParameterValue: Value (Galaxy) for parameter resourceType is invalid. Valid values: VPC, Subnet, NetworkInterface, TransitGateway, TransitGatewayAttachment, RegionalNatGateway.
-        InvalidParameter: Invalid Resource id vpc-00000000000000002 for resource-type Subnet
-        UnsupportedOperation: Flow logs of resource-type TransitGateway are not supported.
-        InvalidParameter: traffic-type is required when the resource-type is VPC, Subnet or NetworkInterface
-        InvalidParameterValue: Value (SOME) for parameter trafficType is invalid. Valid values: ACCEPT, REJECT, ALL.
-        InvalidParameter: DeliverLogsPermissionArn is not applicable for s3 delivery
-        InvalidParameter: LogDestination can't be empty if LogDestinationType is s3.
-        InvalidParameter: Invalid LogDestination: records
-        InvalidParameter: LogDestination: arn:aws:s3:::records/AWSLogs/ is invalid. AWSLogs is a reserved term and cannot be used as a subfolder name.
-        InvalidParameter: LogDestination type must be cloud-watch-logs if LogGroupName is provided.
-        UnsupportedOperation: LogDestinationType kinesis-data-firehose is not supported.
-        UnsupportedOperation: FileFormat parquet is not supported.
-        InvalidParameter: Invalid Flow Log Max Aggregation Interval
-        InvalidParameterValue: 1 validation error detected: Value '${version} ' at 'logFormat' has an invalid format
-        InvalidParameter: Unknown fields provided in LogFormat: [colour]
-        InvalidParameter: The TagFieldSpecifications parameter must be set when including tag fields in the log format
-        DryRunOperation: Request would have succeeded, but DryRun flag is set.
-        InvalidParameter: LogDestination can't be empty if LogGroupName is not provided.
-        InvalidParameter: DeliverLogsPermissionArn can't be empty if LogDestinationType is cloud-watch-logs.
-        InvalidParameter: Unable to assume given IAM role
-        InvalidParameter: DestinationOptions is not supported when LogDestinationType is cloud-watch-logs
-        InvalidParameter: Please only provide LogGroupName or only provide LogDestination.
-        InvalidParameter: Invalid LogDestination: arn:aws:logs:eu-west-1:111122223333:log-group:a
-        InvalidParameter: Invalid LogGroupName: no spaces"#]].assert_eq(&out.join("\n"));
-    assert!(fixture.state().flow_logs.is_empty());
 }
 
 #[test]

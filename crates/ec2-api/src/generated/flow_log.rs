@@ -19,6 +19,7 @@ pub struct CreateFlowLogsRequest {
     pub tag_specifications: Vec<TagSpecification>,
     pub max_aggregation_interval: Option<i32>,
     pub destination_options: Option<DestinationOptionsRequest>,
+    pub tag_field_specifications: Vec<TagFieldSpecificationRequest>,
 }
 
 /// What `CreateFlowLogs` answers.
@@ -94,4 +95,19 @@ pub struct FlowLog {
     pub tags: Vec<Tag>,
     pub max_aggregation_interval: Option<i32>,
     pub destination_options: Option<DestinationOptionsResponse>,
+    pub tag_field_specifications: Vec<TagFieldSpecificationResponse>,
+}
+
+/// AWS's `TagFieldSpecificationRequest`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TagFieldSpecificationRequest {
+    pub resource_type: Option<String>,
+    pub tag_keys: Vec<String>,
+}
+
+/// AWS's `TagFieldSpecificationResponse`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TagFieldSpecificationResponse {
+    pub resource_type: Option<String>,
+    pub tag_keys: Vec<String>,
 }

@@ -2,12 +2,6 @@
 
 use super::*;
 
-/// AWS's `BlobAttributeValue`.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct BlobAttributeValue {
-    pub value: Option<String>,
-}
-
 /// AWS's `BlockDeviceMapping`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BlockDeviceMapping {
@@ -952,6 +946,7 @@ pub struct MemoryInfo {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModifyInstanceAttributeRequest {
     pub source_dest_check: Option<AttributeBooleanValue>,
+    pub enclave_options: Option<EnclaveOptionsRequest>,
     pub disable_api_stop: Option<AttributeBooleanValue>,
     pub dry_run: Option<bool>,
     pub instance_id: Option<String>,
@@ -962,7 +957,7 @@ pub struct ModifyInstanceAttributeRequest {
     pub instance_type: Option<AttributeValue>,
     pub kernel: Option<AttributeValue>,
     pub ramdisk: Option<AttributeValue>,
-    pub user_data: Option<BlobAttributeValue>,
+    pub user_data: Option<SecureBlobAttributeValue>,
     pub instance_initiated_shutdown_behavior: Option<AttributeValue>,
     pub groups: Vec<String>,
     pub ebs_optimized: Option<AttributeBooleanValue>,
@@ -1198,6 +1193,12 @@ pub struct RunInstancesResponse {
     pub requester_id: Option<String>,
     pub groups: Vec<GroupIdentifier>,
     pub instances: Vec<Instance>,
+}
+
+/// AWS's `SecureBlobAttributeValue`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SecureBlobAttributeValue {
+    pub value: Option<String>,
 }
 
 /// AWS's `SpotMarketOptions`.

@@ -23,6 +23,7 @@ impl Decode for CreateFlowLogsRequest {
             tag_specifications: node.list("TagSpecification")?,
             max_aggregation_interval: node.option("MaxAggregationInterval")?,
             destination_options: node.option("DestinationOptions")?,
+            tag_field_specifications: node.list("TagFieldSpecification")?,
         };
         node.expect_no_more()?;
         Ok(shape)
@@ -119,5 +120,25 @@ impl Encode for FlowLog {
         xml.list("tagSet", &self.tags);
         xml.option("maxAggregationInterval", &self.max_aggregation_interval);
         xml.option("destinationOptions", &self.destination_options);
+        xml.list("tagFieldSpecificationSet", &self.tag_field_specifications);
+    }
+}
+
+impl Decode for TagFieldSpecificationRequest {
+    fn decode(mut node: Node<'_>) -> Result<Self, Error> {
+        node.expect_no_value()?;
+        let shape = Self {
+            resource_type: node.option("ResourceType")?,
+            tag_keys: node.list("TagKey")?,
+        };
+        node.expect_no_more()?;
+        Ok(shape)
+    }
+}
+
+impl Encode for TagFieldSpecificationResponse {
+    fn encode(&self, xml: &mut Writer) {
+        xml.option("resourceType", &self.resource_type);
+        xml.list("tagKeySet", &self.tag_keys);
     }
 }

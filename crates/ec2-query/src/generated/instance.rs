@@ -5,17 +5,6 @@ use crate::decode::{Decode, Node};
 use crate::encode::{Encode, Writer};
 use ec2_api::*;
 
-impl Decode for BlobAttributeValue {
-    fn decode(mut node: Node<'_>) -> Result<Self, Error> {
-        node.expect_no_value()?;
-        let shape = Self {
-            value: node.option("Value")?,
-        };
-        node.expect_no_more()?;
-        Ok(shape)
-    }
-}
-
 impl Decode for BlockDeviceMapping {
     fn decode(mut node: Node<'_>) -> Result<Self, Error> {
         node.expect_no_value()?;
@@ -1205,6 +1194,7 @@ impl Decode for ModifyInstanceAttributeRequest {
         node.expect_no_value()?;
         let shape = Self {
             source_dest_check: node.option("SourceDestCheck")?,
+            enclave_options: node.option("EnclaveOptions")?,
             disable_api_stop: node.option("DisableApiStop")?,
             dry_run: node.option("DryRun")?,
             instance_id: node.required_option("InstanceId")?,
@@ -1543,6 +1533,17 @@ impl Encode for RunInstancesResponse {
         xml.option("requesterId", &self.requester_id);
         xml.list("groupSet", &self.groups);
         xml.list("instancesSet", &self.instances);
+    }
+}
+
+impl Decode for SecureBlobAttributeValue {
+    fn decode(mut node: Node<'_>) -> Result<Self, Error> {
+        node.expect_no_value()?;
+        let shape = Self {
+            value: node.option("Value")?,
+        };
+        node.expect_no_more()?;
+        Ok(shape)
     }
 }
 
