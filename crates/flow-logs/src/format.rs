@@ -157,7 +157,6 @@ mod tests {
             "${}",
             "${Version}",
             "${version} ${tgw-id}",
-            "${instance-tag}",
         ] {
             let error = LogFormat::parse(format).unwrap_err();
             text += &format!("{}: {error}\n", error.code());
@@ -170,7 +169,6 @@ mod tests {
             InvalidParameterValue: 1 validation error detected: Value '${}' at 'logFormat' has an invalid format
             InvalidParameterValue: 1 validation error detected: Value '${Version}' at 'logFormat' has an invalid format
             InvalidParameter: Unknown fields provided in LogFormat: [tgw-id]
-            InvalidParameter: The TagFieldSpecifications parameter must be set when including tag fields in the log format
         "#]]
         .assert_eq(&text);
     }
