@@ -9,7 +9,7 @@ use model::{
     TrafficType, World,
 };
 
-use crate::LogFormat;
+use crate::{LogFormat, ServiceRanges};
 
 /// How long windows are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,8 +49,13 @@ pub struct Coverage {
     recorders: BTreeMap<(Scope, RecorderId), bool>,
 }
 
-/// The coverage that a world's flow logs make.
+/// The coverage that a world's flow logs make, with the ranges of AWS that are built in.
 pub fn coverage(world: &World) -> Coverage {
+    coverage_with(world, &ServiceRanges::built_in())
+}
+
+/// The coverage that a world's flow logs make.
+pub fn coverage_with(world: &World, services: &Arc<ServiceRanges>) -> Coverage {
     let mut coverage = Coverage::default();
     for (&scope, state) in &world.regions {
         let stream_types = stream_types(state.flow_logs.values());
@@ -60,9 +65,7 @@ pub fn coverage(world: &World) -> Coverage {
                 flow_log_id: flow_log.id,
                 traffic_type: flow_log.traffic_type,
                 interval: flow_log.max_aggregation_interval,
-                // Formats are parsed before they are stored; one that an older state holds and
-                // that no longer parses must not stop the records.
-                format: LogFormat::parse(&flow_log.log_format).unwrap_or_default(),
+                format: LogFormat::of(flow_log).with_services(Arc::clone(services)),
                 destination: flow_log.destination.clone(),
                 stream_type: log_group(flow_log)
                     .and_then(|group| stream_types.get(group).copied())

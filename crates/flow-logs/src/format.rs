@@ -1,16 +1,20 @@
 //! The format of a flow log's lines: which fields a record shows, in which order.
 
 use std::fmt;
+use std::sync::Arc;
 
-use model::flow_log_format;
+use model::{FlowLog, TagField, flow_log_format};
 
-use crate::{Field, FormatError};
+use crate::{Field, FormatError, ServiceRanges};
 
-/// The fields of a flow log's records, in the order of printing; at least one.
+/// The fields of a flow log's records, in the order of printing; at least one. And what two kinds of
+/// fields depend on: tag fields on the tags that were chosen, service fields on the ranges of AWS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogFormat {
     fields: Vec<Field>,
     version: u8,
+    tag_fields: Vec<TagField>,
+    services: Arc<ServiceRanges>,
 }
 
 impl LogFormat {
@@ -27,7 +31,42 @@ impl LogFormat {
 
     fn new(fields: Vec<Field>) -> Self {
         let version = fields.iter().map(|f| f.version()).max().unwrap_or(2);
-        Self { fields, version }
+        Self {
+            fields,
+            version,
+            tag_fields: Vec::new(),
+            services: ServiceRanges::built_in(),
+        }
+    }
+
+    /// The format of a flow log. The default one if that is not a format any more: an older state
+    /// must not stop the records.
+    pub fn of(flow_log: &FlowLog) -> Self {
+        let names = flow_log.log_format.split(' ').map(|token| {
+            let name = token.strip_prefix("${").and_then(|t| t.strip_suffix('}'));
+            name.and_then(|name| name.parse().ok())
+        });
+        let fields: Option<Vec<_>> = names.collect();
+        Self {
+            tag_fields: flow_log.tag_fields.clone(),
+            ..fields.map(Self::new).unwrap_or_default()
+        }
+    }
+
+    /// The format with other ranges of AWS.
+    #[must_use]
+    pub fn with_services(self, services: Arc<ServiceRanges>) -> Self {
+        Self { services, ..self }
+    }
+
+    /// Which tags tag fields show.
+    pub fn tag_fields(&self) -> &[TagField] {
+        &self.tag_fields
+    }
+
+    /// Which service an address belongs to.
+    pub fn services(&self) -> &ServiceRanges {
+        &self.services
     }
 
     /// The fields, in the order of printing.
@@ -122,7 +161,6 @@ impl fmt::Display for RecordLine {
 #[cfg(test)]
 mod tests {
     use expect_test::expect;
-    use model::FlowLog;
 
     use super::*;
 

@@ -11,15 +11,17 @@ mod flow_log;
 mod format;
 mod record;
 pub mod s3_key;
+mod service_ranges;
 mod stream_name;
 mod window;
 
 pub use aggregator::Aggregator;
 pub use batch::{BATCH_BYTES_MAX, Batch, Line, batches};
-pub use flow_log::{Aggregation, Coverage, Subscription, coverage};
+pub use flow_log::{Aggregation, Coverage, Subscription, coverage, coverage_with};
 pub use format::{LogFormat, MalformedLine, RecordLine};
 pub use model::{FlowLogField as Field, FormatError, UnknownField};
 pub use record::{Flow, FlowRecord, LogStatus, Observed};
+pub use service_ranges::{MalformedRanges, ServiceRanges};
 pub use stream_name::stream_name;
 pub use window::ClosedWindow;
 

@@ -1,13 +1,15 @@
 //! A record: what one interface saw of one flow in one window, or that it saw none.
 
+mod tag;
+
 use std::fmt::{self, Display, Write as _};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use dataplane::{Action, Direction, FlowKey, InterfaceMetadata};
-use model::{AvailabilityZone, AwsService, Timestamp, TrafficType};
+use model::{AvailabilityZone, Timestamp, TrafficType};
 
-use crate::{Field, LogFormat};
+use crate::{Field, LogFormat, ServiceRanges};
 
 /// A record, before a flow log's format chooses fields of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,15 +112,15 @@ impl FlowRecord {
                 line.push(' ');
             }
             // Writing to a String cannot fail.
-            let _ = self.write_field(&mut line, field, format.version());
+            let _ = self.write_field(&mut line, field, format);
         }
         line
     }
 
-    fn write_field(&self, line: &mut String, field: Field, version: u8) -> fmt::Result {
+    fn write_field(&self, line: &mut String, field: Field, format: &LogFormat) -> fmt::Result {
         let interface = &*self.interface;
         match field {
-            Field::Version => write!(line, "{version}"),
+            Field::Version => write!(line, "{}", format.version()),
             Field::AccountId => write!(line, "{}", interface.scope.account),
             Field::InterfaceId => write_or_dash(line, interface.recorder.network_interface_id()),
             Field::Start => write!(line, "{}", self.start.as_secs()),
@@ -131,16 +133,90 @@ impl FlowRecord {
             Field::ResourceId => write_or_dash(line, interface.regional_nat_gateway_id()),
             Field::InterfaceType => write_or_dash(line, interface.type_name()),
             Field::AzId => write_or_dash(line, interface.zone.map(AvailabilityZone::zone_id)),
-            _ => match self.flow() {
-                Some(flow) => flow.write_field(line, field),
+            Field::InstanceTag
+            | Field::InstanceTag2
+            | Field::InterfaceTag
+            | Field::InterfaceTag2
+            | Field::AsgTag
+            | Field::AsgTag2 => {
+                let own = field.tag();
+                match own.and_then(|own| tag::value(interface, format.tag_fields(), own)) {
+                    Some(value) => tag::write_encoded(line, value),
+                    None => line.write_char('-'),
+                }
+            }
+            Field::EcsClusterArn
+            | Field::EcsClusterName
+            | Field::EcsContainerInstanceArn
+            | Field::EcsContainerInstanceId
+            | Field::EcsContainerId
+            | Field::EcsSecondContainerId
+            | Field::EcsServiceName
+            | Field::EcsTaskDefinitionArn
+            | Field::EcsTaskArn
+            | Field::EcsTaskId => write_or_dash(line, tag::of_task(&interface.tags, field)),
+            // There are no sublocations, no VPC Block Public Access and no encryption controls.
+            Field::SublocationType
+            | Field::SublocationId
+            | Field::RejectReason
+            | Field::EncryptionStatus => line.write_char('-'),
+            Field::NextHopInterfaceId
+            | Field::NextHopSubnetId
+            | Field::NextHopAzId
+            | Field::NextHopVpcId
+            | Field::NextHopInterfaceType => self.write_next_hop(line, field),
+            Field::Srcaddr
+            | Field::Dstaddr
+            | Field::Srcport
+            | Field::Dstport
+            | Field::Protocol
+            | Field::Packets
+            | Field::Bytes
+            | Field::Action
+            | Field::TcpFlags
+            | Field::Type
+            | Field::PktSrcaddr
+            | Field::PktDstaddr
+            | Field::PktSrcAwsService
+            | Field::PktDstAwsService
+            | Field::FlowDirection
+            | Field::TrafficPath => match self.flow() {
+                Some(flow) => flow.write_field(line, field, format.services()),
                 None => line.write_char('-'),
             },
+        }
+    }
+
+    /// Of another account's interface only the zone is told, and nothing of one in another Region
+    /// (Amazon VPC User Guide, "Flow log limitations").
+    fn write_next_hop(&self, line: &mut String, field: Field) -> fmt::Result {
+        let own = self.interface.scope;
+        let next = self.flow().and_then(|flow| flow.next_hop.as_deref());
+        let next = next.filter(|next| next.scope.region == own.region);
+        let same_account = next.filter(|next| next.scope.account == own.account);
+        match (field, same_account) {
+            (Field::NextHopAzId, _) => {
+                let zone = next.and_then(|next| next.zone);
+                write_or_dash(line, zone.map(AvailabilityZone::zone_id))
+            }
+            (_, None) => line.write_char('-'),
+            (Field::NextHopInterfaceId, Some(next)) => {
+                write_or_dash(line, next.recorder.network_interface_id())
+            }
+            (Field::NextHopSubnetId, Some(next)) => write_or_dash(line, next.subnet_id),
+            (Field::NextHopVpcId, Some(next)) => write!(line, "{}", next.vpc_id),
+            (_, Some(next)) => write_or_dash(line, next.type_name()),
         }
     }
 }
 
 impl Flow {
-    fn write_field(&self, line: &mut String, field: Field) -> fmt::Result {
+    fn write_field(
+        &self,
+        line: &mut String,
+        field: Field,
+        services: &ServiceRanges,
+    ) -> fmt::Result {
         let key = &self.key;
         match field {
             Field::Srcaddr => write!(line, "{}", key.srcaddr),
@@ -161,22 +237,17 @@ impl Flow {
             }),
             Field::PktSrcaddr => write!(line, "{}", key.pkt_srcaddr),
             Field::PktDstaddr => write!(line, "{}", key.pkt_dstaddr),
-            Field::PktSrcAwsService => write_or_dash(line, service(key.pkt_srcaddr)),
-            Field::PktDstAwsService => write_or_dash(line, service(key.pkt_dstaddr)),
+            Field::PktSrcAwsService => write_or_dash(line, services.code_of(key.pkt_srcaddr)),
+            Field::PktDstAwsService => write_or_dash(line, services.code_of(key.pkt_dstaddr)),
             Field::FlowDirection => line.write_str(match key.direction {
                 Direction::Ingress => "ingress",
                 Direction::Egress => "egress",
             }),
             Field::TrafficPath => write_or_dash(line, self.traffic_path),
-            // Nothing that this VPC has can fill the rest: no sublocation, no
-            // container, no NAT gateway, no encryption control, no tag field.
+            // The rest does not depend on the flow.
             _ => line.write_char('-'),
         }
     }
-}
-
-fn service(address: IpAddr) -> Option<&'static str> {
-    AwsService::of_address(address).map(|(service, _)| service.range_name())
 }
 
 fn write_or_dash(line: &mut String, value: Option<impl Display>) -> fmt::Result {

@@ -1,7 +1,7 @@
 //! Services of AWS that clients reach by public names (AWS General Reference, "Service endpoints and quotas").
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::LazyLock;
 
 use ipnet::{IpNet, Ipv4Net};
@@ -22,6 +22,11 @@ pub enum AwsService {
     /// AWS Security Token Service.
     Sts,
 }
+
+/// The public IPv4 addresses that instances and Elastic IP addresses get, first address and prefix length. The block lies
+/// in Amazon's own space, so that they look as in AWS, and no host of the simulated internet that a lab is likely to add
+/// is hit.
+pub const PUBLIC_IPV4_POOL: (Ipv4Addr, u8) = (Ipv4Addr::new(52, 64, 0, 0), 12);
 
 /// The domain of public names.
 const DOMAIN: &str = "amazonaws.com";

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::TagFieldResource;
+
 macro_rules! fields {
     ($($variant:ident $name:literal $version:literal;)*) => {
         /// A field of a flow log record, in the order of AWS's table.
@@ -95,15 +97,20 @@ fields! {
 impl FlowLogField {
     /// Whether the field shows a tag, which needs the parameter `TagFieldSpecification`.
     pub const fn is_tag(self) -> bool {
-        matches!(
-            self,
-            Self::InstanceTag
-                | Self::InstanceTag2
-                | Self::InterfaceTag
-                | Self::InterfaceTag2
-                | Self::AsgTag
-                | Self::AsgTag2
-        )
+        self.tag().is_some()
+    }
+
+    /// Whose tag the field shows, and which of the keys given for it, from 0.
+    pub const fn tag(self) -> Option<(TagFieldResource, usize)> {
+        Some(match self {
+            Self::InstanceTag => (TagFieldResource::Instance, 0),
+            Self::InstanceTag2 => (TagFieldResource::Instance, 1),
+            Self::InterfaceTag => (TagFieldResource::NetworkInterface, 0),
+            Self::InterfaceTag2 => (TagFieldResource::NetworkInterface, 1),
+            Self::AsgTag => (TagFieldResource::AutoScalingGroup, 0),
+            Self::AsgTag2 => (TagFieldResource::AutoScalingGroup, 1),
+            _ => return None,
+        })
     }
 }
 

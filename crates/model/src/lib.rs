@@ -42,7 +42,7 @@ pub mod vpc_peering_connection;
 
 pub use address::{Address, AddressAssociation};
 pub use aws_prefix_list::{AwsPrefixList, GatewayService};
-pub use aws_service::AwsService;
+pub use aws_service::{AwsService, PUBLIC_IPV4_POOL};
 pub use client_token::ClientToken;
 pub use dhcp_options::{DhcpOptions, NameServer};
 pub use egress_only_internet_gateway::EgressOnlyInternetGateway;

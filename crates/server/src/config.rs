@@ -34,6 +34,8 @@ pub struct Config {
     pub logs_endpoint: Option<Endpoint>,
     /// What stands for DynamoDB, `http://host[:port]`; without it, connections to DynamoDB are refused.
     pub dynamodb_endpoint: Option<String>,
+    /// A file of AWS's address ranges, `ip-ranges.json`, for the service fields of flow logs; without one, what is built in.
+    pub ip_ranges: Option<PathBuf>,
     /// The program that sandboxes are started with: this one.
     pub executable: PathBuf,
 }
@@ -86,6 +88,7 @@ impl Config {
             s3_endpoint: None,
             logs_endpoint: None,
             dynamodb_endpoint: None,
+            ip_ranges: None,
             executable: std::env::current_exe()?,
         })
     }

@@ -4,10 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
 use control::Event;
 use dataplane::{Direction, FlowSample};
 use delivery::{Delivery, DeliveryConfig, DeliveryReport, Destinations, Spool};
-use flow_logs::{Aggregator, ClosedWindow, FlowRecord, batches, coverage};
+use flow_logs::{Aggregator, ClosedWindow, FlowRecord, ServiceRanges, batches, coverage_with};
 use model::{LogDestination, World};
 use tokio::sync::Mutex;
 
@@ -38,6 +39,8 @@ pub(crate) struct Recorder {
 }
 
 struct Windows {
+    /// For the service fields of records.
+    services: Arc<ServiceRanges>,
     aggregator: Aggregator,
     /// The world whose flow logs the aggregator knows.
     world: Option<Arc<World>>,
@@ -48,7 +51,7 @@ impl Recorder {
     ///
     /// # Errors
     ///
-    /// If the spool cannot be opened.
+    /// If the spool cannot be opened, or the file of address ranges cannot be used.
     pub(crate) fn start(
         config: &Config,
         writer: Writer,
@@ -56,6 +59,7 @@ impl Recorder {
         destinations: Destinations,
         spool: &Path,
     ) -> anyhow::Result<Arc<Self>> {
+        let services = service_ranges(config.ip_ranges.as_deref())?;
         let spool = Spool::open(spool, SPOOL_BYTES_MAX)?;
         let delivery = Delivery::start(
             DeliveryConfig::default(),
@@ -68,6 +72,7 @@ impl Recorder {
             records: Feed::default(),
             live: Feed::default(),
             windows: Mutex::new(Windows {
+                services,
                 aggregator: Aggregator::new(config.aggregation, FLOWS_MAX),
                 world: None,
             }),
@@ -164,7 +169,7 @@ impl Recorder {
         let now = clock::now();
         let known = windows.world.as_ref();
         if known.is_none_or(|known| !Arc::ptr_eq(known, &world)) {
-            let coverage = coverage(&world);
+            let coverage = coverage_with(&world, &windows.services);
             self.delivery.set_flow_logs(coverage.flow_log_ids());
             windows.aggregator.set_coverage(coverage, now);
             windows.world = Some(world);
@@ -200,6 +205,15 @@ impl Recorder {
         }
         count
     }
+}
+
+fn service_ranges(file: Option<&Path>) -> anyhow::Result<Arc<ServiceRanges>> {
+    let Some(file) = file else {
+        return Ok(ServiceRanges::built_in());
+    };
+    let place = || format!("--ip-ranges {}", file.display());
+    let json = std::fs::read_to_string(file).with_context(place)?;
+    Ok(Arc::new(ServiceRanges::parse(&json).with_context(place)?))
 }
 
 /// Has the writer note how deliveries go, so that DescribeFlowLogs shows it.

@@ -132,6 +132,9 @@ pub(crate) struct Up {
     /// Deliver flow logs for CloudWatch Logs to this one instead of the embedded one
     #[arg(long, value_name = "URL")]
     pub(crate) logs_endpoint: Option<String>,
+    /// Take the codes of pkt-src-aws-service and pkt-dst-aws-service from this file of AWS's form, ip-ranges.json
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ip_ranges: Option<PathBuf>,
     /// What stands for a service of AWS that Weir has nothing of its own for: dynamodb=URL
     #[arg(long, value_name = "NAME=URL")]
     pub(crate) service: Vec<String>,

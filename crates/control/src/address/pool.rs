@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use model::{
-    Instance, InstanceState, NetworkInterface, NetworkInterfaceId, PublicIpAssociation, State,
+    Instance, InstanceState, NetworkInterface, NetworkInterfaceId, PUBLIC_IPV4_POOL,
+    PublicIpAssociation, State,
 };
 
 use crate::{Error, Transaction};
 
-/// Weir's public addresses come from here: 52.64.0.0/12 lies in Amazon's own space, so that they
-/// look as in AWS, and no host of the simulated internet that a lab is likely to add is hit.
-const POOL: (Ipv4Addr, u32) = (Ipv4Addr::new(52, 64, 0, 0), 1 << 20);
+/// Weir's public addresses come from here: the first, and how many.
+const POOL: (Ipv4Addr, u32) = (PUBLIC_IPV4_POOL.0, 1 << (32 - PUBLIC_IPV4_POOL.1));
 const ATTEMPTS_MAX: usize = 64;
 
 /// An address that nobody has.

@@ -58,6 +58,7 @@ fn config(arguments: &Up) -> anyhow::Result<server::Config> {
     };
     config.uplink = arguments.uplink;
     config.resolver = arguments.resolver;
+    config.ip_ranges = arguments.ip_ranges.clone();
     config.dynamodb_endpoint = dynamodb(&arguments.service)?;
     let endpoint = |flag, url: &Option<String>| {
         let url = url.as_deref();
