@@ -1,6 +1,8 @@
 //! Tests of the walk from samples to lines.
 
 mod aggregation;
+mod fields;
+mod lab;
 mod lines;
-mod records;
 mod support;
+mod worked_records;

@@ -14,6 +14,7 @@ mod internet_gateway;
 mod link;
 mod load_balancer;
 mod nat_gateway;
+mod never_logged;
 mod property;
 mod reference;
 mod service;
