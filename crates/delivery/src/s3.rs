@@ -1,11 +1,9 @@
 //! Files in S3 (Amazon VPC User Guide, "Flow log files").
 
-use std::io::{self, Write};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use flate2::{Compression, GzBuilder};
-use model::Scope;
+use model::{FileFormat, Scope};
 
 use crate::{BoxFuture, Entry, Sink, SinkError};
 
@@ -50,13 +48,12 @@ impl Sink for S3Sink {
             let Some((bucket, key)) = entry.batch.s3_object(entry.sequence) else {
                 return Err(SinkError::unavailable("the batch does not go to S3"));
             };
-            let (bucket, key) = (bucket.to_owned(), key.to_string());
+            let (bucket, file_format) = (bucket.to_owned(), key.file_format);
+            let key = key.to_string();
             let text = entry.batch.text();
-            let body = tokio::task::spawn_blocking(move || gzip(text.as_bytes()))
+            let body = tokio::task::spawn_blocking(move || encode(text, file_format))
                 .await
-                .map_err(io::Error::other)
-                .flatten()
-                .map_err(|e| SinkError::unavailable(format!("gzip: {e}")))?;
+                .map_err(|e| SinkError::unavailable(format!("the file is not made: {e}")))??;
             let object = PutObject {
                 bucket,
                 key,
@@ -68,11 +65,11 @@ impl Sink for S3Sink {
     }
 }
 
-/// The whole file in gzip; the same text gives the same bytes, for the header carries no time.
-pub(crate) fn gzip(text: &[u8]) -> io::Result<Vec<u8>> {
-    let mut encoder = GzBuilder::new()
-        .mtime(0)
-        .write(Vec::new(), Compression::default());
-    encoder.write_all(text)?;
-    encoder.finish()
+/// The bytes of the file; the same text gives the same bytes.
+fn encode(text: String, file_format: FileFormat) -> Result<Vec<u8>, SinkError> {
+    match file_format {
+        FileFormat::PlainText => Ok(flow_log_files::gzip(text.as_bytes())),
+        FileFormat::Parquet => flow_log_files::parquet(text)
+            .map_err(|e| SinkError::unavailable(format!("the file is not made: {e}"))),
+    }
 }

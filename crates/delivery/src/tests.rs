@@ -3,6 +3,7 @@
 
 mod cloudwatch_logs;
 mod remote;
+mod s3;
 mod spool;
 mod support;
 mod worker;

@@ -104,6 +104,7 @@ impl Batch {
             prefix,
             hive_compatible_partitions,
             per_hour_partition,
+            file_format,
             ..
         } = &self.destination
         else {
@@ -117,6 +118,7 @@ impl Batch {
             per_hour_partition: *per_hour_partition,
             slot: self.slot,
             hash: object_hash(self.flow_log_id, sequence),
+            file_format: *file_format,
         };
         Some((bucket, key))
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::{FlowLogId, Scope, Timestamp};
+use model::{FileFormat, FlowLogId, Scope, Timestamp};
 
 /// A file holds records of five minutes, by their `end`.
 pub const SLOT: Duration = Duration::from_secs(300);
@@ -24,6 +24,8 @@ pub struct S3Key<'a> {
     pub slot: Timestamp,
     /// Tells files of one slot apart.
     pub hash: u32,
+    /// What the file holds.
+    pub file_format: FileFormat,
 }
 
 impl std::fmt::Display for S3Key<'_> {
@@ -52,10 +54,14 @@ impl std::fmt::Display for S3Key<'_> {
             (false, _) => {}
         }
         let (minute, hash, id) = (at.minute, self.hash, self.flow_log_id);
+        let extension = match self.file_format {
+            FileFormat::PlainText => "gz",
+            FileFormat::Parquet => "parquet",
+        };
         write!(
             f,
             "{account}_vpcflowlogs_{region}_{id}_\
-             {year:04}{month:02}{day:02}T{hour:02}{minute:02}Z_{hash:08x}.log.gz"
+             {year:04}{month:02}{day:02}T{hour:02}{minute:02}Z_{hash:08x}.log.{extension}"
         )
     }
 }
@@ -99,6 +105,7 @@ mod tests {
             per_hour_partition: false,
             slot: slot_of(Timestamp::from_secs(1_529_511_899)),
             hash: 0xfe12_3456,
+            file_format: FileFormat::PlainText,
         }
     }
 
@@ -119,11 +126,17 @@ mod tests {
             };
             text += &format!("{key}\n");
         }
+        let parquet = S3Key {
+            file_format: FileFormat::Parquet,
+            ..key()
+        };
+        text += &format!("{parquet}\n");
         expect![[r#"
             AWSLogs/123456789012/vpcflowlogs/us-east-1/2018/06/20/123456789012_vpcflowlogs_us-east-1_fl-1234abcd_20180620T1620Z_fe123456.log.gz
             team/a/AWSLogs/123456789012/vpcflowlogs/us-east-1/2018/06/20/16/123456789012_vpcflowlogs_us-east-1_fl-1234abcd_20180620T1620Z_fe123456.log.gz
             AWSLogs/aws-account-id=123456789012/aws-service=vpcflowlogs/aws-region=us-east-1/year=2018/month=06/day=20/123456789012_vpcflowlogs_us-east-1_fl-1234abcd_20180620T1620Z_fe123456.log.gz
             x/AWSLogs/aws-account-id=123456789012/aws-service=vpcflowlogs/aws-region=us-east-1/year=2018/month=06/day=20/hour=16/123456789012_vpcflowlogs_us-east-1_fl-1234abcd_20180620T1620Z_fe123456.log.gz
+            AWSLogs/123456789012/vpcflowlogs/us-east-1/2018/06/20/123456789012_vpcflowlogs_us-east-1_fl-1234abcd_20180620T1620Z_fe123456.log.parquet
         "#]].assert_eq(&text);
     }
 

@@ -1,0 +1,10 @@
+//! Parquet: what AWS's flow logs with the file format `parquet` are.
+
+mod reader;
+mod writer;
+
+pub use reader::read_parquet;
+pub use writer::{EncodeError, parquet};
+
+/// How a file begins and ends.
+pub const MAGIC: &[u8] = b"PAR1";

@@ -1,0 +1,295 @@
+//! Parquet of any writer to records: columns by name, whatever their order and number.
+
+use std::fmt::Display;
+use std::fmt::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use parquet::basic::Type as Physical;
+use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
+use parquet::data_type::{ByteArray, DataType};
+use parquet::errors::ParquetError;
+use parquet::file::reader::{ChunkReader, FileReader, RowGroupReader};
+use parquet::file::serialized_reader::SerializedFileReader;
+
+use crate::{Column, Columns, Kind, Place, Problem, Record, Visitor};
+
+/// Rows decoded at once.
+const BATCH_ROWS: usize = 4096;
+
+/// Reads a file in Parquet. NULL is `-`. Columns of types that no field has are told as problems
+/// and left out; a row group that cannot be decoded ends where it breaks, and the next is read.
+///
+/// Returns whether the visitor wants more.
+pub fn read_parquet<R: ChunkReader + 'static>(file: R, visitor: &mut dyn Visitor) -> bool {
+    match guarded(|| SerializedFileReader::new(file)) {
+        Ok(reader) => read_groups(&reader, visitor),
+        Err(what) => {
+            visitor.problem(Problem {
+                place: Place::File,
+                what: format!("not readable as Parquet: {what}"),
+            });
+            true
+        }
+    }
+}
+
+fn read_groups<R: ChunkReader + 'static>(
+    file: &SerializedFileReader<R>,
+    visitor: &mut dyn Visitor,
+) -> bool {
+    let (columns, leaves) = choose(file, visitor);
+    if columns.is_empty() {
+        return true;
+    }
+    visitor.columns(&columns);
+    let mut first_row = 1;
+    for index in 0..file.num_row_groups() {
+        let mut rows = Rows {
+            columns: &columns,
+            at: first_row,
+            visitor,
+        };
+        let row_count = file.metadata().row_group(index).num_rows();
+        match read_group(file, index, &leaves, &mut rows) {
+            Ok(true) => {}
+            Ok(false) => return false,
+            Err(what) => {
+                let place = Place::Row(rows.at);
+                let what = format!("the rest of row group {} is lost: {what}", index + 1);
+                visitor.problem(Problem { place, what });
+            }
+        }
+        first_row += u64::try_from(row_count).unwrap_or(0);
+    }
+    true
+}
+
+/// The columns that can be shown, and which leaves of the schema they are.
+fn choose<R: ChunkReader + 'static>(
+    file: &SerializedFileReader<R>,
+    visitor: &mut dyn Visitor,
+) -> (Columns, Vec<usize>) {
+    let schema = file.metadata().file_metadata().schema_descr();
+    let (mut columns, mut leaves) = (Vec::new(), Vec::new());
+    for (index, leaf) in schema.columns().iter().enumerate() {
+        let column = Column::new(leaf.name());
+        let physical = leaf.physical_type();
+        let flat = leaf.path().parts().len() == 1 && leaf.max_rep_level() == 0;
+        let whole = matches!(physical, Physical::INT32 | Physical::INT64);
+        let fault = if !flat {
+            Some("is nested".to_owned())
+        } else if whole || physical == Physical::BYTE_ARRAY {
+            let expected = match column.kind() {
+                Kind::Int32 | Kind::Int64 if !whole => Some("a whole number"),
+                Kind::Address if whole => Some("text"),
+                _ => None,
+            };
+            expected.map(|expected| format!("is {physical}, not {expected}"))
+        } else {
+            Some(format!("is {physical}, which no field of a flow log is"))
+        };
+        match fault {
+            None => {
+                columns.push(column);
+                leaves.push(index);
+            }
+            Some(fault) => visitor.problem(Problem {
+                place: Place::File,
+                what: format!("the column {} {fault}: left out", leaf.path()),
+            }),
+        }
+    }
+    if columns.is_empty() {
+        visitor.problem(Problem {
+            place: Place::File,
+            what: "no column can be shown".to_owned(),
+        });
+    }
+    (Columns::new(columns), leaves)
+}
+
+/// Where records go.
+struct Rows<'a> {
+    columns: &'a Columns,
+    /// The row to come.
+    at: u64,
+    visitor: &'a mut dyn Visitor,
+}
+
+fn read_group<R: ChunkReader + 'static>(
+    file: &SerializedFileReader<R>,
+    index: usize,
+    leaves: &[usize],
+    rows: &mut Rows<'_>,
+) -> Result<bool, String> {
+    let mut chunks = guarded(|| {
+        let group = file.get_row_group(index)?;
+        let chunk = |&leaf| Chunk::open(group.as_ref(), leaf);
+        leaves.iter().map(chunk).collect::<Result<Vec<_>, _>>()
+    })?;
+    loop {
+        let mut count = None;
+        for chunk in &mut chunks {
+            let read = guarded(|| chunk.read())?;
+            if count.is_some_and(|count| count != read) {
+                return Err("its columns have different numbers of rows".to_owned());
+            }
+            count = Some(read);
+        }
+        let count = count.unwrap_or(0);
+        if count == 0 {
+            return Ok(true);
+        }
+        for row in 0..count {
+            if !rows.give(&mut chunks, row) {
+                return Ok(false);
+            }
+        }
+    }
+}
+
+impl Rows<'_> {
+    /// Gives one row to the visitor; `false` when it wants no more.
+    fn give(&mut self, chunks: &mut [Chunk], row: usize) -> bool {
+        let place = Place::Row(self.at);
+        self.at += 1;
+        for chunk in &mut *chunks {
+            chunk.show(row);
+        }
+        let mut values: Vec<&str> = Vec::with_capacity(chunks.len());
+        for (chunk, column) in chunks.iter().zip(self.columns.iter()) {
+            match chunk.text() {
+                Some(value) if column.admits(value) => values.push(value),
+                value => {
+                    let what = match value {
+                        Some(value) => format!("{value:?} is no value of {}", column.name()),
+                        None => format!("the value of {} is not text", column.name()),
+                    };
+                    self.visitor.problem(Problem { place, what });
+                    return true;
+                }
+            }
+        }
+        let record = Record {
+            columns: self.columns,
+            values: &values,
+        };
+        self.visitor.record(&record).is_continue()
+    }
+}
+
+/// A column of a row group, some rows at a time.
+struct Chunk {
+    values: Values,
+    /// 1 where there is a value; empty when there always is.
+    levels: Vec<i16>,
+    optional: bool,
+    /// How many of the values have been passed.
+    passed: usize,
+    /// The number being shown.
+    number: String,
+    shown: Shown,
+}
+
+enum Values {
+    Int32(ColumnReaderImpl<parquet::data_type::Int32Type>, Vec<i32>),
+    Int64(ColumnReaderImpl<parquet::data_type::Int64Type>, Vec<i64>),
+    Text(
+        ColumnReaderImpl<parquet::data_type::ByteArrayType>,
+        Vec<ByteArray>,
+    ),
+}
+
+enum Shown {
+    Nothing,
+    Number,
+    Text(usize),
+}
+
+impl Chunk {
+    fn open(group: &dyn RowGroupReader, leaf: usize) -> Result<Self, ParquetError> {
+        let optional = group.metadata().column(leaf).column_descr().max_def_level() > 0;
+        let values = match group.get_column_reader(leaf)? {
+            ColumnReader::Int32ColumnReader(reader) => Values::Int32(reader, Vec::new()),
+            ColumnReader::Int64ColumnReader(reader) => Values::Int64(reader, Vec::new()),
+            ColumnReader::ByteArrayColumnReader(reader) => Values::Text(reader, Vec::new()),
+            _ => return Err(ParquetError::General("a column of another type".to_owned())),
+        };
+        Ok(Self {
+            values,
+            levels: Vec::new(),
+            optional,
+            passed: 0,
+            number: String::new(),
+            shown: Shown::Nothing,
+        })
+    }
+
+    /// Decodes the next rows and says how many there are.
+    fn read(&mut self) -> Result<usize, ParquetError> {
+        self.passed = 0;
+        self.levels.clear();
+        let levels = self.optional.then_some(&mut self.levels);
+        match &mut self.values {
+            Values::Int32(reader, values) => next(reader, levels, values),
+            Values::Int64(reader, values) => next(reader, levels, values),
+            Values::Text(reader, values) => next(reader, levels, values),
+        }
+    }
+
+    /// Makes the value of a row ready. Rows must come in order.
+    fn show(&mut self, row: usize) {
+        self.shown = Shown::Nothing;
+        if self.optional && self.levels.get(row).copied().unwrap_or(0) == 0 {
+            return;
+        }
+        let index = self.passed;
+        self.passed += 1;
+        self.number.clear();
+        // Writing to a String cannot fail.
+        self.shown = match &self.values {
+            Values::Int32(_, values) => printed(&mut self.number, values.get(index)),
+            Values::Int64(_, values) => printed(&mut self.number, values.get(index)),
+            Values::Text(..) => Shown::Text(index),
+        };
+    }
+
+    /// The value made ready; `None` when it is not UTF-8 or cannot stand in a record.
+    fn text(&self) -> Option<&str> {
+        match (&self.shown, &self.values) {
+            (Shown::Text(index), Values::Text(_, values)) => {
+                std::str::from_utf8(values.get(*index)?.data()).ok()
+            }
+            (Shown::Number, _) => Some(&self.number),
+            _ => Some("-"),
+        }
+    }
+}
+
+fn printed(text: &mut String, number: Option<&impl Display>) -> Shown {
+    let Some(number) = number else {
+        return Shown::Nothing;
+    };
+    // Writing to a String cannot fail.
+    let _ = write!(text, "{number}");
+    Shown::Number
+}
+
+fn next<T: DataType>(
+    reader: &mut ColumnReaderImpl<T>,
+    levels: Option<&mut Vec<i16>>,
+    values: &mut Vec<T::T>,
+) -> Result<usize, ParquetError> {
+    values.clear();
+    let (rows, ..) = reader.read_records(BATCH_ROWS, levels, None, values)?;
+    Ok(rows)
+}
+
+/// Calls into the decoder. It means to give errors for every input; should it panic on some, that
+/// is a file that cannot be read and nothing more.
+fn guarded<T, E: Display>(call: impl FnOnce() -> Result<T, E>) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(result) => result.map_err(|error| error.to_string()),
+        Err(_) => Err("the decoder gave up".to_owned()),
+    }
+}
