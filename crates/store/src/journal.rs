@@ -1,4 +1,7 @@
 //! The journal: every change, in order, and a checkpoint to start from.
+//!
+//! Records that a checkpoint covers stay for as long as there is room, so that the world of a past moment can be
+//! rebuilt ([`crate::Past`], ADR 10): `base` is the world before the oldest of them.
 
 use std::path::Path;
 
@@ -19,6 +22,13 @@ pub struct Record {
 }
 
 impl Record {
+    /// Takes the steps.
+    pub fn apply_to(&self, world: &mut World) {
+        for change in &self.changes {
+            world.apply(self.scope, change);
+        }
+    }
+
     /// The records of one request or event, to be appended together: one for each run of changes in the same account's
     /// Region, in their order.
     pub fn of(at: Timestamp, changes: Vec<(Scope, Change)>) -> Vec<Self> {
@@ -42,6 +52,7 @@ impl Record {
 pub struct Journal {
     connection: Connection,
     since_checkpoint: usize,
+    past_bytes_max: u64,
     _lock: Lock,
 }
 
@@ -63,6 +74,7 @@ impl Journal {
         let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
         match found {
             0 => connection.execute_batch(SCHEMA)?,
+            1 => connection.execute_batch(FROM_1)?,
             FORMAT => {}
             found => {
                 return Err(Error::TooNew {
@@ -74,8 +86,16 @@ impl Journal {
         Ok(Self {
             connection,
             since_checkpoint: 0,
+            past_bytes_max: PAST_BYTES_MAX,
             _lock: lock,
         })
+    }
+
+    /// Keeps at most so many bytes of changes that a checkpoint covers, instead of 64 MiB.
+    #[must_use]
+    pub fn with_past_bytes_max(mut self, bytes: u64) -> Self {
+        self.past_bytes_max = bytes;
+        self
     }
 
     /// Gives back the world as of the last acknowledged record.
@@ -86,24 +106,14 @@ impl Journal {
     pub fn load(&mut self) -> Result<World, Error> {
         let mut world = World::default();
         let mut rows = 0;
-        for table in ["checkpoint", "journal"] {
-            let mut statement = self.connection.prepare(&format!(
-                "SELECT seq, scope, changes FROM {table} ORDER BY seq"
-            ))?;
-            let mut records = statement.query([])?;
-            while let Some(row) = records.next()? {
-                let seq: i64 = row.get(0)?;
-                let damaged = |source| Error::Damaged { seq, source };
-                let scope: Scope =
-                    serde_json::from_str(&row.get::<_, String>(1)?).map_err(damaged)?;
-                let changes: Vec<Change> =
-                    serde_json::from_str(&row.get::<_, String>(2)?).map_err(damaged)?;
-                for change in &changes {
-                    world.apply(scope, change);
-                }
-                rows += usize::from(table == "journal");
-            }
-        }
+        rows_of(&self.connection, CHECKPOINT, [], |record| {
+            record.apply_to(&mut world)
+        })?;
+        let covered = mark(&self.connection, COVERED)?;
+        rows_of(&self.connection, AFTER, [covered], |record| {
+            record.apply_to(&mut world);
+            rows += 1;
+        })?;
         self.since_checkpoint = rows;
         Ok(world)
     }
@@ -120,7 +130,7 @@ impl Journal {
                 .prepare_cached("INSERT INTO journal (at, scope, changes) VALUES (?1, ?2, ?3)")?;
             for record in records {
                 insert.execute(params![
-                    i64::try_from(record.at.as_micros()).unwrap_or(i64::MAX),
+                    micros(record.at),
                     serde_json::to_string(&record.scope)?,
                     serde_json::to_string(&record.changes)?,
                 ])?;
@@ -136,35 +146,134 @@ impl Journal {
         self.since_checkpoint
     }
 
-    /// Replaces the journal by the state that it has made, so that the next start is quick.
+    /// Writes down the state that the journal has made, so that the next start is quick, and gives up the oldest
+    /// records when there is no more room for them.
     ///
     /// # Errors
     ///
     /// If the disk refuses; the journal is as it was then.
     pub fn checkpoint(&mut self, world: &World) -> Result<(), Error> {
+        let bytes_max = self.past_bytes_max;
         let transaction = self.connection.transaction()?;
-        transaction.execute_batch("DELETE FROM checkpoint; DELETE FROM journal;")?;
-        {
-            let mut insert =
-                transaction.prepare("INSERT INTO checkpoint (scope, changes) VALUES (?1, ?2)")?;
-            for (scope, state) in &world.regions {
-                let scope = serde_json::to_string(scope)?;
-                for changes in state.changes().chunks(ROWS_PER_RECORD) {
-                    insert.execute(params![scope, serde_json::to_string(changes)?])?;
-                }
-            }
-        }
+        write_world(&transaction, "checkpoint", world)?;
+        let newest: i64 = transaction.query_row(
+            "SELECT COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'journal'), 0)",
+            [],
+            |row| row.get(0),
+        )?;
+        set_mark(&transaction, COVERED, newest)?;
+        forget(&transaction, bytes_max)?;
         transaction.commit()?;
         self.since_checkpoint = 0;
         Ok(())
     }
 }
 
+/// Gives up the oldest records until half of the room is free, if there are more than there is room for.
+fn forget(connection: &Connection, bytes_max: u64) -> Result<(), Error> {
+    let bytes_max = i64::try_from(bytes_max).unwrap_or(i64::MAX);
+    let kept: i64 = connection.query_row(
+        "SELECT COALESCE(SUM(LENGTH(changes)), 0) FROM journal",
+        [],
+        |row| row.get(0),
+    )?;
+    if kept <= bytes_max {
+        return Ok(());
+    }
+    // The newest record that has to go.
+    let last: i64 = connection.query_row(
+        "SELECT COALESCE(MAX(seq), 0) FROM (
+            SELECT seq, SUM(LENGTH(changes)) OVER (ORDER BY seq DESC) AS bytes FROM journal
+         ) WHERE bytes > ?1",
+        [bytes_max / 2],
+        |row| row.get(0),
+    )?;
+    let (mut world, mut at) = (World::default(), mark(connection, BASE_AT)?);
+    rows_of(connection, BASE, [], |record| record.apply_to(&mut world))?;
+    rows_of(connection, UP_TO, [last], |record| {
+        at = at.max(micros(record.at));
+        record.apply_to(&mut world);
+    })?;
+    write_world(connection, "base", &world)?;
+    connection.execute("DELETE FROM journal WHERE seq <= ?1", [last])?;
+    set_mark(connection, BASE_AT, at)
+}
+
+fn write_world(connection: &Connection, table: &str, world: &World) -> Result<(), Error> {
+    connection.execute_batch(&format!("DELETE FROM {table}"))?;
+    let mut insert = connection.prepare(&format!(
+        "INSERT INTO {table} (scope, changes) VALUES (?1, ?2)"
+    ))?;
+    for (scope, state) in &world.regions {
+        let scope = serde_json::to_string(scope)?;
+        for changes in state.changes().chunks(ROWS_PER_RECORD) {
+            insert.execute(params![scope, serde_json::to_string(changes)?])?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads records one by one.
+pub(crate) fn rows_of(
+    connection: &Connection,
+    query: &str,
+    parameters: impl rusqlite::Params,
+    mut each: impl FnMut(Record),
+) -> Result<(), Error> {
+    let mut statement = connection.prepare(query)?;
+    let mut rows = statement.query(parameters)?;
+    while let Some(row) = rows.next()? {
+        let seq: i64 = row.get(0)?;
+        let damaged = |source| Error::Damaged { seq, source };
+        each(Record {
+            at: Timestamp::from_micros(u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0)),
+            scope: serde_json::from_str(&row.get::<_, String>(2)?).map_err(damaged)?,
+            changes: serde_json::from_str(&row.get::<_, String>(3)?).map_err(damaged)?,
+        });
+    }
+    Ok(())
+}
+
+/// A number that is kept beside the records; 0 if it never was.
+pub(crate) fn mark(connection: &Connection, name: &str) -> Result<i64, Error> {
+    Ok(connection.query_row(
+        "SELECT COALESCE(MAX(value), 0) FROM mark WHERE name = ?1",
+        [name],
+        |row| row.get(0),
+    )?)
+}
+
+fn set_mark(connection: &Connection, name: &str, value: i64) -> Result<(), Error> {
+    connection.execute(
+        "INSERT OR REPLACE INTO mark (name, value) VALUES (?1, ?2)",
+        params![name, value],
+    )?;
+    Ok(())
+}
+
+pub(crate) fn micros(at: Timestamp) -> i64 {
+    i64::try_from(at.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// The number of the newest record that the checkpoint covers.
+const COVERED: &str = "covered";
+/// The time of the newest record that `base` covers, in microseconds.
+pub(crate) const BASE_AT: &str = "base_at";
+
+const CHECKPOINT: &str = "SELECT seq, 0, scope, changes FROM checkpoint ORDER BY seq";
+const AFTER: &str = "SELECT seq, at, scope, changes FROM journal WHERE seq > ?1 ORDER BY seq";
+const UP_TO: &str = "SELECT seq, at, scope, changes FROM journal WHERE seq <= ?1 ORDER BY seq";
+/// The world before the oldest record that is kept.
+pub(crate) const BASE: &str = "SELECT seq, 0, scope, changes FROM base ORDER BY seq";
+
+/// Changes that a checkpoint covers are kept up to so many bytes.
+const PAST_BYTES_MAX: u64 = 64 << 20;
+
 /// Rows of a checkpoint are read one by one; this bounds how large each gets.
 const ROWS_PER_RECORD: usize = 256;
 
 /// Format of the state, raised with every change that older builds cannot read.
-const FORMAT: i64 = 1;
+pub(crate) const FORMAT: i64 = 2;
 
 const SCHEMA: &str = "
     BEGIN;
@@ -173,6 +282,20 @@ const SCHEMA: &str = "
         scope TEXT NOT NULL, changes TEXT NOT NULL
     );
     CREATE TABLE checkpoint (seq INTEGER PRIMARY KEY, scope TEXT NOT NULL, changes TEXT NOT NULL);
-    PRAGMA user_version = 1;
+    CREATE TABLE base (seq INTEGER PRIMARY KEY, scope TEXT NOT NULL, changes TEXT NOT NULL);
+    CREATE TABLE mark (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+    PRAGMA user_version = 2;
+    COMMIT;
+";
+
+/// Format 1 dropped what a checkpoint covered: what came before that is not known.
+const FROM_1: &str = "
+    BEGIN;
+    CREATE TABLE base (seq INTEGER PRIMARY KEY, scope TEXT NOT NULL, changes TEXT NOT NULL);
+    CREATE TABLE mark (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+    INSERT INTO base SELECT seq, scope, changes FROM checkpoint;
+    INSERT INTO mark SELECT 'base_at', COALESCE(MIN(at) - 1, 0) FROM journal
+        WHERE EXISTS (SELECT 1 FROM checkpoint);
+    PRAGMA user_version = 2;
     COMMIT;
 ";

@@ -5,8 +5,10 @@
 
 mod journal;
 mod lock;
+mod past;
 
 pub use journal::{Journal, Record};
+pub use past::Past;
 
 use std::path::PathBuf;
 

@@ -3,7 +3,7 @@
 use model::*;
 use proptest::prelude::*;
 
-use crate::{Error, Journal, Record};
+use crate::{Error, Journal, Past, Record};
 
 fn scope(account: u64) -> Scope {
     Scope {
@@ -76,6 +76,103 @@ fn a_damaged_record_is_not_skipped() {
         Journal::open(dir.path()).unwrap().load(),
         Err(Error::Damaged { seq: 1, .. })
     ));
+}
+
+fn at(secs: u64, changes: Vec<Change>) -> Record {
+    Record {
+        at: Timestamp::from_secs(secs),
+        ..record(1, changes)
+    }
+}
+
+fn gateways(world: &World) -> usize {
+    let state = world.region(&scope(1));
+    state.map_or(0, |state| state.internet_gateways.len())
+}
+
+#[test]
+fn the_world_of_a_past_moment_outlives_checkpoints_and_restarts() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(dir.path()).unwrap();
+    let mut world = World::default();
+    for n in 1..=6 {
+        let record = at(10 * n, vec![put(n.into(), None)]);
+        record.apply_to(&mut world);
+        journal.append(std::slice::from_ref(&record)).unwrap();
+        if n % 2 == 0 {
+            journal.checkpoint(&world).unwrap();
+        }
+        if n == 4 {
+            drop(journal);
+            journal = Journal::open(dir.path()).unwrap();
+            assert_eq!(gateways(&journal.load().unwrap()), 4);
+        }
+    }
+    let mut past = Past::open(dir.path()).unwrap();
+    for (secs, then) in [(0, 0), (9, 0), (10, 1), (35, 3), (60, 6), (99, 6)] {
+        let (world, since) = past.at(Timestamp::from_secs(secs)).unwrap().unwrap();
+        assert_eq!((gateways(&world), since.len()), (then, 6 - then), "{secs}");
+    }
+}
+
+#[test]
+fn the_oldest_records_are_given_up_when_there_is_no_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let bytes = serde_json::to_string(&vec![put(11, None)]).unwrap().len() as u64;
+    let mut journal = Journal::open(dir.path())
+        .unwrap()
+        .with_past_bytes_max(4 * bytes);
+    let mut world = World::default();
+    for n in 11_u32..=16 {
+        let record = at(u64::from(n), vec![put(n.into(), None)]);
+        record.apply_to(&mut world);
+        journal.append(std::slice::from_ref(&record)).unwrap();
+    }
+    journal.checkpoint(&world).unwrap();
+    let mut past = Past::open(dir.path()).unwrap();
+    assert!(past.at(Timestamp::from_secs(13)).unwrap().is_none());
+    let (then, since) = past.at(Timestamp::from_secs(15)).unwrap().unwrap();
+    assert_eq!((gateways(&then), since.len()), (5, 1));
+    assert_eq!(gateways(&journal.load().unwrap()), 6);
+}
+
+#[test]
+fn the_first_format_is_taken_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let raw = rusqlite::Connection::open(dir.path().join("journal.sqlite")).unwrap();
+    raw.execute_batch(
+        "CREATE TABLE journal (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL,
+            scope TEXT NOT NULL, changes TEXT NOT NULL
+        );
+        CREATE TABLE checkpoint (seq INTEGER PRIMARY KEY, scope TEXT NOT NULL, changes TEXT NOT NULL);
+        PRAGMA user_version = 1;",
+    )
+    .unwrap();
+    let row = |n| {
+        (
+            serde_json::to_string(&scope(1)).unwrap(),
+            serde_json::to_string(&vec![put(n, None)]).unwrap(),
+        )
+    };
+    raw.execute(
+        "INSERT INTO checkpoint (scope, changes) VALUES (?1, ?2)",
+        row(1),
+    )
+    .unwrap();
+    raw.execute(
+        "INSERT INTO journal (at, scope, changes) VALUES (20000000, ?1, ?2)",
+        row(2),
+    )
+    .unwrap();
+    drop(raw);
+    let mut journal = Journal::open(dir.path()).unwrap();
+    assert_eq!(gateways(&journal.load().unwrap()), 2);
+    assert_eq!(journal.since_checkpoint(), 1);
+    let mut past = Past::open(dir.path()).unwrap();
+    assert!(past.at(Timestamp::from_secs(1)).unwrap().is_none());
+    let (then, since) = past.at(Timestamp::from_secs(20)).unwrap().unwrap();
+    assert_eq!((gateways(&then), since.len()), (2, 0));
 }
 
 proptest! {
