@@ -10,13 +10,14 @@ use model::{
     NetworkAclId, NetworkInterfaceId, Region, ResourceId, RouteTableId, RouteTarget,
     SecurityGroupId, VpcEndpointId, VpcPeeringConnectionId,
 };
+use serde::{Deserialize, Serialize};
 
 use crate::vpc_endpoint::EndpointRefusal;
 use crate::{Action, DropReason};
 
 /// What became of a packet in the end. A record of an interface that let the packet pass carries
 /// the same disposition as one of the interface that refused it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Disposition {
     /// A network interface got it.
     Delivered {

@@ -2,13 +2,15 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 #[cfg(doc)]
 use crate::Disposition;
 
 macro_rules! drop_reasons {
     ($($(#[$doc:meta])* $variant:ident $name:literal;)*) => {
         /// Why a frame was dropped, for counters.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum DropReason {
             $($(#[$doc])* $variant,)*
         }

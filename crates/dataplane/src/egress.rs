@@ -14,7 +14,7 @@ use crate::disposition::Disposition;
 use crate::flow_cache::Translation;
 use crate::ports::PortId;
 use crate::service_network::on_link;
-use crate::step::{Outcome, Stage};
+use crate::step::{Cited, Outcome, Stage};
 use crate::subject::Subject;
 use crate::tuple::Tuple;
 use crate::walk::{End, MTU_INTERNET, MTU_VPC, Walk, direction};
@@ -181,10 +181,15 @@ impl<'a> Walk<'a> {
         };
         let resource = Some(id.into());
         let (destination, target) = (route.destination, route.target);
+        let cited = Cited::Route {
+            destination,
+            target,
+        };
         if let Next::Blackhole = route.next {
             self.step(subnet.id, side, stage, resource, Outcome::Drop, || {
                 format!("{destination} to {target} (blackhole)")
             });
+            self.cite(cited);
             return Err(Disposition::Blackhole {
                 table: id,
                 destination,
@@ -194,6 +199,7 @@ impl<'a> Walk<'a> {
         self.step(subnet.id, side, stage, resource, Outcome::Pass, || {
             format!("{destination} to {target}")
         });
+        self.cite(cited);
         Ok(route)
     }
 
@@ -343,6 +349,12 @@ impl<'a> Walk<'a> {
                 None => "no entry".to_owned(),
             },
         );
+        if let Some(entry) = entry {
+            self.cite(Cited::NetworkAclEntry {
+                egress,
+                rule_number: entry.rule_number,
+            });
+        }
         if allowed {
             return Ok(());
         }

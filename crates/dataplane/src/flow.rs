@@ -11,11 +11,12 @@ use model::{
     AvailabilityZone, InstanceId, InterfaceType, NatGatewayId, RecorderId, Scope, SubnetId, Tags,
     Timestamp, VpcId,
 };
+use serde::{Deserialize, Serialize};
 
 use crate::Disposition;
 
 /// Which way a packet goes, seen from the interface that records it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Direction {
     /// Towards the interface.
     Ingress,
@@ -24,7 +25,7 @@ pub enum Direction {
 }
 
 /// `action` of a flow log record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Action {
     /// Security groups and network ACLs let it pass.
     Accept,
@@ -32,9 +33,29 @@ pub enum Action {
     Reject,
 }
 
+impl Direction {
+    /// As records print it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ingress => "ingress",
+            Self::Egress => "egress",
+        }
+    }
+}
+
+impl Action {
+    /// As records print it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Accept => "ACCEPT",
+            Self::Reject => "REJECT",
+        }
+    }
+}
+
 /// Who recorded a flow, as it was when the flow was seen: a network interface, or a regional NAT
 /// gateway, which records without one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InterfaceMetadata {
     /// Owner and Region.
     pub scope: Scope,
@@ -78,7 +99,7 @@ impl InterfaceMetadata {
 }
 
 /// What tells one flow of an interface from another (`spec`: grouping of flow log records).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FlowKey {
     /// Seen from the recording interface.
     pub direction: Direction,

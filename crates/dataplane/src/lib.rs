@@ -16,6 +16,7 @@ mod disposition;
 mod drop_reason;
 mod egress;
 mod egress_only_internet_gateway;
+mod explain;
 mod flow;
 mod flow_cache;
 mod forward;
@@ -53,6 +54,7 @@ pub use compile::{
 pub use counters::Counters;
 pub use disposition::Disposition;
 pub use drop_reason::DropReason;
+pub use explain::{Explanation, Seen, explain, explain_answer};
 pub use flow::{Action, Direction, FlowKey, FlowSample, InterfaceMetadata};
 pub use forward::{Dataplane, Ingress, Limits, Offload, Verdict};
 pub use health_check::HealthFinding;
@@ -61,7 +63,7 @@ pub use service::dns::outside::Inquiry;
 pub use service_network::{
     Backend, MTU_SERVICES, Origin, SERVICES_ROUTER_MAC, ServiceWay, origin_networks,
 };
-pub use step::{Outcome, Stage, Step};
+pub use step::{Cited, Outcome, Stage, Step};
 pub use trace::{Leg, Source, Trace, TraceError, TraceOutcome, TraceRequest, trace};
 pub use vantage::{Sight, Vantage};
 pub use vpc_endpoint::EndpointRefusal;

@@ -386,8 +386,20 @@ impl Dataplane {
         assumed: PortId,
     ) -> Decision {
         let snapshot = self.snapshot.clone();
+        self.walk(&snapshot, now, steps, assumed)
+            .decide(from, dst_mac, subject)
+    }
+
+    /// The way of a packet that nobody sent, with its steps written down.
+    pub(crate) fn walk<'a>(
+        &'a mut self,
+        snapshot: &'a Snapshot,
+        now: Timestamp,
+        steps: &'a mut Vec<crate::Step>,
+        assumed: PortId,
+    ) -> Walk<'a> {
         Walk {
-            snapshot: &snapshot,
+            snapshot,
             connections: &mut self.connections,
             sessions: &mut self.sessions,
             health_checks: &mut self.health_checks,
@@ -399,7 +411,6 @@ impl Dataplane {
             alone: None,
             way: Way::default(),
         }
-        .decide(from, dst_mac, subject)
     }
 }
 

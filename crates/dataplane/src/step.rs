@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use model::ResourceId;
+use model::{Destination, ResourceId, RouteTarget, SecurityGroupRuleId};
 
 use crate::Direction;
 
@@ -19,8 +19,31 @@ pub struct Step {
     pub resource: Option<ResourceId>,
     /// The rule, route or translation in words.
     pub rule: String,
+    /// The row of the resource that decided, if it was one.
+    pub cited: Option<Cited>,
     /// Whether the packet goes on.
     pub outcome: Outcome,
+}
+
+/// A row of what decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cited {
+    /// A rule of a security group.
+    SecurityGroupRule(SecurityGroupRuleId),
+    /// An entry of a network ACL.
+    NetworkAclEntry {
+        /// Outbound entries if true.
+        egress: bool,
+        /// Its number; from [`model::NetworkAcl::FINAL_IPV4`] on, a final deny.
+        rule_number: u16,
+    },
+    /// A route of a route table.
+    Route {
+        /// Which one.
+        destination: Destination,
+        /// Its target.
+        target: RouteTarget,
+    },
 }
 
 /// The kinds of steps.

@@ -92,20 +92,25 @@ pub enum TraceOutcome {
 
 /// A packet at a port.
 #[derive(Clone, Copy)]
-struct At {
-    port: PortId,
-    subject: Subject,
+pub(crate) struct At {
+    pub(crate) port: PortId,
+    pub(crate) subject: Subject,
 }
 
-/// Follows a packet and its answer through a snapshot.
-pub fn trace(snapshot: &Arc<Snapshot>, request: &TraceRequest) -> Result<Trace, TraceError> {
+/// A data plane that remembers nothing, to be asked.
+pub(crate) fn scratch(snapshot: &Arc<Snapshot>) -> Dataplane {
     let limits = Limits {
         flows: 64,
         connections_per_interface: 64,
         waiting_samples: 0,
         hash_seed: 0,
     };
-    let mut scratch = Dataplane::new(snapshot.clone(), limits);
+    Dataplane::new(snapshot.clone(), limits)
+}
+
+/// Follows a packet and its answer through a snapshot.
+pub fn trace(snapshot: &Arc<Snapshot>, request: &TraceRequest) -> Result<Trace, TraceError> {
+    let mut scratch = scratch(snapshot);
     let start = At {
         port: port_of(snapshot, request.source).ok_or(TraceError::UnknownSource(request.source))?,
         subject: first_packet(snapshot, request)?,
@@ -285,6 +290,7 @@ fn deliver(steps: &mut Vec<Step>, to: &Interface, rule: &str) {
         stage: Stage::Delivery,
         resource: None,
         rule: rule.to_owned(),
+        cited: None,
         outcome: Outcome::Pass,
     });
 }
@@ -320,6 +326,7 @@ fn stays(
         stage,
         resource: None,
         rule: disposition.to_string(),
+        cited: None,
         outcome: if disposition.is_delivered() {
             Outcome::Pass
         } else {
@@ -330,7 +337,7 @@ fn stays(
 }
 
 /// The MAC address that the sender would find.
-fn next_hop(snapshot: &Snapshot, at: &At) -> Mac {
+pub(crate) fn next_hop(snapshot: &Snapshot, at: &At) -> Mac {
     match snapshot.port(at.port) {
         Some(Port::Interface(interface)) => {
             let link = SubnetLink {

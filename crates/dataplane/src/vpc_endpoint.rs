@@ -7,6 +7,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use model::{VpcEndpointId, VpcEndpointState};
+use serde::{Deserialize, Serialize};
 
 use interface::MTU_ENDPOINT;
 
@@ -19,7 +20,7 @@ use crate::tuple::{L4, Tuple};
 use crate::walk::{End, Walk};
 
 /// Why an endpoint does not take a packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EndpointRefusal {
     /// It does not come from an interface of the endpoint's VPC.
     Source(IpAddr),

@@ -18,7 +18,7 @@ use crate::ports::PortId;
 use crate::service_network::Origins;
 use crate::session::Sessions;
 use crate::sighting::Sighting;
-use crate::step::{Outcome, Stage, Step};
+use crate::step::{Cited, Outcome, Stage, Step};
 use crate::subject::Subject;
 use crate::tuple::Tuple;
 use crate::{Direction, DropReason, InterfaceMetadata};
@@ -176,6 +176,28 @@ impl<'a> Walk<'a> {
         self.conclude(end)
     }
 
+    /// Decides on a packet that has come as far as an interface.
+    pub(crate) fn decide_at(
+        mut self,
+        to: &Interface,
+        enters_subnet: bool,
+        subject: &Subject,
+    ) -> Decision {
+        let end = self.ingress(to, enters_subnet, None, subject);
+        self.conclude(end)
+    }
+
+    /// Decides on a packet that what is behind a gateway's interface, endpoint's or load balancer's sends on.
+    pub(crate) fn decide_behind(mut self, from: &Interface, subject: &Subject) -> Decision {
+        if from.load_balancer.is_some() {
+            return self.decide_from_node(from, subject);
+        }
+        let table = self.snapshot.subnet_of(from).route_table.as_ref();
+        let route = table.and_then(|table| table.lookup(subject.tuple.dst));
+        let end = self.leave(from, route, subject);
+        self.conclude(end)
+    }
+
     fn conclude(self, end: End) -> Decision {
         let (out, disposition) = match end {
             Ok((out, disposition)) => (Some(out), disposition),
@@ -216,8 +238,16 @@ impl<'a> Walk<'a> {
                 stage,
                 resource,
                 rule: rule(),
+                cited: None,
                 outcome,
             });
+        }
+    }
+
+    /// Notes which row decided the last step, if somebody wants to know.
+    pub(crate) fn cite(&mut self, cited: Cited) {
+        if let Some(step) = self.steps.as_mut().and_then(|steps| steps.last_mut()) {
+            step.cited = Some(cited);
         }
     }
 
@@ -292,6 +322,7 @@ impl<'a> Walk<'a> {
         self.step(interface.id, direction, stage, group, Outcome::Pass, || {
             format!("{} ({})", allowed.rule.text(egress), allowed.rule.id)
         });
+        self.cite(Cited::SecurityGroupRule(allowed.rule.id));
         Ok(())
     }
 

@@ -6,13 +6,14 @@ use std::fmt::{self, Display, Write as _};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use dataplane::{Action, Direction, FlowKey, InterfaceMetadata};
+use dataplane::{Action, Direction, Disposition, FlowKey, InterfaceMetadata};
 use model::{AvailabilityZone, Timestamp, TrafficType};
+use serde::{Deserialize, Serialize};
 
 use crate::{Field, LogFormat, ServiceRanges};
 
 /// A record, before a flow log's format chooses fields of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FlowRecord {
     /// Who recorded.
     pub interface: Arc<InterfaceMetadata>,
@@ -25,7 +26,7 @@ pub struct FlowRecord {
 }
 
 /// What the record is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Observed {
     /// A flow.
     Flow(Flow),
@@ -36,7 +37,7 @@ pub enum Observed {
 }
 
 /// The counts of a flow in a window.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flow {
     /// Which flow.
     pub key: FlowKey,
@@ -51,7 +52,7 @@ pub struct Flow {
     /// Whom egress traffic went to, or who sent ingress traffic.
     pub next_hop: Option<Arc<InterfaceMetadata>>,
     /// What became of it and which rule, route or resource decided; no field of AWS's shows it.
-    pub why: String,
+    pub disposition: Disposition,
 }
 
 /// `log-status`.
@@ -115,6 +116,14 @@ impl FlowRecord {
             let _ = self.write_field(&mut line, field, format);
         }
         line
+    }
+
+    /// What a line prints for a field, whether the format has it or not.
+    pub fn value(&self, field: Field, format: &LogFormat) -> String {
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _ = self.write_field(&mut text, field, format);
+        text
     }
 
     fn write_field(&self, line: &mut String, field: Field, format: &LogFormat) -> fmt::Result {
@@ -211,6 +220,11 @@ impl FlowRecord {
 }
 
 impl Flow {
+    /// What became of it and which rule, route or resource decided, in one line.
+    pub fn why(&self) -> String {
+        self.disposition.seen_by(self.key.action)
+    }
+
     fn write_field(
         &self,
         line: &mut String,

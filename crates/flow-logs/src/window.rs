@@ -213,7 +213,7 @@ impl Counts {
                 tcp_flags: self.tcp_flags,
                 traffic_path: self.traffic_path,
                 next_hop: self.next_hop.clone(),
-                why: self.disposition.seen_by(key.action),
+                disposition: self.disposition.clone(),
             }),
         }
     }

@@ -161,6 +161,19 @@ macro_rules! ids {
             }
         }
 
+        impl Serialize for ResourceId {
+            fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+                s.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for ResourceId {
+            fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+
         impl FromStr for ResourceId {
             type Err = MalformedId;
             fn from_str(text: &str) -> Result<Self, MalformedId> {

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// Values in, values out: no clock, files, sockets, threads or randomness, and nothing that brings them.
-pub(super) const PURE: [&str; 15] = [
+pub(super) const PURE: [&str; 16] = [
     "model",
     "packet",
     "sigv4",
@@ -23,11 +23,12 @@ pub(super) const PURE: [&str; 15] = [
     "flow-logs",
     "capture",
     "flow-log-files",
+    "flow-why",
     "instance-metadata",
 ];
 
 /// The crates of the workspace that each may use. Tests may use more: dev-dependencies are not looked at.
-const EDGES: [(&str, &[&str]); 21] = [
+const EDGES: [(&str, &[&str]); 22] = [
     ("model", &[]),
     ("packet", &[]),
     ("sigv4", &[]),
@@ -41,6 +42,7 @@ const EDGES: [(&str, &[&str]); 21] = [
     ("flow-logs", &["model", "dataplane"]),
     ("capture", &[]),
     ("flow-log-files", &["model"]),
+    ("flow-why", &["model", "dataplane", "flow-logs"]),
     ("instance-metadata", &["model"]),
     ("store", &["model"]),
     (
@@ -62,6 +64,7 @@ const EDGES: [(&str, &[&str]); 21] = [
             "dataplane",
             "flow-logs",
             "capture",
+            "flow-why",
             "instance-metadata",
             "store",
             "delivery",

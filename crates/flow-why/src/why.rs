@@ -1,0 +1,372 @@
+//! The explanation of a record.
+
+use dataplane::{
+    Action, Compiler, Disposition, Explanation, Options, Outcome, Seen, Snapshot, Stage, Step,
+    explain as ask, explain_answer,
+};
+use flow_logs::{Flow, FlowRecord, Observed};
+use model::{Timestamp, World};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+use crate::cause::named_groups;
+use crate::since::{Now, Since};
+use crate::{Cause, Decision, Later, advice, answer, decision};
+
+/// A record to explain, and what is known of its time.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// The record.
+    pub record: &'a FlowRecord,
+    /// The record of the flow that this one answers or begins, by the same interface, if there is one.
+    pub opposite: Option<&'a FlowRecord>,
+    /// The world some moments before the record's first packet.
+    pub world: &'a World,
+    /// Every change since then, oldest first.
+    pub since: &'a [Later],
+    /// What of the machine the data plane depends on.
+    pub options: Options,
+}
+
+/// Why a record says what it says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Why {
+    /// In one sentence.
+    pub verdict: String,
+    /// What the data plane decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
+    /// What decided, as it stood.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decided_by: Option<Cause>,
+    /// What else the packet met on its way from the recording interface, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub way: Vec<Cause>,
+    /// What would become of the same packet now, if that is something else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub now: Option<Now>,
+    /// What to do about it, where that is obvious.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advice: Option<String>,
+    /// What else there is to know.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+/// Changes in force within this before a packet may not have been when it was decided: a change is written down before it
+/// is in force.
+const SETTLING_SECS: u64 = 2;
+
+/// Explains a record.
+pub fn explain(question: &Question<'_>) -> Why {
+    match &question.record.observed {
+        Observed::Flow(flow) => explain_flow(question, flow),
+        Observed::NoData => without_flow("NODATA"),
+        Observed::SkipData => without_flow("SKIPDATA"),
+    }
+}
+
+/// Explains a record of no flow.
+pub(crate) fn without_flow(status: &str) -> Why {
+    let verdict = match status {
+        "NODATA" => {
+            "NODATA: the interface was attached, and no packet that flow logs record went in or out in this window."
+        }
+        _ => {
+            "SKIPDATA: packets of this window were seen but their records are lost: more flows than memory holds, a spool \
+             that was full, or a daemon that was killed before the window closed."
+        }
+    };
+    let advice = match status {
+        "NODATA" => {
+            "traffic to the VPC's DNS server, DHCP, metadata and time services is never recorded"
+        }
+        _ => "`weir flows status` shows the spool of each flow log",
+    };
+    Why {
+        verdict: verdict.to_owned(),
+        advice: Some(advice.to_owned()),
+        ..Why::default()
+    }
+}
+
+impl Why {
+    /// The explanation of a record that tells of no flow: `NODATA` or `SKIPDATA`.
+    #[must_use]
+    pub fn of_status(status: &str) -> Self {
+        without_flow(status)
+    }
+}
+
+/// A flow, and what the rules of a world say of it.
+pub(crate) struct Asking<'a> {
+    pub(crate) record: &'a FlowRecord,
+    pub(crate) flow: &'a Flow,
+    pub(crate) seen: Seen,
+    /// Whether it is known to answer another flow.
+    pub(crate) is_answer: bool,
+}
+
+/// What the rules of one world say of a flow.
+#[derive(Clone, Debug)]
+pub(crate) struct Said {
+    /// Of the packet that began the connection, if the flow only passes as an answer.
+    pub(crate) opener: Option<Explanation>,
+    pub(crate) own: Explanation,
+}
+
+impl Asking<'_> {
+    /// What a world says; `None` if it has no such interface.
+    pub(crate) fn of(&self, snapshot: &Arc<Snapshot>) -> Option<Said> {
+        let own = ask(snapshot, &self.seen)?;
+        let alone = Said { opener: None, own };
+        if !self.is_answer && self.agrees(&alone.own) {
+            return Some(alone);
+        }
+        let (opener, own) = explain_answer(snapshot, &self.seen)?;
+        let passes = opener.action == Some(Action::Accept) && self.agrees(&own);
+        // A rule of its own lets it pass whether it answers or not.
+        if passes && (self.is_answer || !self.agrees(&alone.own)) {
+            let opener = Some(opener);
+            return Some(Said { opener, own });
+        }
+        Some(alone)
+    }
+
+    /// Whether a world decides as the data plane did.
+    pub(crate) fn agrees(&self, said: &Explanation) -> bool {
+        let rejected = matches!(
+            self.flow.disposition,
+            Disposition::DeniedBySecurityGroup { .. } | Disposition::DeniedByNetworkAcl { .. }
+        );
+        said.action
+            .is_none_or(|action| action == self.flow.key.action)
+            && (!rejected || said.disposition == self.flow.disposition)
+    }
+}
+
+fn explain_flow(question: &Question<'_>, flow: &Flow) -> Why {
+    let record = question.record;
+    let Some(seen) = seen(record, flow) else {
+        return gone(flow, "a regional NAT gateway decides by its sessions");
+    };
+    let asking = Asking {
+        record,
+        flow,
+        seen,
+        is_answer: answer::is_answer(flow, record, question.opposite),
+    };
+    let mut compiler = Compiler::new(question.options);
+    let Some(then) = moment(question, &asking, &mut compiler) else {
+        return gone(
+            flow,
+            "the configuration of that moment has no such interface",
+        );
+    };
+    let mut why = told(&asking, &then);
+    let since = Since {
+        asking: &asking,
+        world: &then.world,
+        later: &question.since[then.changes..],
+    };
+    since.tell(&mut why, &then.said, &mut compiler);
+    if !asking.agrees(&then.said.own) {
+        why.notes.push(
+            "the rules alone say otherwise: a connection or session decided that was there at the time".to_owned(),
+        );
+    }
+    why.advice = advice::advice(&asking, &then.world);
+    why
+}
+
+/// What there is to say where the rules cannot be asked.
+fn gone(flow: &Flow, because: &str) -> Why {
+    let text = flow.why();
+    Why {
+        verdict: format!("{}: {text}.", flow.key.action.name()),
+        decision: Some(Decision::new(&flow.disposition, flow.key.action)),
+        notes: vec![because.to_owned()],
+        ..Why::default()
+    }
+}
+
+/// The world that decided.
+pub(crate) struct Then {
+    pub(crate) world: World,
+    pub(crate) said: Said,
+    /// How many of the changes it has seen.
+    changes: usize,
+}
+
+/// The latest world before the first packet that decides as the data plane did.
+fn moment(question: &Question<'_>, asking: &Asking<'_>, compiler: &mut Compiler) -> Option<Then> {
+    let mut world = question.world.clone();
+    let mut found: Option<Then> = None;
+    let mut changes = 0;
+    loop {
+        if let Some(said) = asking.of(&compiler.compile(&world)) {
+            let agrees = asking.agrees(&said.own);
+            if agrees || found.as_ref().is_none_or(|f| !asking.agrees(&f.said.own)) {
+                let world = world.clone();
+                found = Some(Then {
+                    world,
+                    said,
+                    changes,
+                });
+            }
+        }
+        match question.since.get(changes) {
+            Some(later) if later.at <= asking.record.start => later.apply_to(&mut world),
+            _ => return found,
+        }
+        changes += 1;
+    }
+}
+
+fn seen(record: &FlowRecord, flow: &Flow) -> Option<Seen> {
+    let key = &flow.key;
+    Some(Seen {
+        interface: record.interface.recorder.network_interface_id()?,
+        direction: key.direction,
+        src: key.pkt_srcaddr,
+        dst: key.pkt_dstaddr,
+        protocol: key.protocol,
+        src_port: key.srcport,
+        dst_port: key.dstport,
+    })
+}
+
+fn told(asking: &Asking<'_>, then: &Then) -> Why {
+    let (flow, world) = (asking.flow, &then.world);
+    let steps = &then.said.own.steps;
+    let decider = deciding(asking, &then.said);
+    let decided_by = match decider {
+        Some(step) => Cause::of(step, world),
+        None => remembered(asking, world),
+    };
+    let mut way: Vec<Cause> = steps
+        .iter()
+        .filter(|step| decider.is_none_or(|d| !std::ptr::eq(*step, d)))
+        .map(|step| Cause::of(step, world))
+        .collect();
+    if decider.is_none() {
+        // The rules alone would have carried it further.
+        way.retain(|cause| cause.outcome == "pass" && cause.stage != Stage::Delivery.name());
+    }
+    Why {
+        verdict: verdict(asking, then, &decided_by),
+        decision: Some(Decision::new(&flow.disposition, flow.key.action)),
+        decided_by: Some(decided_by),
+        way,
+        ..Why::default()
+    }
+}
+
+/// The step that decided: the one that refused, or the security group at the interface that let the flow in.
+fn deciding<'a>(asking: &Asking<'_>, said: &'a Said) -> Option<&'a Step> {
+    let flow = asking.flow;
+    if !flow.disposition.is_delivered() {
+        let mut steps = said.own.steps.iter().rev();
+        let same = said.own.disposition == flow.disposition;
+        return steps.find(|step| same && step.outcome == Outcome::Drop);
+    }
+    let begins = said.opener.as_ref();
+    let here = |step: &&Step| {
+        step.stage == Stage::SecurityGroup
+            && step.place == Some(asking.record.interface.recorder.into())
+    };
+    begins
+        .and_then(|opener| opener.steps.iter().find(here))
+        .or_else(|| said.own.steps.iter().find(here))
+        .or_else(|| said.own.steps.last())
+}
+
+/// What decided, of which only the disposition tells.
+fn remembered(asking: &Asking<'_>, world: &World) -> Cause {
+    let disposition = &asking.flow.disposition;
+    let (stage, resources, rule) = decision::decided_by(disposition);
+    let resource = resources.first().cloned();
+    let id = resource.as_deref().and_then(|id| id.parse().ok());
+    Cause {
+        stage: stage.unwrap_or("data plane").to_owned(),
+        place: resource
+            .clone()
+            .unwrap_or_else(|| asking.record.interface.recorder.to_string()),
+        direction: asking.flow.key.direction.name().to_owned(),
+        name: id.and_then(|id| crate::cause::name_of(world, id)),
+        resource,
+        rule,
+        text: disposition.to_string(),
+        outcome: if disposition.is_delivered() {
+            "pass"
+        } else {
+            "drop"
+        }
+        .to_owned(),
+        ..Cause::default()
+    }
+}
+
+fn verdict(asking: &Asking<'_>, then: &Then, cause: &Cause) -> String {
+    let flow = asking.flow;
+    let what = advice::packet(flow);
+    let action = flow.key.action.name();
+    match &flow.disposition {
+        Disposition::DeniedBySecurityGroup { egress, groups, .. } => {
+            let groups = named_groups(&then.world, groups);
+            let lets = if *egress { "out" } else { "in" };
+            let lead = lead(flow);
+            let group = if groups.is_empty() {
+                "no security group has a rule that".to_owned()
+            } else {
+                let side = if *egress { "outbound" } else { "inbound" };
+                format!("no {side} rule of {groups}")
+            };
+            format!("{lead}{group} lets {lets} {what}.")
+        }
+        Disposition::DeniedByNetworkAcl { .. } => {
+            let lead = lead(flow);
+            let returns = if asking.is_answer {
+                " It is the answer to a connection that was let pass: network ACLs are stateless, so answers need an entry \
+                 of their own."
+            } else {
+                ""
+            };
+            format!(
+                "{lead}{} denies {what} ({}).{returns}",
+                cause.subject(),
+                cause.text
+            )
+        }
+        disposition if disposition.is_delivered() => {
+            let by = match (&then.said.opener, cause.stage.as_str()) {
+                (Some(_), "security group") if cause.rule.is_some() => format!(
+                    "as the answer of a tracked connection that {} let begin ({})",
+                    cause.subject(),
+                    cause.text
+                ),
+                (None, "security group") if cause.rule.is_some() => {
+                    format!("{} allows it ({})", cause.subject(), cause.text)
+                }
+                _ => cause.text.clone(),
+            };
+            format!("{action}, {disposition}: {by}.")
+        }
+        disposition => format!("{}{disposition} ({what}).", lead(flow)),
+    }
+}
+
+/// Who refused: this interface, or somebody further on.
+fn lead(flow: &Flow) -> &'static str {
+    match flow.key.action {
+        Action::Reject => "REJECT: ",
+        Action::Accept => "ACCEPT here, then dropped: ",
+    }
+}
+
+/// The moment whose world is wanted to explain a record: shortly before its first packet.
+pub fn moment_before(record: &FlowRecord) -> Timestamp {
+    let start = record.start.as_micros();
+    Timestamp::from_micros(start.saturating_sub(SETTLING_SECS * 1_000_000))
+}
