@@ -13,11 +13,12 @@ mod decision;
 mod since;
 mod why;
 
+pub use answer::answered;
 pub use asked::{Asked, Malformed, asked};
 pub use cause::Cause;
 pub use decision::Decision;
 pub use since::{Changed, Later};
-pub use why::{Question, Why, explain, moment_before};
+pub use why::{Question, Why, explain, explain_alone, moment_before};
 
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,11 @@
 //! What has become of what decided: the changes since, asked of the same code.
 
-use dataplane::{Compiler, Explanation, Step};
+use dataplane::{Compiler, Explanation, Step, protocol_and_ports};
 use model::{Change, Scope, State, Timestamp, World};
 use serde::{Deserialize, Serialize};
 
 use crate::cause::place;
-use crate::why::{Asking, Said};
+use crate::why::{Asking, Said, Then};
 use crate::{Cause, Why};
 
 /// Changes of one request or event, later than the record's first packet.
@@ -57,23 +57,25 @@ pub(crate) struct Since<'a> {
 
 impl Since<'_> {
     /// Says of every cause what has become of it, and what would become of the packet now.
-    pub(crate) fn tell(&self, why: &mut Why, then: &Said, compiler: &mut Compiler) {
+    pub(crate) fn tell(&self, why: &mut Why, then: &Then, compiler: &mut Compiler) {
         let mut world = self.world.clone();
-        let mut last = Some(then.own.disposition.clone());
+        let began = then.said.own.disposition.clone();
+        let mut last = Some(began.clone());
         let mut turned = None;
         for later in self.later {
             let touches = later.changes.iter().any(|c| governs(c));
             let before = touches.then(|| world.clone());
             later.apply_to(&mut world);
             let Some(before) = before else { continue };
-            let said = self.asking.of(&compiler.compile(&world));
+            let said = self.asking.of(&compiler.compile(&world), then.as_answer);
             let changed = || Changed {
                 at: later.at.to_string(),
                 what: told(later, before.region(&later.scope)),
             };
             let causes = why.decided_by.iter_mut().chain(&mut why.way);
             for cause in causes.filter(|cause| cause.changed.is_none()) {
-                if !still_holds(cause, said.as_ref(), &world) {
+                let Some(said) = &said else { break };
+                if !still_holds(cause, said, &world) {
                     cause.changed = Some(changed());
                 }
             }
@@ -83,7 +85,7 @@ impl Since<'_> {
                 last = ends;
             }
         }
-        if last.as_ref() == Some(&then.own.disposition) {
+        if last.as_ref() == Some(&began) {
             return;
         }
         why.now = Some(Now {
@@ -97,8 +99,7 @@ impl Since<'_> {
 }
 
 /// Whether a later world says the same by the same row at the same place.
-fn still_holds(cause: &Cause, said: Option<&Said>, world: &World) -> bool {
-    let Some(said) = said else { return false };
+fn still_holds(cause: &Cause, said: &Said, world: &World) -> bool {
     let steps = |explanation: &Explanation| {
         explanation
             .steps
@@ -153,7 +154,10 @@ fn words(change: &Change, before: &State) -> String {
             let name = now.as_deref().or(old).map_or("", |g| g.name.as_str());
             let rule = |r: &model::SecurityGroupRule| {
                 let side = if r.is_egress { "outbound" } else { "inbound" };
-                (r.id.to_string(), format!("{side} rule {}", r.id))
+                let what = protocol_and_ports(r.protocol, r.ports);
+                let towards = if r.is_egress { "to" } else { "from" };
+                let text = format!("{side} rule {} ({what} {towards} {})", r.id, r.peer);
+                (r.id.to_string(), text)
             };
             let old = old.map(|g| g.rules.iter().map(|r| (rule(r), r)).collect::<Vec<_>>());
             let now = now
@@ -166,7 +170,12 @@ fn words(change: &Change, before: &State) -> String {
             let entry = |e: &model::NetworkAclEntry| {
                 let side = if e.egress { "egress" } else { "ingress" };
                 let key = format!("{side} entry {}", e.rule_number);
-                let text = format!("{key} ({} {} {})", e.action, e.protocol, e.cidr);
+                let text = format!(
+                    "{key} ({} {} {})",
+                    e.action,
+                    protocol_and_ports(e.protocol, e.ports),
+                    e.cidr
+                );
                 (key, text)
             };
             let all = |acl: &model::NetworkAcl| -> Vec<_> {

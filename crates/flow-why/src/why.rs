@@ -18,7 +18,7 @@ use crate::{Cause, Decision, Later, advice, answer, decision};
 pub struct Question<'a> {
     /// The record.
     pub record: &'a FlowRecord,
-    /// The record of the flow that this one answers or begins, by the same interface, if there is one.
+    /// The record of the flow that this one answers, if there is one: [`crate::answered`] finds it.
     pub opposite: Option<&'a FlowRecord>,
     /// The world some moments before the record's first packet.
     pub world: &'a World,
@@ -67,8 +67,17 @@ pub fn explain(question: &Question<'_>) -> Why {
     }
 }
 
+/// Explains a record of which only the decision is known: the configuration of its time is no longer kept.
+pub fn explain_alone(record: &FlowRecord) -> Why {
+    match &record.observed {
+        Observed::Flow(flow) => gone(flow, "the configuration of that time is no longer kept"),
+        Observed::NoData => without_flow("NODATA"),
+        Observed::SkipData => without_flow("SKIPDATA"),
+    }
+}
+
 /// Explains a record of no flow.
-pub(crate) fn without_flow(status: &str) -> Why {
+fn without_flow(status: &str) -> Why {
     let verdict = match status {
         "NODATA" => {
             "NODATA: the interface was attached, and no packet that flow logs record went in or out in this window."
@@ -117,21 +126,17 @@ pub(crate) struct Said {
 }
 
 impl Asking<'_> {
-    /// What a world says; `None` if it has no such interface.
-    pub(crate) fn of(&self, snapshot: &Arc<Snapshot>) -> Option<Said> {
+    /// What a world says, of the packet alone or as an answer; `None` if it has no such interface.
+    pub(crate) fn of(&self, snapshot: &Arc<Snapshot>, as_answer: bool) -> Option<Said> {
+        if as_answer {
+            let (opener, own) = explain_answer(snapshot, &self.seen)?;
+            if opener.action == Some(Action::Accept) {
+                let opener = Some(opener);
+                return Some(Said { opener, own });
+            }
+        }
         let own = ask(snapshot, &self.seen)?;
-        let alone = Said { opener: None, own };
-        if !self.is_answer && self.agrees(&alone.own) {
-            return Some(alone);
-        }
-        let (opener, own) = explain_answer(snapshot, &self.seen)?;
-        let passes = opener.action == Some(Action::Accept) && self.agrees(&own);
-        // A rule of its own lets it pass whether it answers or not.
-        if passes && (self.is_answer || !self.agrees(&alone.own)) {
-            let opener = Some(opener);
-            return Some(Said { opener, own });
-        }
-        Some(alone)
+        Some(Said { opener: None, own })
     }
 
     /// Whether a world decides as the data plane did.
@@ -155,10 +160,16 @@ fn explain_flow(question: &Question<'_>, flow: &Flow) -> Why {
         record,
         flow,
         seen,
-        is_answer: answer::is_answer(flow, record, question.opposite),
+        is_answer: answer::is_answer(flow, question.opposite),
     };
     let mut compiler = Compiler::new(question.options);
-    let Some(then) = moment(question, &asking, &mut compiler) else {
+    let mut then = moment(question, &asking, asking.is_answer, &mut compiler);
+    if then.as_ref().is_some_and(|t| !asking.agrees(&t.said.own)) && !asking.is_answer {
+        // What no rule lets pass by itself can only be an answer.
+        let answer = moment(question, &asking, true, &mut compiler);
+        then = answer.filter(|t| asking.agrees(&t.said.own)).or(then);
+    }
+    let Some(then) = then else {
         return gone(
             flow,
             "the configuration of that moment has no such interface",
@@ -170,7 +181,7 @@ fn explain_flow(question: &Question<'_>, flow: &Flow) -> Why {
         world: &then.world,
         later: &question.since[then.changes..],
     };
-    since.tell(&mut why, &then.said, &mut compiler);
+    since.tell(&mut why, &then, &mut compiler);
     if !asking.agrees(&then.said.own) {
         why.notes.push(
             "the rules alone say otherwise: a connection or session decided that was there at the time".to_owned(),
@@ -195,23 +206,31 @@ fn gone(flow: &Flow, because: &str) -> Why {
 pub(crate) struct Then {
     pub(crate) world: World,
     pub(crate) said: Said,
+    /// Whether it was asked about an answer.
+    pub(crate) as_answer: bool,
     /// How many of the changes it has seen.
     changes: usize,
 }
 
 /// The latest world before the first packet that decides as the data plane did.
-fn moment(question: &Question<'_>, asking: &Asking<'_>, compiler: &mut Compiler) -> Option<Then> {
+fn moment(
+    question: &Question<'_>,
+    asking: &Asking<'_>,
+    as_answer: bool,
+    compiler: &mut Compiler,
+) -> Option<Then> {
     let mut world = question.world.clone();
     let mut found: Option<Then> = None;
     let mut changes = 0;
     loop {
-        if let Some(said) = asking.of(&compiler.compile(&world)) {
+        if let Some(said) = asking.of(&compiler.compile(&world), as_answer) {
             let agrees = asking.agrees(&said.own);
             if agrees || found.as_ref().is_none_or(|f| !asking.agrees(&f.said.own)) {
                 let world = world.clone();
                 found = Some(Then {
                     world,
                     said,
+                    as_answer,
                     changes,
                 });
             }
@@ -250,18 +269,51 @@ fn told(asking: &Asking<'_>, then: &Then) -> Why {
         .filter(|step| decider.is_none_or(|d| !std::ptr::eq(*step, d)))
         .map(|step| Cause::of(step, world))
         .collect();
-    if decider.is_none() {
-        // The rules alone would have carried it further.
-        way.retain(|cause| cause.outcome == "pass" && cause.stage != Stage::Delivery.name());
+    settle(&mut way, asking, &decided_by);
+    let mut notes = Vec::new();
+    if steps
+        .iter()
+        .any(|step| step.stage == Stage::VpcEndpoint && step.outcome == Outcome::Pass)
+    {
+        notes.push(
+            "policies of endpoints and buckets decide on the requests inside the connection, not on its packets"
+                .to_owned(),
+        );
     }
     Why {
         verdict: verdict(asking, then, &decided_by),
+        notes,
         decision: Some(Decision::new(&flow.disposition, flow.key.action)),
         decided_by: Some(decided_by),
         way,
         ..Why::default()
     }
 }
+
+/// Makes what the rules alone say into what happened: a connection or session that was there is not in them.
+fn settle(way: &mut Vec<Cause>, asking: &Asking<'_>, decided_by: &Cause) {
+    let delivered = asking.flow.disposition.is_delivered();
+    let refused = way.iter().position(|cause| cause.outcome == "drop");
+    if let Some(at) = refused {
+        way.truncate(at + 1);
+        if delivered && way[at].stage == Stage::SecurityGroup.name() {
+            way[at].outcome = "pass".to_owned();
+            way[at].text = TRACKED.to_owned();
+        } else {
+            way.truncate(at);
+        }
+    }
+    if decided_by.outcome == "drop" {
+        // The rules alone would have carried it past what refused it for another reason.
+        let at = way
+            .iter()
+            .position(|cause| Some(&cause.place) == decided_by.resource.as_ref());
+        way.truncate(at.unwrap_or(way.len()));
+    }
+    way.retain(|cause| cause.stage != Stage::Delivery.name());
+}
+
+const TRACKED: &str = "tracked connection";
 
 /// The step that decided: the one that refused, or the security group at the interface that let the flow in.
 fn deciding<'a>(asking: &Asking<'_>, said: &'a Said) -> Option<&'a Step> {
@@ -271,15 +323,23 @@ fn deciding<'a>(asking: &Asking<'_>, said: &'a Said) -> Option<&'a Step> {
         let same = said.own.disposition == flow.disposition;
         return steps.find(|step| same && step.outcome == Outcome::Drop);
     }
-    let begins = said.opener.as_ref();
     let here = |step: &&Step| {
         step.stage == Stage::SecurityGroup
             && step.place == Some(asking.record.interface.recorder.into())
     };
+    let own = said.own.steps.iter().find(here);
+    let begins = said
+        .opener
+        .as_ref()
+        .filter(|_| own.is_some_and(|step| step.cited.is_none()));
     begins
         .and_then(|opener| opener.steps.iter().find(here))
-        .or_else(|| said.own.steps.iter().find(here))
-        .or_else(|| said.own.steps.last())
+        .or(own)
+        .or_else(|| {
+            let mut steps = said.own.steps.iter().rev();
+            let same = said.own.disposition.is_delivered();
+            steps.find(|step| same && step.stage != Stage::Delivery)
+        })
 }
 
 /// What decided, of which only the disposition tells.
@@ -340,13 +400,14 @@ fn verdict(asking: &Asking<'_>, then: &Then, cause: &Cause) -> String {
             )
         }
         disposition if disposition.is_delivered() => {
-            let by = match (&then.said.opener, cause.stage.as_str()) {
-                (Some(_), "security group") if cause.rule.is_some() => format!(
+            let answers = cause.direction != flow.key.direction.name();
+            let by = match (answers, cause.stage.as_str()) {
+                (true, "security group") if cause.rule.is_some() => format!(
                     "as the answer of a tracked connection that {} let begin ({})",
                     cause.subject(),
                     cause.text
                 ),
-                (None, "security group") if cause.rule.is_some() => {
+                (false, "security group") if cause.rule.is_some() => {
                     format!("{} allows it ({})", cause.subject(), cause.text)
                 }
                 _ => cause.text.clone(),

@@ -148,7 +148,7 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
         writer.clone(),
         datapath.clone(),
         crate::destinations::choose(&config, &s3, &logs)?,
-        &state.join("spool"),
+        state,
     )?;
     let keyring = Arc::new(Keyring::open(state, config.account)?);
     let daemon = Arc::new(Daemon {
@@ -351,6 +351,11 @@ impl Daemon {
                 )
             }
         }
+    }
+
+    /// The state folder.
+    pub(crate) fn state_dir(&self) -> &Path {
+        &self.state
     }
 
     /// How the daemon is.

@@ -23,6 +23,8 @@ use crate::writer::Enforce;
 
 /// The data plane of a daemon.
 pub(crate) struct Datapath {
+    /// What of the machine worlds are compiled with.
+    pub(crate) options: Options,
     event_loop: EventLoop<PacketSwitch>,
     numbers: Mutex<Numbers>,
 }
@@ -91,6 +93,7 @@ impl Datapath {
         };
         let event_loop = EventLoop::spawn(switch, EventLoopOptions::default())?;
         let datapath = Self {
+            options,
             event_loop,
             numbers: Mutex::new(numbers),
         };

@@ -1,79 +1,142 @@
-//! The latest records, for whoever follows them. Bounded: slow readers miss the oldest.
+//! The latest flows, for whoever follows them. Bounded: slow readers miss the oldest, and are told how many.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::ops::{FlowLine, Flows};
-
-/// A bounded memory of lines, numbered from 1.
-#[derive(Debug, Default)]
-pub(crate) struct Feed {
-    lines: Mutex<Lines>,
+/// A bounded memory of flows, numbered from 1.
+#[derive(Debug)]
+pub(crate) struct Feed<T> {
+    flows: Mutex<Memory<T>>,
     arrived: Notify,
+    readers: AtomicUsize,
 }
 
-#[derive(Debug, Default)]
-struct Lines {
-    /// Number of the newest line.
+#[derive(Debug)]
+struct Memory<T> {
+    /// Number of the newest.
     newest: u64,
-    kept: VecDeque<FlowLine>,
+    kept: VecDeque<T>,
 }
 
-/// Lines that are remembered.
+/// What a reader gets.
+#[derive(Debug)]
+pub(crate) struct News<T> {
+    /// Where to go on.
+    pub(crate) next: u64,
+    /// Oldest first.
+    pub(crate) flows: Vec<T>,
+    /// How many came since the reader's last and are forgotten.
+    pub(crate) missed: u64,
+}
+
+/// Flows that are remembered.
 const KEPT: usize = 8192;
 /// The longest that a reader is kept waiting.
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
-impl Feed {
-    /// Adds lines, and wakes those who wait for them.
-    pub(crate) fn push(&self, lines: impl IntoIterator<Item = FlowLine>) {
-        let mut memory = self.lock();
-        let before = memory.newest;
-        for line in lines {
-            memory.newest += 1;
-            if memory.kept.len() == KEPT {
-                memory.kept.pop_front();
-            }
-            memory.kept.push_back(line);
-        }
-        if memory.newest > before {
-            drop(memory);
-            self.arrived.notify_waiters();
+impl<T> Default for Feed<T> {
+    fn default() -> Self {
+        Self {
+            flows: Mutex::new(Memory {
+                newest: 0,
+                kept: VecDeque::new(),
+            }),
+            arrived: Notify::new(),
+            readers: AtomicUsize::new(0),
         }
     }
+}
 
-    /// The lines after number `after`; waits up to `wait` for the first.
-    pub(crate) async fn read(&self, after: u64, wait: Duration) -> Flows {
+impl<T: Clone> Feed<T> {
+    /// Adds flows, and wakes those who wait for them.
+    pub(crate) fn push(&self, flows: &[T]) {
+        if flows.is_empty() {
+            return;
+        }
+        let mut memory = self.lock();
+        memory.newest += flows.len() as u64;
+        let new = &flows[flows.len().saturating_sub(KEPT)..];
+        let over = (memory.kept.len() + new.len()).saturating_sub(KEPT);
+        memory.kept.drain(..over);
+        memory.kept.extend(new.iter().cloned());
+        drop(memory);
+        self.arrived.notify_waiters();
+    }
+
+    /// The number of the newest.
+    pub(crate) fn newest(&self) -> u64 {
+        self.lock().newest
+    }
+
+    /// Whether somebody waits.
+    pub(crate) fn is_read(&self) -> bool {
+        self.readers.load(Ordering::Relaxed) > 0
+    }
+
+    /// What came after number `after` and is wanted; waits up to `wait` for the first.
+    pub(crate) async fn read(
+        &self,
+        mut after: u64,
+        wait: Duration,
+        wanted: impl Fn(&T) -> bool,
+    ) -> News<T> {
+        let _reading = Reading::new(&self.readers);
         let deadline = tokio::time::Instant::now() + wait.min(WAIT_MAX);
+        let mut missed = 0;
         loop {
             let arrived = self.arrived.notified();
             tokio::pin!(arrived);
-            // Before looking, so that a line that comes between the look and the wait is not missed.
+            // Before looking, so that a flow that comes between the look and the wait is not missed.
             arrived.as_mut().enable();
-            let flows = self.since(after);
-            if !flows.records.is_empty()
-                || tokio::time::timeout_at(deadline, arrived).await.is_err()
-            {
-                return flows;
+            let mut news = self.since(after, &wanted);
+            missed += news.missed;
+            after = news.next;
+            if !news.flows.is_empty() || tokio::time::timeout_at(deadline, arrived).await.is_err() {
+                news.missed = missed;
+                return news;
             }
         }
     }
 
-    fn since(&self, after: u64) -> Flows {
+    fn since(&self, after: u64, wanted: impl Fn(&T) -> bool) -> News<T> {
         let memory = self.lock();
         let new = usize::try_from(memory.newest.saturating_sub(after)).unwrap_or(usize::MAX);
         let skip = memory.kept.len().saturating_sub(new);
-        Flows {
+        let missed = match after {
+            // Who only begins has missed nothing.
+            0 => 0,
+            _ => new.saturating_sub(memory.kept.len()) as u64,
+        };
+        let flows = memory.kept.iter().skip(skip).filter(|flow| wanted(flow));
+        News {
             next: memory.newest,
-            records: memory.kept.iter().skip(skip).cloned().collect(),
+            flows: flows.cloned().collect(),
+            missed,
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Lines> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Memory<T>> {
+        self.flows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counts a reader as long as it reads, however its call ends.
+struct Reading<'a>(&'a AtomicUsize);
+
+impl<'a> Reading<'a> {
+    fn new(readers: &'a AtomicUsize) -> Self {
+        readers.fetch_add(1, Ordering::Relaxed);
+        Self(readers)
+    }
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -81,46 +144,51 @@ impl Feed {
 mod tests {
     use super::*;
 
-    fn line(srcport: u16) -> FlowLine {
-        FlowLine {
-            srcport,
-            ..FlowLine::default()
-        }
+    async fn read(feed: &Feed<u16>, after: u64) -> News<u16> {
+        feed.read(after, Duration::ZERO, |_| true).await
     }
 
     #[tokio::test]
     async fn readers_go_on_where_they_stopped() {
         let feed = Feed::default();
-        feed.push([line(1), line(2)]);
-        let first = feed.read(0, Duration::ZERO).await;
-        assert_eq!(first.records.len(), 2);
-        feed.push([line(3)]);
-        let second = feed.read(first.next, Duration::ZERO).await;
-        assert_eq!(second.records, [line(3)]);
-        assert!(
-            feed.read(second.next, Duration::ZERO)
-                .await
-                .records
-                .is_empty()
-        );
+        feed.push(&[1, 2]);
+        let first = read(&feed, 0).await;
+        assert_eq!(first.flows, [1, 2]);
+        feed.push(&[3]);
+        let second = read(&feed, first.next).await;
+        assert_eq!((second.flows.as_slice(), second.missed), (&[3][..], 0));
+        assert!(read(&feed, second.next).await.flows.is_empty());
     }
 
     #[tokio::test]
-    async fn a_waiting_reader_is_woken() {
+    async fn a_waiting_reader_is_woken_by_what_it_wants() {
         let feed = std::sync::Arc::new(Feed::default());
         let reader = tokio::spawn({
             let feed = feed.clone();
-            async move { feed.read(0, Duration::from_secs(20)).await }
+            async move { feed.read(0, Duration::from_secs(20), |n| *n > 5).await }
         });
         tokio::task::yield_now().await;
-        feed.push([line(7)]);
-        assert_eq!(reader.await.unwrap().records, [line(7)]);
+        assert!(feed.is_read());
+        feed.push(&[3]);
+        tokio::task::yield_now().await;
+        feed.push(&[4, 7]);
+        let news = reader.await.unwrap();
+        assert_eq!((news.flows, news.next), (vec![7], 3));
+        assert!(!feed.is_read());
     }
 
     #[tokio::test]
-    async fn the_memory_is_bounded() {
+    async fn the_memory_is_bounded_and_slow_readers_are_told_what_they_missed() {
         let feed = Feed::default();
-        feed.push((0..KEPT + 10).map(|_| line(0)));
-        assert_eq!(feed.read(0, Duration::ZERO).await.records.len(), KEPT);
+        feed.push(&[0; 10]);
+        let news = read(&feed, 0).await;
+        for _ in 0..3 {
+            feed.push(&[0; KEPT / 2]);
+        }
+        feed.push(&vec![0; KEPT + 7]);
+        let news = read(&feed, news.next).await;
+        assert_eq!(news.flows.len(), KEPT);
+        assert_eq!(news.missed, 3 * (KEPT as u64) / 2 + 7);
+        assert_eq!(read(&feed, 0).await.missed, 0);
     }
 }

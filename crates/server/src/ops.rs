@@ -33,6 +33,7 @@ operations! {
     ListInternetHosts => InternetHosts;
     FlushFlowLogs => FlushReport;
     ReadFlows => Flows;
+    ExplainFlows => Explanations;
     FlowLogStatus => FlowLogStatuses;
     Trace => TraceReport;
     Probe => ProbeReport;
@@ -165,6 +166,78 @@ pub struct ReadFlows {
     /// What is seen right now, instead of the records of closed windows.
     #[serde(default)]
     pub live: bool,
+    /// Which of them.
+    #[serde(default)]
+    pub filter: FlowFilter,
+    /// Begin with what is on disk, instead of with what is remembered; `after` does not matter then.
+    #[serde(default)]
+    pub history: bool,
+    /// The newest so many, of what is on disk; at most 100,000, which is also what an answer has without it.
+    #[serde(default)]
+    pub limit: Option<usize>,
+}
+
+/// Which flows; everything that is said has to hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct FlowFilter {
+    /// The recording interface, `eni-…`, or a regional NAT gateway.
+    pub interface: Option<String>,
+    /// An address or block that one of the ends has.
+    pub address: Option<String>,
+    /// A port that one of the ends has.
+    pub port: Option<u16>,
+    /// `tcp`, `udp`, `icmp`, `icmpv6` or a number.
+    pub protocol: Option<String>,
+    /// `ACCEPT` or `REJECT`.
+    pub action: Option<String>,
+    /// Ending then or later, in Unix seconds.
+    pub since: Option<u64>,
+    /// Beginning then or earlier, in Unix seconds.
+    pub until: Option<u64>,
+}
+
+/// Why do records say what they say?
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExplainFlows {
+    /// Lines of flow logs, as they were delivered; without them, the records that the filter wants.
+    #[serde(default)]
+    pub records: Option<String>,
+    /// The format of the lines; without it, the default format, or that of a header line.
+    #[serde(default)]
+    pub log_format: Option<String>,
+    /// Which records.
+    #[serde(default)]
+    pub filter: FlowFilter,
+    /// The newest so many; 20 if nothing is said, at most 1000.
+    #[serde(default)]
+    pub limit: Option<usize>,
+}
+
+/// Why records say what they say.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Explanations {
+    /// One for each record.
+    pub answers: Vec<FlowWhy>,
+    /// How many more records were asked about.
+    pub more: usize,
+}
+
+/// Why a record says what it says.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FlowWhy {
+    /// The number of the line that asked, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
+    /// The record, if it was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<FlowLine>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<flow_why::Why>,
+    /// Why that cannot be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 /// Records of flows.
@@ -174,6 +247,9 @@ pub struct Flows {
     pub next: u64,
     /// The records, oldest first.
     pub records: Vec<FlowLine>,
+    /// How many came since the previous answer and are no longer remembered: the reader is too slow.
+    #[serde(default)]
+    pub missed: u64,
 }
 
 /// One record, with what decided it.
@@ -212,6 +288,9 @@ pub struct FlowLine {
     pub log_status: String,
     /// The rule, route or resource that decided.
     pub why: String,
+    /// The same for programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<flow_why::Decision>,
 }
 
 /// What would happen to a packet, and to its answer?

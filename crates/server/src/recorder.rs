@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use control::Event;
-use dataplane::{Direction, FlowSample};
+use dataplane::FlowSample;
 use delivery::{Delivery, DeliveryConfig, DeliveryReport, Destinations, Spool};
 use flow_logs::{Aggregator, ClosedWindow, FlowRecord, ServiceRanges, batches, coverage_with};
 use model::{LogDestination, World};
@@ -16,11 +16,14 @@ use crate::clock;
 use crate::config::Config;
 use crate::datapath::{Datapath, Harvest};
 use crate::feed::Feed;
-use crate::ops::{FlowLine, FlowLogLine, FlowLogStatuses, FlushReport};
+use crate::flow_history::{BYTES_MAX, FlowHistory};
+use crate::ops::{FlowLogLine, FlowLogStatuses, FlushReport};
 use crate::writer::Writer;
 
 /// How often the data plane is asked what it has seen.
 const PERIOD: Duration = Duration::from_secs(1);
+/// How often while somebody follows what is seen.
+const LIVE_PERIOD: Duration = Duration::from_millis(250);
 /// Flows that open windows may hold; more are reported as SKIPDATA.
 const FLOWS_MAX: usize = 1 << 20;
 /// Bytes of records that may wait for their destinations.
@@ -29,9 +32,10 @@ const SPOOL_BYTES_MAX: u64 = 4 << 30;
 /// Records flows.
 pub(crate) struct Recorder {
     /// Records of closed windows.
-    pub(crate) records: Feed,
+    pub(crate) records: Feed<FlowRecord>,
     /// What is seen right now.
-    pub(crate) live: Feed,
+    pub(crate) live: Feed<FlowSample>,
+    history: Arc<FlowHistory>,
     windows: Mutex<Windows>,
     datapath: Arc<Datapath>,
     writer: Writer,
@@ -57,10 +61,12 @@ impl Recorder {
         writer: Writer,
         datapath: Arc<Datapath>,
         destinations: Destinations,
-        spool: &Path,
+        state: &Path,
     ) -> anyhow::Result<Arc<Self>> {
         let services = service_ranges(config.ip_ranges.as_deref())?;
-        let spool = Spool::open(spool, SPOOL_BYTES_MAX)?;
+        let history = FlowHistory::open(&state.join("flows"), BYTES_MAX)
+            .context("the history of flows cannot be opened")?;
+        let spool = Spool::open(&state.join("spool"), SPOOL_BYTES_MAX)?;
         let delivery = Delivery::start(
             DeliveryConfig::default(),
             spool,
@@ -71,6 +77,7 @@ impl Recorder {
         Ok(Arc::new(Self {
             records: Feed::default(),
             live: Feed::default(),
+            history: Arc::new(history),
             windows: Mutex::new(Windows {
                 services,
                 aggregator: Aggregator::new(config.aggregation, FLOWS_MAX),
@@ -86,7 +93,8 @@ impl Recorder {
     pub(crate) async fn run(self: Arc<Self>) {
         loop {
             self.catch_up().await;
-            tokio::time::sleep(PERIOD).await;
+            let followed = self.live.is_read();
+            tokio::time::sleep(if followed { LIVE_PERIOD } else { PERIOD }).await;
         }
     }
 
@@ -126,6 +134,11 @@ impl Recorder {
         self.deliver(&mut windows, closed).await;
     }
 
+    /// The records of the past.
+    pub(crate) fn history(&self) -> &Arc<FlowHistory> {
+        &self.history
+    }
+
     /// How the deliveries stand.
     pub(crate) fn status(&self) -> FlowLogStatuses {
         let world = self.writer.world();
@@ -160,7 +173,7 @@ impl Recorder {
             for interface in &harvest.skipped {
                 windows.aggregator.mark_skipped(interface, now);
             }
-            self.live.push(harvest.samples.iter().map(live_line));
+            self.live.push(&harvest.samples);
             if !harvest.more {
                 break;
             }
@@ -193,13 +206,17 @@ impl Recorder {
         if closed.is_empty() {
             return 0;
         }
-        let mut lines: Vec<FlowLine> = closed
-            .iter()
-            .flat_map(|window| window.records.iter().map(record_line))
-            .collect();
-        lines.sort_by_key(|line| line.start);
-        let count = lines.len();
-        self.records.push(lines);
+        let records = closed.iter().flat_map(|window| window.records.iter());
+        let mut records: Vec<FlowRecord> = records.cloned().collect();
+        let count = records.len();
+        let (history, now) = (self.history.clone(), clock::now());
+        let kept = tokio::task::spawn_blocking(move || {
+            history.append(&records, now);
+            records.sort_by_key(|record| record.start);
+            records
+        });
+        // Written down first, so that whoever reads both misses nothing.
+        self.records.push(&kept.await.unwrap_or_default());
         for refused in self.delivery.submit(batches(&closed)).await {
             windows.aggregator.mark_lost(&refused.batch);
         }
@@ -243,66 +260,5 @@ fn destination(destination: &LogDestination) -> String {
             format!("log group {log_group_name}")
         }
         LogDestination::S3 { arn, .. } | LogDestination::Firehose { arn, .. } => arn.clone(),
-    }
-}
-
-fn record_line(record: &FlowRecord) -> FlowLine {
-    let interface = &record.interface;
-    let common = FlowLine {
-        account_id: interface.scope.account.to_string(),
-        interface_id: interface.recorder.to_string(),
-        instance_id: interface.instance_id.map(|id| id.to_string()),
-        start: record.start.as_secs(),
-        end: record.end.as_secs(),
-        action: "-".to_owned(),
-        log_status: record.log_status().name().to_owned(),
-        ..FlowLine::default()
-    };
-    match record.flow() {
-        None => common,
-        Some(flow) => FlowLine {
-            packets: flow.packets,
-            bytes: flow.bytes,
-            why: flow.why.clone(),
-            ..with_key(common, &flow.key)
-        },
-    }
-}
-
-fn live_line(sample: &FlowSample) -> FlowLine {
-    let interface = &sample.interface;
-    let common = FlowLine {
-        account_id: interface.scope.account.to_string(),
-        interface_id: interface.recorder.to_string(),
-        instance_id: interface.instance_id.map(|id| id.to_string()),
-        packets: sample.packets,
-        bytes: sample.bytes,
-        start: sample.first.as_secs(),
-        end: sample.last.as_secs(),
-        log_status: "OK".to_owned(),
-        why: sample.disposition.seen_by(sample.key.action),
-        ..FlowLine::default()
-    };
-    with_key(common, &sample.key)
-}
-
-fn with_key(line: FlowLine, key: &dataplane::FlowKey) -> FlowLine {
-    FlowLine {
-        flow_direction: match key.direction {
-            Direction::Ingress => "ingress",
-            Direction::Egress => "egress",
-        }
-        .to_owned(),
-        srcaddr: key.srcaddr.to_string(),
-        dstaddr: key.dstaddr.to_string(),
-        srcport: key.srcport,
-        dstport: key.dstport,
-        protocol: key.protocol,
-        action: match key.action {
-            dataplane::Action::Accept => "ACCEPT",
-            dataplane::Action::Reject => "REJECT",
-        }
-        .to_owned(),
-        ..line
     }
 }

@@ -1,12 +1,18 @@
 //! Weir's own operations.
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use control::Event;
+use dataplane::FlowSample;
+use flow_logs::FlowRecord;
 
 use crate::daemon::Daemon;
+use crate::explaining;
+use crate::flow_filter::Filter;
+use crate::flow_line::{live_line, record_line};
 use crate::ops::*;
 use crate::respond::{self, Answer};
 use crate::tracing_packets;
@@ -103,23 +109,78 @@ async fn dispatch(daemon: &Arc<Daemon>, operation: &str, body: &[u8]) -> Result<
             render(&daemon.flow_logs.flush().await.map_err(Refusal::internal)?)
         }
         ReadFlows::NAME => {
-            let ReadFlows {
-                after,
-                wait_ms,
-                live,
-            } = parse(body)?;
-            let feed = if live {
-                &daemon.flow_logs.live
-            } else {
-                &daemon.flow_logs.records
-            };
-            render(&feed.read(after, Duration::from_millis(wait_ms)).await)
+            let request: ReadFlows = parse(body)?;
+            render(&read_flows(daemon, &request).await?)
         }
+        ExplainFlows::NAME => answer::<ExplainFlows>(daemon, body, explaining::explain_flows).await,
         _ => Err(Refusal::new(
             "UnknownOperationException",
             format!("Weir has no operation '{operation}'."),
         )),
     }
+}
+
+/// Most records that one answer has.
+const RECORDS_MAX: usize = 100_000;
+
+async fn read_flows(daemon: &Daemon, request: &ReadFlows) -> Result<Flows, Refusal> {
+    let filter = Filter::parse(&request.filter)?;
+    let wait = Duration::from_millis(request.wait_ms);
+    if request.live {
+        let live = &daemon.flow_logs.live;
+        let wanted = |sample: &FlowSample| {
+            let recorder = sample.interface.recorder;
+            filter.wants(recorder, Some(&sample.key), sample.first, sample.last)
+        };
+        let news = live.read(request.after, wait, wanted).await;
+        return Ok(Flows {
+            next: news.next,
+            records: news.flows.iter().map(live_line).collect(),
+            missed: news.missed,
+        });
+    }
+    let wanted = move |record: &FlowRecord| {
+        let key = record.flow().map(|flow| &flow.key);
+        filter.wants(record.interface.recorder, key, record.start, record.end)
+    };
+    if !request.history {
+        let news = daemon
+            .flow_logs
+            .records
+            .read(request.after, wait, wanted)
+            .await;
+        return Ok(Flows {
+            next: news.next,
+            records: news.flows.iter().map(record_line).collect(),
+            missed: news.missed,
+        });
+    }
+    // Before looking: what comes meanwhile is read by the next call, and once more by this one at worst.
+    let next = daemon.flow_logs.records.newest();
+    let (history, limit) = (daemon.flow_logs.history().clone(), request.limit);
+    let range = Filter::parse(&request.filter)?.range();
+    let read = tokio::task::spawn_blocking(move || {
+        let limit = limit.unwrap_or(RECORDS_MAX).min(RECORDS_MAX);
+        let (mut kept, mut missed) = (VecDeque::new(), 0);
+        history.read(&range, |record| {
+            if limit > 0 && wanted(&record) {
+                if kept.len() == limit {
+                    kept.pop_front();
+                    missed += 1;
+                }
+                kept.push_back(record_line(&record));
+            }
+        });
+        let mut records: Vec<FlowLine> = kept.into();
+        records.sort_by_key(|record| record.start);
+        (records, missed)
+    });
+    let (records, missed) = read.await.map_err(Refusal::internal)?;
+    Ok(Flows {
+        next,
+        records,
+        missed,
+    })
 }
 
 /// For operations that may have to wait for the data plane, the disk or the host.

@@ -77,15 +77,21 @@ impl Rule {
 impl Rule {
     /// `tcp 5432 from 10.0.0.0/16`, `all to 0.0.0.0/0`.
     pub(crate) fn text(&self, egress: bool) -> String {
-        struct What<'a>(&'a Rule);
-        impl fmt::Display for What<'_> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt_protocol_and_ports(f, self.0.protocol, self.0.ports)
-            }
-        }
+        let what = protocol_and_ports(self.protocol, self.ports);
         let towards = if egress { "to" } else { "from" };
-        format!("{} {towards} {}", What(self), self.named)
+        format!("{what} {towards} {}", self.named)
     }
+}
+
+/// A protocol and its ports as traces print them: `all`, `tcp 22`, `udp 1000-2000`, `icmp type 8 code 0`.
+pub fn protocol_and_ports(protocol: IpProtocol, ports: Option<PortRange>) -> String {
+    struct What(IpProtocol, Option<PortRange>);
+    impl fmt::Display for What {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            fmt_protocol_and_ports(f, self.0, self.1)
+        }
+    }
+    What(protocol, ports).to_string()
 }
 
 /// A protocol and its ports as rules print them: `all`, `tcp 22`, `udp 1000-2000`, `icmp 8/0`.
