@@ -17,7 +17,7 @@ pub use answer::answered;
 pub use asked::{Asked, Malformed, asked};
 pub use cause::Cause;
 pub use decision::Decision;
-pub use since::{Changed, Later};
+pub use since::{Changed, Later, Now};
 pub use why::{Question, Why, explain, explain_alone, moment_before};
 
 #[cfg(test)]

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use flow_why::{Cause, Changed, Decision, Now, Why};
+
 /// An operation: its name on the wire and what it answers.
 pub trait Operation: Serialize + serde::de::DeserializeOwned {
     /// The name in `X-Amz-Target`, after `Weir.`.
@@ -234,7 +236,7 @@ pub struct FlowWhy {
     pub record: Option<FlowLine>,
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub why: Option<flow_why::Why>,
+    pub why: Option<Why>,
     /// Why that cannot be told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -290,7 +292,7 @@ pub struct FlowLine {
     pub why: String,
     /// The same for programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub decision: Option<flow_why::Decision>,
+    pub decision: Option<Decision>,
 }
 
 /// What would happen to a packet, and to its answer?

@@ -2,9 +2,11 @@
 
 use std::process::ExitCode;
 
+use anyhow::Context;
+use server::ops::Flows as ReadFlowsAnswer;
 use server::ops::{FlowLine, FlowLogLine, FlowLogStatus, FlushFlowLogs, ReadFlows};
 
-use crate::cli::{Flows, FlowsAction, Format, Target};
+use crate::cli::{FlowFilter, Flows, FlowsAction, Format, Target};
 use crate::client::Client;
 use crate::output::{self, Cell, Style, Table, Tone};
 
@@ -14,8 +16,9 @@ const WAIT_MS: u64 = 20_000;
 /// Shows, flushes or reports.
 pub(crate) fn run(target: &Target, arguments: &Flows) -> anyhow::Result<ExitCode> {
     let mut client = super::client(target)?;
-    match arguments.action {
+    match &arguments.action {
         None => show(&mut client, arguments),
+        Some(FlowsAction::Why(arguments)) => super::why::run(&mut client, arguments),
         Some(FlowsAction::Flush) => flush(&mut client),
         Some(FlowsAction::Status) => {
             let statuses = client.weir(&FlowLogStatus {})?;
@@ -30,6 +33,9 @@ fn show(client: &mut Client, arguments: &Flows) -> anyhow::Result<ExitCode> {
         after: 0,
         wait_ms: 0,
         live: arguments.live,
+        filter: filter(&arguments.filter)?,
+        history: arguments.filter.since.is_some() && !arguments.live,
+        limit: arguments.limit,
     };
     let first = client.weir(&request)?;
     let skipped = arguments
@@ -44,15 +50,97 @@ fn show(client: &mut Client, arguments: &Flows) -> anyhow::Result<ExitCode> {
             "no records yet: windows close after a minute, or now with `weir flows flush`"
         });
     }
+    if arguments.limit.is_none() {
+        missed(&first);
+    }
     (request.after, request.wait_ms) = (first.next, WAIT_MS);
+    request.history = false;
     if !arguments.follow {
         return Ok(ExitCode::SUCCESS);
     }
     loop {
         let flows = client.weir(&request)?;
         output::print(&printer.lines(&flows.records)?)?;
+        missed(&flows);
         request.after = flows.next;
     }
+}
+
+/// Says how many flows there is no place for.
+fn missed(flows: &ReadFlowsAnswer) {
+    if flows.missed > 0 {
+        output::note(&format!(
+            "{} flows are missing here: there were more than are remembered (a filter shows fewer)",
+            flows.missed
+        ));
+    }
+}
+
+/// The filter as the daemon takes it.
+pub(super) fn filter(arguments: &FlowFilter) -> anyhow::Result<server::ops::FlowFilter> {
+    let time = |name: &str, text: &Option<String>| {
+        let time = text.as_deref().map(|text| moment(text, now()));
+        time.transpose().with_context(|| format!("--{name}"))
+    };
+    Ok(server::ops::FlowFilter {
+        interface: arguments.interface.clone(),
+        address: arguments.address.clone(),
+        port: arguments.port,
+        protocol: arguments.protocol.clone(),
+        action: arguments.action.clone(),
+        since: time("since", &arguments.since)?,
+        until: time("until", &arguments.until)?,
+    })
+}
+
+fn now() -> u64 {
+    let since = std::time::UNIX_EPOCH.elapsed();
+    since.map_or(0, |since| since.as_secs())
+}
+
+/// A moment in Unix seconds: so long ago, Unix seconds, or ISO 8601 in UTC.
+fn moment(text: &str, now: u64) -> anyhow::Result<u64> {
+    let units = [('s', 1), ('m', 60), ('h', 3600), ('d', 86_400)];
+    let ago = units.iter().find_map(|(unit, secs)| {
+        let number: u64 = text.strip_suffix(*unit)?.parse().ok()?;
+        Some(now.saturating_sub(number.saturating_mul(*secs)))
+    });
+    ago.or_else(|| text.parse().ok())
+        .or_else(|| iso(text))
+        .with_context(|| {
+            format!("{text} is no time: say 10m, Unix seconds or 2026-05-01T10:00:00Z")
+        })
+}
+
+/// `2026-05-01T10:00:00Z`; seconds, and all of the time of day, may be left out.
+fn iso(text: &str) -> Option<u64> {
+    let text = text.strip_suffix('Z').unwrap_or(text);
+    let (date, time) = text.split_once('T').unwrap_or((text, "00:00"));
+    let numbers = |text: &str, separator| -> Option<Vec<i64>> {
+        text.split(separator).map(|n| n.parse().ok()).collect()
+    };
+    let [year, month, day] = numbers(date, '-')?.try_into().ok()?;
+    let time = numbers(time, ':')?;
+    let (hour, minute) = (*time.first()?, *time.get(1)?);
+    let second = time.get(2).copied().unwrap_or(0);
+    let fits = (1970..=9999).contains(&year)
+        && (1..=12).contains(&month)
+        && (1..=31).contains(&day)
+        && (0..24).contains(&hour)
+        && (0..60).contains(&minute)
+        && (0..60).contains(&second)
+        && time.len() <= 3;
+    if !fits {
+        return None;
+    }
+    // Days since 1970 of a date of the Gregorian calendar, years beginning in March.
+    let (y, m) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
+    let days = 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1 - 719_468;
+    u64::try_from(((days * 24 + hour) * 60 + minute) * 60 + second).ok()
 }
 
 fn flush(client: &mut Client) -> anyhow::Result<ExitCode> {
@@ -187,7 +275,7 @@ fn row(record: &FlowLine) -> [Cell; 10] {
 }
 
 /// An address with its port, if it has one.
-fn end(address: &str, port: u16) -> String {
+pub(super) fn end(address: &str, port: u16) -> String {
     match (port, address.contains(':')) {
         (0, _) => address.to_owned(),
         (port, true) => format!("[{address}]:{port}"),
@@ -282,6 +370,36 @@ mod tests {
         "#]]
         .assert_eq(&printed(Format::Csv));
         assert_eq!(printed(Format::Json).lines().count(), 2);
+    }
+
+    #[test]
+    fn moments_are_said_in_several_ways() {
+        let now = 1_700_000_000;
+        for (text, secs) in [
+            ("90s", now - 90),
+            ("10m", now - 600),
+            ("2h", now - 7200),
+            ("3d", now - 259_200),
+            ("1600000000", 1_600_000_000),
+            ("2023-11-14T22:13:20Z", now),
+            ("2023-11-14T22:13", now - 20),
+            ("2024-02-29", 1_709_164_800),
+            ("1970-01-01", 0),
+        ] {
+            assert_eq!(moment(text, now).unwrap(), secs, "{text}");
+        }
+        for text in [
+            "",
+            "m",
+            "10x",
+            "-5m",
+            "2023-13-01",
+            "2023-01-01T25:00",
+            "yesterday",
+            "1-2",
+        ] {
+            assert!(moment(text, now).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod internet;
 mod question;
 mod status;
 mod up;
+mod why;
 
 use std::process::ExitCode;
 
