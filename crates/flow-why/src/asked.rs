@@ -129,7 +129,7 @@ fn checked(values: Vec<(Field, String)>) -> Result<Vec<(Field, String)>, String>
         }
     }
     let telling = |name| values.iter().any(|(f, _)| *f == name);
-    if !telling(Field::InterfaceId) && !(telling(Field::Srcaddr) || telling(Field::PktSrcaddr)) {
+    if !(telling(Field::InterfaceId) || telling(Field::Srcaddr) || telling(Field::PktSrcaddr)) {
         return Err("neither interface-id nor addresses: it could be any record".to_owned());
     }
     Ok(values)

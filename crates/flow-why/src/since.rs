@@ -63,7 +63,7 @@ impl Since<'_> {
         let mut last = Some(began.clone());
         let mut turned = None;
         for later in self.later {
-            let touches = later.changes.iter().any(|c| governs(c));
+            let touches = later.changes.iter().any(governs);
             let before = touches.then(|| world.clone());
             later.apply_to(&mut world);
             let Some(before) = before else { continue };
@@ -163,7 +163,7 @@ fn words(change: &Change, before: &State) -> String {
             let now = now
                 .as_ref()
                 .map(|g| g.rules.iter().map(|r| (rule(r), r)).collect());
-            rows(&format!("security group {id} ({name})"), old, now)
+            rows(&format!("security group {id} ({name})"), &old, &now)
         }
         Change::NetworkAcl(id, now) => {
             let old = before.network_acls.get(id);
@@ -189,8 +189,8 @@ fn words(change: &Change, before: &State) -> String {
             };
             rows(
                 &format!("network ACL {id}"),
-                old.map(all),
-                now.as_deref().map(all),
+                &old.map(all),
+                &now.as_deref().map(all),
             )
         }
         Change::RouteTable(id, now) => {
@@ -217,8 +217,8 @@ fn words(change: &Change, before: &State) -> String {
             };
             rows(
                 &format!("route table {id}"),
-                old.map(all),
-                now.as_deref().map(all),
+                &old.map(all),
+                &now.as_deref().map(all),
             )
         }
         Change::NetworkInterface(id, now) => {
@@ -237,8 +237,8 @@ fn words(change: &Change, before: &State) -> String {
             };
             rows(
                 &format!("network interface {id}"),
-                old.map(all),
-                now.as_deref().map(all),
+                &old.map(all),
+                &now.as_deref().map(all),
             )
         }
         other => {
@@ -256,8 +256,8 @@ fn words(change: &Change, before: &State) -> String {
 type Rows<T> = Vec<((String, String), T)>;
 
 /// Which rows came, went or are not what they were.
-fn rows<T: PartialEq>(subject: &str, old: Option<Rows<T>>, now: Option<Rows<T>>) -> String {
-    let (Some(old), Some(now)) = (&old, &now) else {
+fn rows<T: PartialEq>(subject: &str, old: &Option<Rows<T>>, now: &Option<Rows<T>>) -> String {
+    let (Some(old), Some(now)) = (old, now) else {
         let how = if now.is_some() { "created" } else { "deleted" };
         return format!("{subject} {how}");
     };

@@ -66,7 +66,7 @@ impl Recorder {
         let services = service_ranges(config.ip_ranges.as_deref())?;
         let history = FlowHistory::open(&state.join("flows"), BYTES_MAX)
             .context("the history of flows cannot be opened")?;
-        let spool = Spool::open(&state.join("spool"), SPOOL_BYTES_MAX)?;
+        let spool = Spool::open(state.join("spool"), SPOOL_BYTES_MAX)?;
         let delivery = Delivery::start(
             DeliveryConfig::default(),
             spool,

@@ -107,7 +107,7 @@ impl Journal {
         let mut world = World::default();
         let mut rows = 0;
         rows_of(&self.connection, CHECKPOINT, [], |record| {
-            record.apply_to(&mut world)
+            record.apply_to(&mut world);
         })?;
         let covered = mark(&self.connection, COVERED)?;
         rows_of(&self.connection, AFTER, [covered], |record| {
