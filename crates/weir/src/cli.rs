@@ -299,7 +299,7 @@ pub(crate) enum WhyFormat {
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum FlowsAction {
     /// Say why records say what they say: the rule, route or gateway of that moment
-    Why(FlowsWhy),
+    Why(Box<FlowsWhy>),
     /// Close every window now and wait until the records are delivered
     Flush,
     /// Show how the deliveries of each flow log stand
