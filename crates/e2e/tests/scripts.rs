@@ -23,6 +23,11 @@ fn flow_logs_reach_their_destinations() {
 }
 
 #[test]
+fn why_records_say_what_they_say() {
+    script("why.py");
+}
+
+#[test]
 fn destinations_elsewhere_gone_or_full() {
     script("destinations.py");
 }
