@@ -1,4 +1,4 @@
-//! S3 and CloudWatch Logs elsewhere, over HTTP with Signature Version 4.
+//! S3, CloudWatch Logs and Firehose elsewhere, over HTTP with Signature Version 4.
 //!
 //! Buckets are addressed in the path. Plain HTTP only.
 
@@ -13,6 +13,7 @@ use model::Scope;
 use tokio::net::TcpStream;
 
 use crate::cloudwatch_logs::{LogAnswer, LogStore};
+use crate::firehose::StreamStore;
 use crate::s3::{ObjectStore, PutObject};
 use crate::{BoxFuture, Clock, SinkError, SinkErrorKind};
 
@@ -206,6 +207,32 @@ impl LogStore for Remote {
                 headers: vec![
                     ("content-type", "application/x-amz-json-1.1"),
                     ("x-amz-target", &target),
+                ],
+                body: body.into(),
+            };
+            let (status, body) = self.send(scope, call).await?;
+            Ok(LogAnswer {
+                status,
+                body: body.to_vec(),
+            })
+        })
+    }
+}
+
+impl StreamStore for Remote {
+    fn put_record_batch(
+        &self,
+        scope: Scope,
+        body: Vec<u8>,
+    ) -> BoxFuture<'_, Result<LogAnswer, SinkError>> {
+        Box::pin(async move {
+            let call = Call {
+                service: "firehose",
+                method: Method::POST,
+                path: "/".to_owned(),
+                headers: vec![
+                    ("content-type", "application/x-amz-json-1.1"),
+                    ("x-amz-target", "Firehose_20150804.PutRecordBatch"),
                 ],
                 body: body.into(),
             };

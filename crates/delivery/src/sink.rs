@@ -44,7 +44,7 @@ pub enum SinkErrorKind {
     Access,
     /// The destination takes no more for now, or has reached a quota.
     RateLimited,
-    /// The bucket does not exist.
+    /// The bucket or stream does not exist.
     NotFound,
     /// The destination cannot be reached, or fails.
     Unavailable,
@@ -106,6 +106,8 @@ pub struct Destinations {
     pub s3: Arc<dyn Sink>,
     /// Log groups.
     pub cloudwatch_logs: Arc<dyn Sink>,
+    /// Delivery streams.
+    pub firehose: Arc<dyn Sink>,
 }
 
 impl Sink for Destinations {
@@ -113,10 +115,7 @@ impl Sink for Destinations {
         match entry.batch.destination {
             LogDestination::S3 { .. } => self.s3.deliver(entry),
             LogDestination::CloudWatchLogs { .. } => self.cloudwatch_logs.deliver(entry),
-            // CreateFlowLogs refuses these so far.
-            LogDestination::Firehose { .. } => {
-                Box::pin(async { Err(SinkError::unavailable("no Firehose is configured")) })
-            }
+            LogDestination::Firehose { .. } => self.firehose.deliver(entry),
         }
     }
 }

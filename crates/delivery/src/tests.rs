@@ -2,6 +2,7 @@
 //! S3, and the order of submission.)
 
 mod cloudwatch_logs;
+mod firehose;
 mod remote;
 mod s3;
 mod spool;

@@ -33,6 +33,11 @@ fn destinations_elsewhere_gone_or_full() {
 }
 
 #[test]
+fn firehose_delivers_to_buckets_and_http_endpoints() {
+    script("firehose.py");
+}
+
+#[test]
 fn policies_over_the_wire() {
     script("policies.py");
 }

@@ -22,6 +22,8 @@ pub enum AwsService {
     Ec2,
     /// AWS Security Token Service.
     Sts,
+    /// Amazon Data Firehose.
+    Firehose,
 }
 
 /// The public IPv4 addresses that instances and Elastic IP addresses get, first address and prefix length. The block lies
@@ -34,9 +36,16 @@ const DOMAIN: &str = "amazonaws.com";
 
 impl AwsService {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::S3, Self::DynamoDb, Self::Logs, Self::Ec2, Self::Sts];
+    pub const ALL: [Self; 6] = [
+        Self::S3,
+        Self::DynamoDb,
+        Self::Logs,
+        Self::Ec2,
+        Self::Sts,
+        Self::Firehose,
+    ];
 
-    /// As names of endpoints and of endpoint services have it: `s3`.
+    /// As names of endpoints have it: `s3`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::S3 => "s3",
@@ -44,6 +53,15 @@ impl AwsService {
             Self::Logs => "logs",
             Self::Ec2 => "ec2",
             Self::Sts => "sts",
+            Self::Firehose => "firehose",
+        }
+    }
+
+    /// As names of endpoint services have it: `com.amazonaws.<region>.s3`.
+    pub const fn endpoint_service(self) -> &'static str {
+        match self {
+            Self::Firehose => "kinesis-firehose",
+            other => other.name(),
         }
     }
 
@@ -66,7 +84,7 @@ impl AwsService {
         let service = match self {
             Self::S3 => GatewayService::S3,
             Self::DynamoDb => GatewayService::DynamoDb,
-            Self::Logs | Self::Ec2 | Self::Sts => return self.own_block(region),
+            Self::Logs | Self::Ec2 | Self::Sts | Self::Firehose => return self.own_block(region),
         };
         AwsPrefixList { service, region }.nets().collect()
     }
@@ -102,7 +120,7 @@ impl AwsService {
         match self {
             Self::S3 => "S3",
             Self::DynamoDb => "DYNAMODB",
-            Self::Logs | Self::Ec2 | Self::Sts => "AMAZON",
+            Self::Logs | Self::Ec2 | Self::Sts | Self::Firehose => "AMAZON",
         }
     }
 
@@ -175,6 +193,11 @@ mod tests {
             ),
             ("logs.us-west-2.amazonaws.com", Some("logs us-west-2")),
             ("ec2.us-west-2.amazonaws.com", Some("ec2 us-west-2")),
+            (
+                "firehose.us-west-2.amazonaws.com",
+                Some("firehose us-west-2"),
+            ),
+            ("kinesis-firehose.us-west-2.amazonaws.com", None),
             ("logs.amazonaws.com", None),
             ("x.logs.us-west-2.amazonaws.com", None),
             ("dynamodb.dualstack.us-west-2.amazonaws.com", None),

@@ -42,6 +42,7 @@ pub(crate) fn check(
             vec![of_form(service, identity, &form)]
         }
         Service::Logs => vec![of_logs(identity, parts, body)],
+        Service::Firehose => vec![of_firehose(identity, parts, body)],
         Service::DynamoDb => of_dynamodb(identity, parts, body)?,
         // S3 asks for itself; Weir's own operations have no policies.
         Service::S3 | Service::Weir => return Ok(()),
@@ -90,7 +91,7 @@ impl Refused {
             Service::ElasticLoadBalancing | Service::Sts | Service::S3 => {
                 (403, "AccessDenied", self.message.clone())
             }
-            Service::Logs | Service::DynamoDb | Service::Weir => {
+            Service::Logs | Service::Firehose | Service::DynamoDb | Service::Weir => {
                 (400, "AccessDeniedException", self.message.clone())
             }
         };
@@ -177,6 +178,26 @@ fn of_logs(identity: &Identity, parts: &Parts, body: &[u8]) -> Asked {
         resources: vec![format!(
             "arn:aws:logs:{region}:{account}:log-group:{group}:log-stream:{stream}"
         )],
+    }
+}
+
+/// A call of Firehose: its resource is a delivery stream, but for the one that lists them ("Actions, resources, and
+/// condition keys for Amazon Kinesis Firehose").
+fn of_firehose(identity: &Identity, parts: &Parts, body: &[u8]) -> Asked {
+    let target = parts
+        .headers
+        .get("x-amz-target")
+        .and_then(|v| v.to_str().ok());
+    let operation = target.unwrap_or_default().rsplit('.').next();
+    let operation = operation.unwrap_or_default();
+    let input: Value = serde_json::from_slice(body).unwrap_or_default();
+    let name = input.get("DeliveryStreamName").and_then(Value::as_str);
+    let name = name.filter(|_| operation != "ListDeliveryStreams");
+    let model::Scope { account, region } = identity.scope;
+    let arn = |name| format!("arn:aws:firehose:{region}:{account}:deliverystream/{name}");
+    Asked {
+        action: format!("firehose:{operation}"),
+        resources: vec![name.map_or_else(|| "*".to_owned(), arn)],
     }
 }
 
@@ -365,6 +386,9 @@ mod tests {
         let request = http::Request::post("/");
         let request = match service {
             Service::Logs => request.header("x-amz-target", format!("Logs_20140328.{call}")),
+            Service::Firehose => {
+                request.header("x-amz-target", format!("Firehose_20150804.{call}"))
+            }
             Service::DynamoDb => {
                 request.header("x-amz-target", format!("DynamoDB_20120810.{call}"))
             }
@@ -372,7 +396,7 @@ mod tests {
         };
         let (parts, ()) = request.body(()).unwrap().into_parts();
         let body = match service {
-            Service::Logs | Service::DynamoDb => body.to_owned(),
+            Service::Logs | Service::Firehose | Service::DynamoDb => body.to_owned(),
             _ => format!("Action={call}&{body}"),
         };
         match check(service, &identity(), origin, &parts, body.as_bytes()) {
@@ -383,6 +407,37 @@ mod tests {
                 format!("{call}: {} {text}\n", answer.status().as_u16())
             }
         }
+    }
+
+    #[test]
+    fn calls_of_firehose_name_their_stream() {
+        let origin = through(
+            r#"{"Statement":[
+            {"Effect":"Allow","Principal":"*","Action":"firehose:PutRecord*","Resource":"arn:aws:firehose:us-east-1:123456789012:deliverystream/mine"},
+            {"Effect":"Allow","Principal":"*","Action":"firehose:ListDeliveryStreams","Resource":"*"}]}"#,
+        );
+        let mut text = String::new();
+        for (call, body) in [
+            ("PutRecord", r#"{"DeliveryStreamName":"mine"}"#),
+            ("PutRecordBatch", r#"{"DeliveryStreamName":"mine"}"#),
+            ("PutRecord", r#"{"DeliveryStreamName":"other"}"#),
+            ("DeleteDeliveryStream", r#"{"DeliveryStreamName":"mine"}"#),
+            (
+                "ListDeliveryStreams",
+                r#"{"ExclusiveStartDeliveryStreamName":"a"}"#,
+            ),
+            ("PutRecord", "nonsense"),
+        ] {
+            text += &attempt(&origin, Service::Firehose, call, body);
+        }
+        expect![[r#"
+            PutRecord: passes
+            PutRecordBatch: passes
+            PutRecord: 400 {"__type":"AccessDeniedException","message":"User: arn:aws:iam::123456789012:root is not authorized to perform: firehose:PutRecord on resource: arn:aws:firehose:us-east-1:123456789012:deliverystream/other because no VPC endpoint policy allows the firehose:PutRecord action"}
+            DeleteDeliveryStream: 400 {"__type":"AccessDeniedException","message":"User: arn:aws:iam::123456789012:root is not authorized to perform: firehose:DeleteDeliveryStream on resource: arn:aws:firehose:us-east-1:123456789012:deliverystream/mine because no VPC endpoint policy allows the firehose:DeleteDeliveryStream action"}
+            ListDeliveryStreams: passes
+            PutRecord: 400 {"__type":"AccessDeniedException","message":"User: arn:aws:iam::123456789012:root is not authorized to perform: firehose:PutRecord because no VPC endpoint policy allows the firehose:PutRecord action"}
+        "#]].assert_eq(&text);
     }
 
     #[test]

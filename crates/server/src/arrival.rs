@@ -57,6 +57,7 @@ pub(crate) async fn answer(
         AwsService::Logs => Service::Logs,
         AwsService::Ec2 => Service::Ec2,
         AwsService::Sts => Service::Sts,
+        AwsService::Firehose => Service::Firehose,
     };
     let region = Some(arrival.region);
     port::whole(port::call(daemon, &origin, region, service, request).await)

@@ -149,7 +149,10 @@ impl Error {
 
     fn code(&self, service: Service) -> (u16, &'static str) {
         use sigv4::Error as Signature;
-        let json = matches!(service, Service::Logs | Service::DynamoDb | Service::Weir);
+        let json = matches!(
+            service,
+            Service::Logs | Service::Firehose | Service::DynamoDb | Service::Weir
+        );
         let error = match self {
             Self::Signature(error) => error,
             Self::Token(error) => return error.code(service),
@@ -175,7 +178,7 @@ impl Error {
                 Service::ElasticLoadBalancing | Service::Sts | Service::S3 => {
                     (403, "SignatureDoesNotMatch")
                 }
-                Service::Logs | Service::DynamoDb | Service::Weir => {
+                Service::Logs | Service::Firehose | Service::DynamoDb | Service::Weir => {
                     (400, "InvalidSignatureException")
                 }
             },
@@ -220,7 +223,7 @@ pub(crate) fn refuse(
             let (status, xml) = services::sts::error(status, code, message, request_id);
             respond::xml(status, request_id, xml)
         }
-        Service::Logs | Service::DynamoDb | Service::Weir => {
+        Service::Logs | Service::Firehose | Service::DynamoDb | Service::Weir => {
             respond::json_error(status, request_id, code, message)
         }
     }

@@ -32,6 +32,8 @@ pub struct Config {
     pub s3_endpoint: Option<Endpoint>,
     /// Where flow logs for CloudWatch Logs go; without one, to the embedded one.
     pub logs_endpoint: Option<Endpoint>,
+    /// Where flow logs for Firehose go; without one, to the embedded one.
+    pub firehose_endpoint: Option<Endpoint>,
     /// What stands for DynamoDB, `http://host[:port]`; without it, connections to DynamoDB are refused.
     pub dynamodb_endpoint: Option<String>,
     /// A file of AWS's address ranges, `ip-ranges.json`, for the service fields of flow logs; without one, what is built in.
@@ -87,6 +89,7 @@ impl Config {
             resolver: None,
             s3_endpoint: None,
             logs_endpoint: None,
+            firehose_endpoint: None,
             dynamodb_endpoint: None,
             ip_ranges: None,
             executable: std::env::current_exe()?,

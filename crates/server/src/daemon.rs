@@ -12,6 +12,7 @@ use dataplane::Inquiry;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use model::{Scope, Timestamp, World};
+use services::firehose::{Firehose, Limits};
 use services::logs::Logs;
 use services::s3::{S3, S3Endpoint};
 use store::Journal;
@@ -33,7 +34,7 @@ use crate::respond::{self, Answer};
 use crate::service_network::{Door, Reception};
 use crate::state_folder::StateFolder;
 use crate::writer::Writer;
-use crate::{auth, clock, health_checks, http as port, resolver, service_network};
+use crate::{auth, clock, firehose, health_checks, http as port, resolver, service_network};
 
 /// A running daemon, for everybody who serves its port.
 pub(crate) struct Daemon {
@@ -54,6 +55,8 @@ pub(crate) struct Daemon {
     /// What it has for those who come by the service network.
     pub(crate) reception: Reception,
     logs: Arc<Logs>,
+    /// The embedded Firehose.
+    pub(crate) firehose: Arc<Firehose>,
     s3: S3,
     s3_endpoint: S3Endpoint,
     listen: SocketAddr,
@@ -135,7 +138,7 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
             let _ = failed.send(error);
         },
     )?;
-    let (s3, logs) = open_services(state)?;
+    let (s3, logs, firehose) = open_services(state)?;
     let instances = Instances::new(
         writer.clone(),
         datapath.clone(),
@@ -147,7 +150,7 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
         &config,
         writer.clone(),
         datapath.clone(),
-        crate::destinations::choose(&config, &s3, &logs)?,
+        crate::destinations::choose(&config, &s3, &logs, &firehose)?,
         state,
     )?;
     let keyring = Arc::new(Keyring::open(state, config.account)?);
@@ -164,6 +167,7 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
         flow_logs: flow_logs.clone(),
         bodies: BodyBudget::default(),
         logs,
+        firehose,
         s3,
         listen,
     });
@@ -197,10 +201,13 @@ async fn failed_part(
 }
 
 /// Opens what the embedded services keep.
-fn open_services(state: &Path) -> anyhow::Result<(S3, Arc<Logs>)> {
+fn open_services(state: &Path) -> anyhow::Result<(S3, Arc<Logs>, Arc<Firehose>)> {
     let s3 = S3::open(state.join("s3")).context("the embedded S3 cannot be opened")?;
     let logs = Logs::open(state.join("logs.sqlite")).context("CloudWatch Logs cannot be opened")?;
-    Ok((s3, Arc::new(logs)))
+    let path = state.join("firehose.sqlite");
+    let firehose = Firehose::open(path, Limits::default(), firehose::random)
+        .context("Firehose cannot be opened")?;
+    Ok((s3, Arc::new(logs), Arc::new(firehose)))
 }
 
 /// Starts the parts of the daemon, none of which may end.
@@ -213,6 +220,7 @@ fn start(
     let mut tasks = JoinSet::new();
     tasks.spawn(daemon.instances.clone().run());
     tasks.spawn(daemon.flow_logs.clone().run());
+    tasks.spawn(firehose::run(daemon.firehose.clone(), daemon.s3.clone()));
     tasks.spawn(tick(daemon.clone()));
     tasks.spawn(health_checks::note(daemon.clone()));
     tasks.spawn(resolver::run(daemon.clone(), inquiries));

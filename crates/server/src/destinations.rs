@@ -1,13 +1,17 @@
-//! Where flow logs are delivered: the embedded S3 and CloudWatch Logs, reached without a network, or
-//! others that the configuration names.
+//! Where flow logs are delivered: the embedded S3, CloudWatch Logs and Firehose, reached without a network, or others
+//! that the configuration names.
 
 use std::sync::Arc;
 
 use anyhow::Context;
 use delivery::cloudwatch_logs::{LogAnswer, LogStore};
+use delivery::firehose::StreamStore;
 use delivery::s3::{ObjectStore, PutObject};
-use delivery::{BoxFuture, CloudWatchLogsSink, Destinations, Remote, S3Sink, SinkError};
+use delivery::{
+    BoxFuture, CloudWatchLogsSink, Destinations, FirehoseSink, Remote, S3Sink, SinkError,
+};
 use model::Scope;
+use services::firehose::{Call, Entrance, Firehose};
 use services::logs::Logs;
 use services::s3::{PutOptions, S3};
 
@@ -19,7 +23,12 @@ use crate::config::{Config, Endpoint};
 /// # Errors
 ///
 /// If an endpoint cannot be used.
-pub(crate) fn choose(config: &Config, s3: &S3, logs: &Arc<Logs>) -> anyhow::Result<Destinations> {
+pub(crate) fn choose(
+    config: &Config,
+    s3: &S3,
+    logs: &Arc<Logs>,
+    firehose: &Arc<Firehose>,
+) -> anyhow::Result<Destinations> {
     let object_store: Arc<dyn ObjectStore> = match remote("S3", config.s3_endpoint.as_ref())? {
         Some(remote) => Arc::new(remote),
         None => Arc::new(EmbeddedS3(s3.clone())),
@@ -29,7 +38,13 @@ pub(crate) fn choose(config: &Config, s3: &S3, logs: &Arc<Logs>) -> anyhow::Resu
             Some(remote) => Arc::new(remote),
             None => Arc::new(EmbeddedLogs(logs.clone())),
         };
+    let stream_store: Arc<dyn StreamStore> =
+        match remote("Firehose", config.firehose_endpoint.as_ref())? {
+            Some(remote) => Arc::new(remote),
+            None => Arc::new(EmbeddedFirehose(firehose.clone())),
+        };
     Ok(Destinations {
+        firehose: Arc::new(FirehoseSink::new(stream_store)),
         s3: Arc::new(S3Sink::new(object_store)),
         cloudwatch_logs: Arc::new(CloudWatchLogsSink::new(log_store)),
     })
@@ -43,6 +58,7 @@ pub(crate) fn choose(config: &Config, s3: &S3, logs: &Arc<Logs>) -> anyhow::Resu
 pub(crate) fn check(config: &Config) -> anyhow::Result<()> {
     remote("S3", config.s3_endpoint.as_ref())?;
     remote("CloudWatch Logs", config.logs_endpoint.as_ref())?;
+    remote("Firehose", config.firehose_endpoint.as_ref())?;
     Ok(())
 }
 
@@ -110,6 +126,31 @@ impl LogStore for EmbeddedLogs {
         blocking(move || {
             let now = i64::try_from(clock::now().as_millis()).unwrap_or(i64::MAX);
             let answer = logs.call(&logs_scope(scope), operation, &body, now);
+            Ok(LogAnswer {
+                status: answer.status,
+                body: answer.body,
+            })
+        })
+    }
+}
+
+struct EmbeddedFirehose(Arc<Firehose>);
+
+impl StreamStore for EmbeddedFirehose {
+    fn put_record_batch(
+        &self,
+        scope: Scope,
+        body: Vec<u8>,
+    ) -> BoxFuture<'_, Result<LogAnswer, SinkError>> {
+        let firehose = self.0.clone();
+        blocking(move || {
+            let answer = firehose.call(&Call {
+                scope: &logs_scope(scope),
+                operation: "PutRecordBatch",
+                body: &body,
+                now: i64::try_from(clock::now().as_millis()).unwrap_or(i64::MAX),
+                entrance: Entrance::Machine,
+            });
             Ok(LogAnswer {
                 status: answer.status,
                 body: answer.body,

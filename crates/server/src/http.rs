@@ -12,6 +12,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use model::Region;
 use policy::Origin;
+use services::firehose::Entrance as FirehoseEntrance;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -142,7 +143,23 @@ pub(crate) async fn call(
             identity,
             parts,
             body,
-        }) => dispatch(daemon, service, &identity, &parts, &body, &request_id).await,
+        }) => {
+            // Only endpoints of the service network are of a Region.
+            let entrance = match region {
+                Some(_) => FirehoseEntrance::Instance,
+                None => FirehoseEntrance::Machine,
+            };
+            dispatch(
+                daemon,
+                service,
+                entrance,
+                &identity,
+                &parts,
+                &body,
+                &request_id,
+            )
+            .await
+        }
         Err(refused) => refused,
     }
 }
@@ -192,6 +209,7 @@ pub(crate) async fn believe(
 async fn dispatch(
     daemon: &Arc<Daemon>,
     service: Service,
+    entrance: FirehoseEntrance,
     identity: &Identity,
     parts: &http::request::Parts,
     body: &Bytes,
@@ -213,6 +231,12 @@ async fn dispatch(
         Service::Logs => {
             daemon
                 .logs(identity.scope, operation, body.clone(), request_id)
+                .await
+        }
+        Service::Firehose => {
+            let body = body.clone();
+            daemon
+                .firehose(identity.scope, entrance, operation, body, request_id)
                 .await
         }
         Service::Weir => weir::call(daemon, operation, body, request_id).await,

@@ -15,6 +15,8 @@ pub(crate) enum Service {
     Sts,
     /// CloudWatch Logs: AWS JSON 1.1.
     Logs,
+    /// Amazon Data Firehose: AWS JSON 1.1.
+    Firehose,
     /// Amazon S3: REST.
     S3,
     /// Amazon DynamoDB, for which something else stands: AWS JSON 1.0.
@@ -24,11 +26,12 @@ pub(crate) enum Service {
 }
 
 impl Service {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Ec2,
         Self::ElasticLoadBalancing,
         Self::Sts,
         Self::Logs,
+        Self::Firehose,
         Self::S3,
         Self::Weir,
     ];
@@ -41,6 +44,7 @@ impl Service {
             Self::ElasticLoadBalancing => "elasticloadbalancing",
             Self::Sts => "sts",
             Self::Logs => "logs",
+            Self::Firehose => "firehose",
             Self::S3 => "s3",
             Self::DynamoDb => "dynamodb",
             Self::Weir => "weir",
@@ -67,6 +71,9 @@ impl Service {
         let target = text("x-amz-target");
         if target.starts_with("Logs_") {
             return Self::Logs;
+        }
+        if target.starts_with("Firehose_") {
+            return Self::Firehose;
         }
         if target.starts_with("Weir.") {
             return Self::Weir;
@@ -103,6 +110,12 @@ mod tests {
                 with("x-amz-target", "Logs_20140328.PutLogEvents"),
                 "",
                 Service::Logs,
+            ),
+            (
+                Method::POST,
+                with("x-amz-target", "Firehose_20150804.PutRecord"),
+                "",
+                Service::Firehose,
             ),
             (
                 Method::POST,

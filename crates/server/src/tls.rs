@@ -114,7 +114,10 @@ impl Authority {
         let resolver = Certificates {
             own: self.signer.certify(&names(service, region))?,
             signer: self.signer.clone(),
-            suffix: format!(".{service}.{region}.vpce.amazonaws.com"),
+            suffix: format!(
+                ".{}.{region}.vpce.amazonaws.com",
+                service.endpoint_service()
+            ),
             others: Mutex::default(),
         };
         let mut config = ServerConfig::builder_with_provider(self.provider.clone())

@@ -44,7 +44,7 @@ pub(crate) struct Target {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run the daemon until SIGTERM or Ctrl-C
-    Up(Up),
+    Up(Box<Up>),
     /// Print what the shell needs so that AWS's clients speak to the daemon
     #[command(after_help = "Example:\n  eval \"$(weir env)\"\n  aws ec2 describe-vpcs")]
     Env,
@@ -132,6 +132,9 @@ pub(crate) struct Up {
     /// Deliver flow logs for CloudWatch Logs to this one instead of the embedded one
     #[arg(long, value_name = "URL")]
     pub(crate) logs_endpoint: Option<String>,
+    /// Deliver flow logs for Firehose to this one instead of the embedded one
+    #[arg(long, value_name = "URL")]
+    pub(crate) firehose_endpoint: Option<String>,
     /// Take the codes of pkt-src-aws-service and pkt-dst-aws-service from this file of AWS's form, ip-ranges.json
     #[arg(long, value_name = "FILE")]
     pub(crate) ip_ranges: Option<PathBuf>,

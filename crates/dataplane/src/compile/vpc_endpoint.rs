@@ -99,7 +99,7 @@ pub(crate) fn names(scope: Scope, state: &State) -> Vec<Name> {
 
 fn of_aws(endpoint: &VpcEndpoint, region: Region) -> Behind {
     let is_it = |service: &AwsService| {
-        endpoint.service_name == format!("com.amazonaws.{region}.{}", service.name())
+        endpoint.service_name == format!("com.amazonaws.{region}.{}", service.endpoint_service())
     };
     let service = AwsService::ALL.into_iter().find(is_it);
     service.map_or(Behind::Nobody, |service| Behind::Aws(service, region))

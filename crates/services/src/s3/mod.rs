@@ -16,6 +16,7 @@ mod list;
 mod multipart;
 mod object;
 mod read;
+mod role;
 mod service;
 mod setting;
 mod store;

@@ -67,6 +67,7 @@ fn config(arguments: &Up) -> anyhow::Result<server::Config> {
     };
     config.s3_endpoint = endpoint("--s3-endpoint", &arguments.s3_endpoint)?;
     config.logs_endpoint = endpoint("--logs-endpoint", &arguments.logs_endpoint)?;
+    config.firehose_endpoint = endpoint("--firehose-endpoint", &arguments.firehose_endpoint)?;
     Ok(config)
 }
 
