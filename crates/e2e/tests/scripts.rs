@@ -28,6 +28,11 @@ fn why_records_say_what_they_say() {
 }
 
 #[test]
+fn flow_log_files_and_other_readers() {
+    script("flow_log_files.py");
+}
+
+#[test]
 fn destinations_elsewhere_gone_or_full() {
     script("destinations.py");
 }

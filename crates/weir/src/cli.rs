@@ -1,10 +1,14 @@
 //! The command line: every command, argument and help text.
 
+mod read;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+pub(crate) use read::{Action, ReadFlowLogs};
 
 /// Weir runs an AWS VPC on this machine: the EC2 API, real packets, flow logs.
 #[derive(Debug, Parser)]
@@ -213,6 +217,7 @@ fn variable(text: &str) -> Result<String, String> {
   weir flows --since 2h --action REJECT --port 5432    of the past, also from before a restart
   weir flows flush && weir flows      close the windows now instead of in a minute
   weir flows why --action REJECT      why they were refused, and what to do about it
+  weir flows read s3://logs/          what has been delivered; see weir flows read --help
   weir flows --format json | jq 'select(.action == \"REJECT\") | .why'")]
 pub(crate) struct Flows {
     #[command(subcommand)]
@@ -307,6 +312,8 @@ pub(crate) enum FlowsAction {
     Flush,
     /// Show how the deliveries of each flow log stand
     Status,
+    /// Read files of flow logs, Weir's or AWS's, from disk, S3 or standard input
+    Read(Box<ReadFlowLogs>),
 }
 
 /// How to print records.

@@ -20,8 +20,43 @@ pub(crate) use xml::Element;
 pub(crate) struct Client {
     connection: Connection,
     region: String,
-    access_key: String,
-    secret_key: String,
+    keys: Keys,
+}
+
+/// AWS keys.
+#[derive(Clone)]
+pub(crate) struct Keys {
+    access_key_id: String,
+    secret_access_key: String,
+    session_token: Option<String>,
+}
+
+impl Keys {
+    /// Those that the environment has for AWS's clients.
+    pub(crate) fn of_environment(variable: impl Fn(&str) -> Option<String>) -> Option<Self> {
+        Some(Self {
+            access_key_id: variable("AWS_ACCESS_KEY_ID")?,
+            secret_access_key: variable("AWS_SECRET_ACCESS_KEY")?,
+            session_token: variable("AWS_SESSION_TOKEN"),
+        })
+    }
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Keys")
+    }
+}
+
+/// An object of a bucket, as lists have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ObjectSummary {
+    /// Its key.
+    pub(crate) key: String,
+    /// In bytes.
+    pub(crate) size: u64,
+    /// What tells its data from what may come under the same key.
+    pub(crate) etag: String,
 }
 
 /// A call that the daemon has refused.
@@ -54,13 +89,22 @@ impl Client {
 
     /// Calls in the name of an account in a Region.
     pub(crate) fn of(endpoint: &Endpoint, account: &str, region: &str) -> anyhow::Result<Self> {
-        let (access_key, secret_key) = server::credentials(account.parse()?);
-        Ok(Self {
+        let (access_key_id, secret_access_key) = server::credentials(account.parse()?);
+        let keys = Keys {
+            access_key_id,
+            secret_access_key,
+            session_token: None,
+        };
+        Ok(Self::with_keys(endpoint, keys, region))
+    }
+
+    /// Calls with these keys.
+    pub(crate) fn with_keys(endpoint: &Endpoint, keys: Keys, region: &str) -> Self {
+        Self {
             connection: Connection::new(&endpoint.authority),
             region: region.to_owned(),
-            access_key,
-            secret_key,
-        })
+            keys,
+        }
     }
 
     /// Does a daemon answer?
@@ -159,24 +203,52 @@ impl Client {
 
     /// The keys of a bucket.
     pub(crate) fn list_objects(&mut self, bucket: &str) -> anyhow::Result<Vec<String>> {
-        let mut keys = Vec::new();
-        let mut query = "list-type=2".to_owned();
+        let objects = self.find_objects(bucket, "")?;
+        Ok(objects.into_iter().map(|object| object.key).collect())
+    }
+
+    /// The objects of a bucket whose keys begin so, by key.
+    pub(crate) fn find_objects(
+        &mut self,
+        bucket: &str,
+        prefix: &str,
+    ) -> anyhow::Result<Vec<ObjectSummary>> {
+        let mut objects = Vec::new();
+        let mut token = String::new();
         loop {
+            let prefix = percent_encode(prefix);
+            let query = format!("{token}list-type=2&prefix={prefix}");
             let reply = self.send("s3", "GET", &format!("/{bucket}"), &query, &[], b"")?;
             let list = xml_or_refusal("ListObjectsV2", &reply)?;
             for object in list.all("", "Contents") {
-                keys.push(object.text("Key")?.to_owned());
+                objects.push(ObjectSummary {
+                    key: object.text("Key")?.to_owned(),
+                    size: object.text("Size")?.parse().context("Size")?,
+                    etag: object.text("ETag")?.to_owned(),
+                });
             }
-            match list.at("NextContinuationToken") {
-                Some(token) => {
-                    query = format!(
-                        "continuation-token={}&list-type=2",
-                        percent_encode(&token.text)
-                    );
-                }
-                None => return Ok(keys),
-            }
+            let Some(next) = list.at("NextContinuationToken") else {
+                return Ok(objects);
+            };
+            token = format!("continuation-token={}&", percent_encode(&next.text));
         }
+    }
+
+    /// A part of an object, as long as the object is still the same.
+    pub(crate) fn get_object_range(
+        &mut self,
+        bucket: &str,
+        object: &ObjectSummary,
+        first: u64,
+        length: u64,
+    ) -> anyhow::Result<Vec<u8>> {
+        let key: Vec<String> = object.key.split('/').map(percent_encode).collect();
+        let path = format!("/{bucket}/{}", key.join("/"));
+        let range = format!("bytes={first}-{}", first + length.saturating_sub(1));
+        let headers = [("range", range.as_str()), ("if-match", &object.etag)];
+        let reply = self.send("s3", "GET", &path, "", &headers, b"")?;
+        refusal_of_s3("GetObject", &reply)?;
+        Ok(reply.body)
     }
 
     /// The content of an object.
@@ -233,9 +305,9 @@ impl Client {
             payload: sigv4::Payload::Body(body),
         };
         let credentials = sigv4::Credentials {
-            access_key_id: &self.access_key,
-            secret_access_key: &self.secret_key,
-            session_token: None,
+            access_key_id: &self.keys.access_key_id,
+            secret_access_key: &self.keys.secret_access_key,
+            session_token: self.keys.session_token.as_deref(),
         };
         let scope = sigv4::Scope {
             region: &self.region,

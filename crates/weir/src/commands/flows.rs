@@ -1,5 +1,7 @@
 //! `weir flows`: flow-log records with the rule behind each, and how their deliveries stand.
 
+mod read;
+
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -15,9 +17,12 @@ const WAIT_MS: u64 = 20_000;
 
 /// Shows, flushes or reports.
 pub(crate) fn run(target: &Target, arguments: &Flows) -> anyhow::Result<ExitCode> {
+    if let Some(FlowsAction::Read(read)) = &arguments.action {
+        return read::run(target, read);
+    }
     let mut client = super::client(target)?;
     match &arguments.action {
-        None => show(&mut client, arguments),
+        None | Some(FlowsAction::Read(_)) => show(&mut client, arguments),
         Some(FlowsAction::Why(arguments)) => super::why::run(&mut client, arguments),
         Some(FlowsAction::Flush) => flush(&mut client),
         Some(FlowsAction::Status) => {
