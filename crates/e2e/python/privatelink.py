@@ -127,6 +127,55 @@ def test_buckets_are_behind_an_endpoint_with_a_policy(lab):
         same(get(own) == own, expected, condition)
 
 
+def test_firehose_is_behind_an_endpoint_with_a_policy(lab):
+    vpc = private(lab)
+    subnet = lab.subnet(vpc)
+    instance = lab.run(subnet, lab.group(vpc))
+    bucket = f"hose-{lab.account}"
+    lab.client("s3").create_bucket(Bucket=bucket)
+    destination = {
+        "RoleARN": f"arn:aws:iam::{lab.account}:role/firehose", "BucketARN": f"arn:aws:s3:::{bucket}",
+        "BufferingHints": {"SizeInMBs": 1, "IntervalInSeconds": 0},
+    }
+    firehose = lab.client("firehose")
+    for name in ("mine", "other"):
+        firehose.create_delivery_stream(DeliveryStreamName=name, S3DestinationConfiguration=destination)
+    same(status(lab, instance, "https://firehose.us-east-1.amazonaws.com/"), None, "no way yet")
+    made = endpoint(
+        lab, vpc, "kinesis-firehose", [subnet], SecurityGroupIds=[lab.group(vpc, "tcp 443 10.0.0.0/16")],
+        PrivateDnsEnabled=True,
+    )
+
+    def put(name, *more):
+        record = json.dumps({"Data": f"to {name}"})
+        return aws(lab, instance, "firehose", "put-record", "--delivery-stream-name", name, "--record", record, *more)
+
+    assert json.loads(put("mine"))["RecordId"]
+    objects = lambda: lab.client("s3").list_objects_v2(Bucket=bucket).get("Contents", [])
+    eventually("the record is in the bucket", lambda: len(objects()) == 1)
+    # By the endpoint's own name.
+    assert json.loads(put("other", "--endpoint-url", f"https://{made['DnsEntries'][0]['DnsName']}"))["RecordId"]
+    statement = {
+        "Effect": "Allow", "Principal": "*", "Action": "firehose:PutRecord",
+        "Resource": f"arn:aws:firehose:us-east-1:{lab.account}:deliverystream/mine",
+    }
+    lab.ec2.modify_vpc_endpoint(
+        VpcEndpointId=made["VpcEndpointId"], PolicyDocument=json.dumps({"Statement": [statement]}),
+    )
+    assert json.loads(put("mine"))["RecordId"]
+    assert "AccessDeniedException" in put("other")
+    assert "AccessDeniedException" in aws(lab, instance, "firehose", "list-delivery-streams")
+    lab.ec2.modify_vpc_endpoint(VpcEndpointId=made["VpcEndpointId"], ResetPolicy=True)
+    same(json.loads(aws(lab, instance, "firehose", "list-delivery-streams"))["DeliveryStreamNames"], ["mine", "other"])
+    # What would have this machine send requests is for this machine's users.
+    http = {"EndpointConfiguration": {"Url": "http://127.0.0.1:1/"}, "S3Configuration": destination}
+    told = aws(
+        lab, instance, "firehose", "create-delivery-stream", "--delivery-stream-name", "out",
+        "--http-endpoint-destination-configuration", json.dumps(http),
+    )
+    assert "AccessDeniedException" in told and "not from inside an instance" in told, told
+
+
 def test_a_peer_reaches_an_endpoint_by_its_own_names(lab):
     vpc, peer = private(lab), lab.vpc("10.1.0.0/16")
     subnet, far = lab.subnet(vpc), lab.subnet(peer, "10.1.1.0/24")
