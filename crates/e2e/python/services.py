@@ -2,14 +2,13 @@
 
 import json
 import os
-import site
 import subprocess
 import sys
 import tempfile
 
 from botocore.exceptions import ClientError
 
-from weirtest import Daemon, Lab, eventually, main, same
+from weirtest import Daemon, Lab, aws, eventually, main, same
 
 METADATA = "http://169.254.169.254"
 TOKEN = "X-aws-ec2-metadata-token"
@@ -24,18 +23,6 @@ def status(lab, instance, url, *options):
 
 def token(lab, instance, ttl="60", address=METADATA):
     return lab.get(instance, f"{address}/latest/api/token", "-X", "PUT", "-H", f"{TTL}: {ttl}")
-
-
-def aws(lab, instance, *arguments, region="us-east-1", account=None):
-    """The aws CLI inside, with credentials in its environment and nothing else said."""
-    packages = [path for path in site.getsitepackages() if path.startswith(sys.prefix)]
-    done = lab.inside(
-        instance, "env", f"PYTHONPATH={':'.join(packages)}", f"AWS_ACCESS_KEY_ID={account or lab.account}",
-        "AWS_SECRET_ACCESS_KEY=any", f"AWS_DEFAULT_REGION={region}", "AWS_MAX_ATTEMPTS=1",
-        "python3", "-m", "awscli", "--cli-connect-timeout", "3", "--cli-read-timeout", "10", *arguments,
-        timeout=60,
-    )
-    return done.stdout.strip() if done.returncode == 0 else f"{done.returncode}: {done.stderr.strip()}"
 
 
 def public(lab, vpc, subnet):

@@ -9,6 +9,7 @@ import itertools
 import os
 import re
 import signal
+import site
 import subprocess
 import sys
 import tempfile
@@ -169,6 +170,18 @@ class Lab:
 
     def weir(self, *arguments, **options):
         return weir(self.daemon.endpoint, *arguments, **options)
+
+
+def aws(lab, instance, *arguments, region="us-east-1", account=None):
+    """The aws CLI inside, with credentials in its environment and nothing else said."""
+    packages = [path for path in site.getsitepackages() if path.startswith(sys.prefix)]
+    done = lab.inside(
+        instance, "env", f"PYTHONPATH={':'.join(packages)}", f"AWS_ACCESS_KEY_ID={account or lab.account}",
+        "AWS_SECRET_ACCESS_KEY=any", f"AWS_DEFAULT_REGION={region}", "AWS_MAX_ATTEMPTS=1",
+        "python3", "-m", "awscli", "--cli-connect-timeout", "3", "--cli-read-timeout", "10", *arguments,
+        timeout=60,
+    )
+    return done.stdout.strip() if done.returncode == 0 else f"{done.returncode}: {done.stderr.strip()}"
 
 
 def permission(rule):

@@ -53,6 +53,11 @@ fn the_transcript_with_the_aws_cli() {
 }
 
 #[test]
+fn who_called_what() {
+    script("cloudtrail.py");
+}
+
+#[test]
 fn packets_between_instances() {
     script("packets.py");
 }

@@ -80,7 +80,7 @@ fn one_packet_through_the_nine_values() {
     let folder = tempfile::tempdir().unwrap();
     let mut journal = Journal::open(folder.path()).unwrap();
     journal.checkpoint(&walk.network.world).unwrap();
-    journal.append(&records).unwrap();
+    journal.append(&records, &[]).unwrap();
     for change in &record.changes {
         walk.network.world.apply(record.scope, change);
     }

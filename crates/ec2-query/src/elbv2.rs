@@ -7,9 +7,9 @@ mod generated;
 
 use elbv2_api::{Request, Response};
 
-use crate::Error;
 use crate::encode::Writer;
 use crate::parameters::{self, Parameters};
+use crate::{Error, Tree};
 
 /// The one API version that is spoken.
 pub const VERSION: &str = "2015-12-01";
@@ -58,6 +58,11 @@ pub fn render(response: &Response, request_id: &str) -> String {
     xml.close("ResponseMetadata");
     xml.close(&root);
     xml.finish()
+}
+
+/// The elements of a successful answer's result.
+pub fn elements(response: &Response) -> Tree {
+    Writer::tree_of(|to| generated::actions::encode(response, to))
 }
 
 /// The body of an answer that tells an error; `status` is its HTTP status.

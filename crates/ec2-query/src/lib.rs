@@ -16,8 +16,10 @@ mod generated;
 mod parameters;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 pub use error::Error;
+pub use tree::Tree;
 
 use ec2_api::{Request, Response};
 use encode::Writer;
@@ -56,6 +58,11 @@ pub fn render(response: &Response, request_id: &str) -> String {
     generated::actions::encode(response, &mut xml);
     xml.close(&root);
     xml.finish()
+}
+
+/// The elements of a successful answer, without `requestId`.
+pub fn elements(response: &Response) -> Tree {
+    Writer::tree_of(|to| generated::actions::encode(response, to))
 }
 
 /// The body of an answer that tells an error.

@@ -44,8 +44,8 @@ pub(crate) fn check(
         Service::Logs => vec![of_logs(identity, parts, body)],
         Service::Firehose => vec![of_firehose(identity, parts, body)],
         Service::DynamoDb => of_dynamodb(identity, parts, body)?,
-        // S3 asks for itself; Weir's own operations have no policies.
-        Service::S3 | Service::Weir => return Ok(()),
+        // S3 asks for itself; CloudTrail is at no endpoint; Weir's own operations have no policies.
+        Service::S3 | Service::CloudTrail | Service::Weir => return Ok(()),
     };
     let caller = Caller::Identity(identity.caller.clone());
     let context = describe(&caller, origin, identity, parts);
@@ -91,9 +91,11 @@ impl Refused {
             Service::ElasticLoadBalancing | Service::Sts | Service::S3 => {
                 (403, "AccessDenied", self.message.clone())
             }
-            Service::Logs | Service::Firehose | Service::DynamoDb | Service::Weir => {
-                (400, "AccessDeniedException", self.message.clone())
-            }
+            Service::Logs
+            | Service::Firehose
+            | Service::CloudTrail
+            | Service::DynamoDb
+            | Service::Weir => (400, "AccessDeniedException", self.message.clone()),
         };
         auth::refuse(service, request_id, status, code, &message)
     }
@@ -365,6 +367,7 @@ mod tests {
             },
             caller: policy::Identity::root(account),
             issued: None,
+            access_key_id: "AKIAEXAMPLE".to_owned(),
         }
     }
 

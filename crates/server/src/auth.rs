@@ -22,6 +22,8 @@ pub(crate) struct Identity {
     pub(crate) caller: policy::Identity,
     /// When the session began, if it is one.
     pub(crate) issued: Option<Timestamp>,
+    /// The key that signed.
+    pub(crate) access_key_id: String,
 }
 
 /// Why a caller is not believed.
@@ -67,6 +69,14 @@ pub(crate) fn signed_service(headers: &HeaderMap, query: &str) -> Option<Service
     let mut parts = credential.rsplit('/');
     let (_terminator, service) = (parts.next()?, parts.next()?);
     Service::signed_for(service)
+}
+
+/// The Region that a request was signed for in its headers.
+#[must_use]
+pub(crate) fn signed_region(headers: &HeaderMap) -> Option<Region> {
+    let text = headers.get(http::header::AUTHORIZATION)?.to_str().ok()?;
+    let credential = text.split_once("Credential=")?.1.split([',', ' ']).next()?;
+    credential.split('/').nth(2)?.parse().ok()
 }
 
 /// Whether the request has a signature, of whatever worth.
@@ -117,6 +127,7 @@ pub(crate) fn authenticate(
         },
         caller: signer.identity,
         issued: signer.issued,
+        access_key_id: access_key.clone(),
     })
 }
 
@@ -151,7 +162,11 @@ impl Error {
         use sigv4::Error as Signature;
         let json = matches!(
             service,
-            Service::Logs | Service::Firehose | Service::DynamoDb | Service::Weir
+            Service::Logs
+                | Service::Firehose
+                | Service::CloudTrail
+                | Service::DynamoDb
+                | Service::Weir
         );
         let error = match self {
             Self::Signature(error) => error,
@@ -178,9 +193,11 @@ impl Error {
                 Service::ElasticLoadBalancing | Service::Sts | Service::S3 => {
                     (403, "SignatureDoesNotMatch")
                 }
-                Service::Logs | Service::Firehose | Service::DynamoDb | Service::Weir => {
-                    (400, "InvalidSignatureException")
-                }
+                Service::Logs
+                | Service::Firehose
+                | Service::CloudTrail
+                | Service::DynamoDb
+                | Service::Weir => (400, "InvalidSignatureException"),
             },
             Signature::Mismatch | Signature::ContentHashMismatch if json => {
                 (400, "InvalidSignatureException")
@@ -223,9 +240,11 @@ pub(crate) fn refuse(
             let (status, xml) = services::sts::error(status, code, message, request_id);
             respond::xml(status, request_id, xml)
         }
-        Service::Logs | Service::Firehose | Service::DynamoDb | Service::Weir => {
-            respond::json_error(status, request_id, code, message)
-        }
+        Service::Logs
+        | Service::Firehose
+        | Service::CloudTrail
+        | Service::DynamoDb
+        | Service::Weir => respond::json_error(status, request_id, code, message),
     }
 }
 

@@ -12,9 +12,10 @@ use dataplane::Inquiry;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use model::{Scope, Timestamp, World};
+use services::cloudtrail::Trails;
 use services::firehose::{Firehose, Limits};
 use services::logs::Logs;
-use services::s3::{S3, S3Endpoint};
+use services::s3::{S3, S3Endpoint, Witness};
 use store::Journal;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -23,6 +24,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::body::BodyBudget;
+use crate::cloudtrail::EventHistory;
 use crate::config::Config;
 use crate::datapath::Datapath;
 use crate::instances::Instances;
@@ -34,7 +36,9 @@ use crate::respond::{self, Answer};
 use crate::service_network::{Door, Reception};
 use crate::state_folder::StateFolder;
 use crate::writer::Writer;
-use crate::{auth, clock, firehose, health_checks, http as port, resolver, service_network};
+use crate::{
+    auth, clock, firehose, health_checks, http as port, resolver, service_network, trails,
+};
 
 /// A running daemon, for everybody who serves its port.
 pub(crate) struct Daemon {
@@ -57,7 +61,10 @@ pub(crate) struct Daemon {
     logs: Arc<Logs>,
     /// The embedded Firehose.
     pub(crate) firehose: Arc<Firehose>,
-    s3: S3,
+    pub(crate) s3: S3,
+    /// CloudTrail's trails.
+    pub(crate) trails: Arc<Trails>,
+    pub(crate) history: Arc<EventHistory>,
     s3_endpoint: S3Endpoint,
     listen: SocketAddr,
     state: PathBuf,
@@ -139,6 +146,7 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
         },
     )?;
     let (s3, logs, firehose) = open_services(state)?;
+    let (trails, history) = trails::open(state)?;
     let instances = Instances::new(
         writer.clone(),
         datapath.clone(),
@@ -169,6 +177,8 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
         logs,
         firehose,
         s3,
+        trails,
+        history,
         listen,
     });
     let mut tasks = start(daemon, listener, doors, inquiries);
@@ -222,6 +232,7 @@ fn start(
     tasks.spawn(daemon.flow_logs.clone().run());
     tasks.spawn(firehose::run(daemon.firehose.clone(), daemon.s3.clone()));
     tasks.spawn(tick(daemon.clone()));
+    tasks.spawn(trails::run(daemon.clone()));
     tasks.spawn(health_checks::note(daemon.clone()));
     tasks.spawn(resolver::run(daemon.clone(), inquiries));
     tasks.spawn(service_network::serve(doors, daemon.clone()));
@@ -310,8 +321,20 @@ impl Daemon {
     /// Answers an S3 request.
     pub(crate) async fn s3(&self, mut request: Request<Incoming>) -> Response<s3s::Body> {
         auth::adopt(&mut request, &self.keyring);
-        let request = request.map(|body| s3s::Body::http_body_unsync(Patience::with(body)));
-        self.s3_endpoint.call(request).await
+        let witness = Witness::default();
+        request.extensions_mut().insert(witness.clone());
+        let (parts, body) = request.into_parts();
+        let seen = parts.clone();
+        let body = s3s::Body::http_body_unsync(Patience::with(body));
+        let mut response = self
+            .s3_endpoint
+            .call(Request::from_parts(parts, body))
+            .await;
+        if let Some(asked) = witness.asked() {
+            let denied = witness.was_denied_by_endpoint();
+            trails::note_s3(self, asked, denied, &seen, &mut response).await;
+        }
+        response
     }
 
     /// What keeps the flow logs of an account out of a bucket, where they get keys like `key`. Another S3 than the embedded one is asked at

@@ -13,23 +13,29 @@ use ec2_query::elbv2;
 use model::Scope;
 
 use crate::auth::Identity;
+use crate::clock;
+use crate::cloudtrail::{Draft, failure};
 use crate::daemon::{Closed, Daemon};
 use crate::respond::{self, Answer};
-use crate::writer::Failure;
+use crate::writer::{Failure, Note};
 
 /// Carries out an EC2 call.
 pub(crate) async fn call(
     daemon: &Arc<Daemon>,
     identity: &Identity,
+    event: Option<Draft>,
     query: &str,
     body: &[u8],
     request_id: &str,
 ) -> Answer {
     let request = match form(query, body).and_then(|form| ec2_query::parse(&form)) {
         Ok(request) => request,
-        Err(error) => return refused(400, error.code(), &error.to_string(), request_id),
+        Err(error) => {
+            let answer = refused(400, error.code(), &error.to_string(), request_id);
+            return noted(daemon, event, answer).await;
+        }
     };
-    match execute(daemon, identity, request).await {
+    match execute(daemon, identity, event, request, request_id).await {
         Ok(response) => respond::xml(200, request_id, ec2_query::render(&response, request_id)),
         Err(Failure::Refused(error)) => {
             refused(error.status(), error.code(), &error.to_string(), request_id)
@@ -44,6 +50,7 @@ pub(crate) async fn call(
 pub(crate) async fn elastic_load_balancing(
     daemon: &Arc<Daemon>,
     identity: &Identity,
+    event: Option<Draft>,
     query: &str,
     body: &[u8],
     request_id: &str,
@@ -54,9 +61,15 @@ pub(crate) async fn elastic_load_balancing(
     };
     let request = match form(query, body).and_then(|form| elbv2::parse(&form)) {
         Ok(request) => request,
-        Err(error) => return refused(400, elbv2::code(&error), &error.to_string()),
+        Err(error) => {
+            let answer = refused(400, elbv2::code(&error), &error.to_string());
+            return noted(daemon, event, answer).await;
+        }
     };
-    match daemon.writer.execute(identity.scope, request).await {
+    let note = note(event, |response| {
+        cloudtrail::json::query_elements(&elbv2::elements(response))
+    });
+    match daemon.writer.execute(identity.scope, request, note).await {
         Ok(response) => respond::xml(200, request_id, elbv2::render(&response, request_id)),
         Err(Failure::Refused(error)) => refused(error.status(), error.code(), &error.to_string()),
         Err(failure @ Failure::Internal) => refused(500, "InternalFailure", &failure.to_string()),
@@ -66,14 +79,25 @@ pub(crate) async fn elastic_load_balancing(
 async fn execute(
     daemon: &Arc<Daemon>,
     identity: &Identity,
+    event: Option<Draft>,
     request: Request,
+    request_id: &str,
 ) -> Result<Response, Failure> {
+    let id = request_id.to_owned();
+    let elements = move |response: &Response| {
+        let elements = ec2_query::elements(response);
+        cloudtrail::ec2::response_elements(response.action(), &elements, &id)
+    };
     if let Request::CreateFlowLogs(create) = &request
         && let Some(refusal) = closed_bucket(daemon, identity.scope, create).await
     {
-        return Ok(Response::from(refusal));
+        let response = Response::from(refusal);
+        let events = note(event, elements)(clock::now(), Ok(&response));
+        daemon.writer.note(events).await;
+        return Ok(response);
     }
-    let response = daemon.writer.execute(identity.scope, request).await?;
+    let note = note(event, elements);
+    let response = daemon.writer.execute(identity.scope, request, note).await?;
     Ok(match response {
         // Traffic before the answer is not the new flow log's, traffic after it is.
         Response::CreateFlowLogs(_) | Response::DeleteFlowLogs(_) => {
@@ -83,6 +107,27 @@ async fn execute(
         Response::GetConsoleOutput(output) => Response::from(with_console(daemon, *output).await),
         other => other,
     })
+}
+
+/// Makes the event of a call out of what `control` answers.
+fn note<R: 'static>(
+    event: Option<Draft>,
+    elements: impl FnOnce(&R) -> serde_json::Value + Send + 'static,
+) -> Note<R> {
+    Box::new(move |at, answer| {
+        let Some(event) = event else {
+            return Vec::new();
+        };
+        event.events(at, answer.map(elements).map_err(failure))
+    })
+}
+
+/// An answer that was given before `control` was asked.
+async fn noted(daemon: &Daemon, event: Option<Draft>, answer: Answer) -> Answer {
+    if let Some(event) = event {
+        daemon.writer.note(event.events_of(&answer)).await;
+    }
+    answer
 }
 
 /// Query parameters and the form in the body are one form.

@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 
 use crate::arrival::{self, Arrival};
 use crate::auth::{self, Identity};
+use crate::cloudtrail::{self, Draft};
 use crate::daemon::Daemon;
 use crate::respond::{self, Answer};
 use crate::service::Service;
@@ -139,26 +140,13 @@ pub(crate) async fn call(
 ) -> Answer {
     let request_id = clock::request_id();
     match believe(daemon, origin, region, service, request, &request_id).await {
-        Ok(Believed {
-            identity,
-            parts,
-            body,
-        }) => {
+        Ok(call) => {
             // Only endpoints of the service network are of a Region.
             let entrance = match region {
                 Some(_) => FirehoseEntrance::Instance,
                 None => FirehoseEntrance::Machine,
             };
-            dispatch(
-                daemon,
-                service,
-                entrance,
-                &identity,
-                &parts,
-                &body,
-                &request_id,
-            )
-            .await
+            dispatch(daemon, service, entrance, call, &request_id).await
         }
         Err(refused) => refused,
     }
@@ -169,6 +157,8 @@ pub(crate) struct Believed {
     identity: Identity,
     pub(crate) parts: http::request::Parts,
     pub(crate) body: Bytes,
+    /// The event that the call leaves, if it leaves one.
+    event: Option<Draft>,
 }
 
 /// Reads a call's body whole, checks its signature, and asks the endpoint's policy.
@@ -197,12 +187,23 @@ pub(crate) async fn believe(
     if region.is_some_and(|region| region != identity.scope.region) {
         return Err(auth::Error::WrongScope { what: "region" }.answer(service, request_id));
     }
-    access::check(service, &identity, origin, &parts, &body)
-        .map_err(|refused| refused.answer(service, request_id))?;
+    let event = Draft::of(service, &identity, origin, &parts, &body, request_id)
+        .map(|event| event.watched(origin, &daemon.trails));
+    if let Err(refused) = access::check(service, &identity, origin, &parts, &body) {
+        let answer = refused.answer(service, request_id);
+        if let Some(event) = event {
+            daemon
+                .writer
+                .note(event.denied_by_endpoint().events_of(&answer))
+                .await;
+        }
+        return Err(answer);
+    }
     Ok(Believed {
         identity,
         parts,
         body,
+        event,
     })
 }
 
@@ -210,11 +211,16 @@ async fn dispatch(
     daemon: &Arc<Daemon>,
     service: Service,
     entrance: FirehoseEntrance,
-    identity: &Identity,
-    parts: &http::request::Parts,
-    body: &Bytes,
+    call: Believed,
     request_id: &str,
 ) -> Answer {
+    let Believed {
+        identity,
+        parts,
+        body,
+        event,
+    } = call;
+    let (identity, body) = (&identity, &body);
     let target = parts
         .headers
         .get("x-amz-target")
@@ -222,12 +228,24 @@ async fn dispatch(
         .unwrap_or_default();
     let operation = target.rsplit('.').next().unwrap_or_default();
     let query = parts.uri.query().unwrap_or_default();
-    match service {
-        Service::Ec2 => ec2::call(daemon, identity, query, body, request_id).await,
+    let answer = match service {
+        // What these change and that they were called is one transaction.
+        Service::Ec2 => return ec2::call(daemon, identity, event, query, body, request_id).await,
         Service::ElasticLoadBalancing => {
-            ec2::elastic_load_balancing(daemon, identity, query, body, request_id).await
+            return ec2::elastic_load_balancing(daemon, identity, event, query, body, request_id)
+                .await;
         }
-        Service::Sts => sts::call(daemon, identity, query, body, request_id),
+        Service::Sts => {
+            let (answer, elements) = sts::call(daemon, identity, query, body, request_id);
+            if let Some(event) = event {
+                let outcome = cloudtrail::outcome(&answer).map(|_| elements);
+                daemon
+                    .writer
+                    .note(event.events(clock::now(), outcome))
+                    .await;
+            }
+            return answer;
+        }
         Service::Logs => {
             daemon
                 .logs(identity.scope, operation, body.clone(), request_id)
@@ -239,11 +257,20 @@ async fn dispatch(
                 .firehose(identity.scope, entrance, operation, body, request_id)
                 .await
         }
+        Service::CloudTrail => {
+            daemon
+                .cloudtrail(identity.scope, operation, body.clone(), request_id)
+                .await
+        }
         Service::Weir => weir::call(daemon, operation, body, request_id).await,
         Service::S3 | Service::DynamoDb => {
             respond::json_error(500, request_id, "InternalFailure", "misrouted")
         }
+    };
+    if let Some(event) = event {
+        daemon.writer.note(event.events_of(&answer)).await;
     }
+    answer
 }
 
 /// An answer that is known as a whole, as one that may be streamed.

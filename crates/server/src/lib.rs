@@ -9,6 +9,7 @@ mod auth;
 mod body;
 mod browser;
 mod clock;
+mod cloudtrail;
 mod config;
 mod daemon;
 mod datapath;
@@ -39,6 +40,7 @@ mod state_folder;
 mod sts;
 mod tls;
 mod tracing_packets;
+mod trails;
 mod weir;
 mod writer;
 

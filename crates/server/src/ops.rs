@@ -37,6 +37,7 @@ operations! {
     ReadFlows => Flows;
     ExplainFlows => Explanations;
     FlowLogStatus => FlowLogStatuses;
+    FlushTrails => TrailFlushReport;
     Trace => TraceReport;
     Probe => ProbeReport;
 }
@@ -128,6 +129,21 @@ pub struct FlushReport {
     pub records: usize,
     /// How each flow log's delivery stands.
     pub flow_logs: Vec<FlowLogLine>,
+}
+
+/// Has CloudTrail's trails deliver now.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlushTrails {}
+
+/// What that came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrailFlushReport {
+    /// Files written.
+    pub files: usize,
+    /// Events in them.
+    pub events: usize,
+    /// Trails that could not deliver; GetTrailStatus says why.
+    pub failed: usize,
 }
 
 /// How do the deliveries stand?

@@ -17,6 +17,8 @@ pub(crate) enum Service {
     Logs,
     /// Amazon Data Firehose: AWS JSON 1.1.
     Firehose,
+    /// AWS CloudTrail: AWS JSON 1.1.
+    CloudTrail,
     /// Amazon S3: REST.
     S3,
     /// Amazon DynamoDB, for which something else stands: AWS JSON 1.0.
@@ -25,13 +27,17 @@ pub(crate) enum Service {
     Weir,
 }
 
+/// Targets of CloudTrail, which are longer than other services'.
+const CLOUDTRAIL: &str = "com.amazonaws.cloudtrail.v20131101.";
+
 impl Service {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Ec2,
         Self::ElasticLoadBalancing,
         Self::Sts,
         Self::Logs,
         Self::Firehose,
+        Self::CloudTrail,
         Self::S3,
         Self::Weir,
     ];
@@ -45,6 +51,7 @@ impl Service {
             Self::Sts => "sts",
             Self::Logs => "logs",
             Self::Firehose => "firehose",
+            Self::CloudTrail => "cloudtrail",
             Self::S3 => "s3",
             Self::DynamoDb => "dynamodb",
             Self::Weir => "weir",
@@ -74,6 +81,9 @@ impl Service {
         }
         if target.starts_with("Firehose_") {
             return Self::Firehose;
+        }
+        if target.starts_with(CLOUDTRAIL) {
+            return Self::CloudTrail;
         }
         if target.starts_with("Weir.") {
             return Self::Weir;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use model::AccountId;
+use serde_json::{Value, json};
 use services::sts::{AssumeRole, TemporaryCredentials};
 
 use crate::auth::Identity;
@@ -11,25 +12,38 @@ use crate::daemon::Daemon;
 use crate::ec2;
 use crate::respond::{self, Answer};
 
-/// Carries out an STS call.
+/// Carries out an STS call; tells besides the answer what of it the event shows.
 pub(crate) fn call(
     daemon: &Arc<Daemon>,
     identity: &Identity,
     query: &str,
     body: &[u8],
     request_id: &str,
-) -> Answer {
+) -> (Answer, Value) {
     let form = match ec2::form(query, body) {
         Ok(form) => form,
         Err(error) => {
             let (status, xml) =
                 services::sts::error(400, error.code(), &error.to_string(), request_id);
-            return respond::xml(status, request_id, xml);
+            return (respond::xml(status, request_id, xml), Value::Null);
         }
     };
-    let assume = |asked: &AssumeRole| assume_role(daemon, identity, asked);
+    let mut elements = Value::Null;
+    let assume = |asked: &AssumeRole| {
+        let session = assume_role(daemon, identity, asked);
+        // The secret is nobody's to see again.
+        elements = json!({
+            "credentials": {
+                "accessKeyId": session.access_key_id,
+                "sessionToken": session.session_token,
+                "expiration": session.expiration,
+            },
+            "assumedRoleUser": { "assumedRoleId": session.assumed_role_id, "arn": session.arn },
+        });
+        session
+    };
     let (status, xml) = services::sts::call(&form, &identity.caller, request_id, assume);
-    respond::xml(status, request_id, xml)
+    (respond::xml(status, request_id, xml), elements)
 }
 
 fn assume_role(

@@ -108,6 +108,19 @@ async fn dispatch(daemon: &Arc<Daemon>, operation: &str, body: &[u8]) -> Result<
             parse::<FlushFlowLogs>(body)?;
             render(&daemon.flow_logs.flush().await.map_err(Refusal::internal)?)
         }
+        FlushTrails::NAME => {
+            parse::<FlushTrails>(body)?;
+            let services::cloudtrail::Delivered {
+                files,
+                events,
+                failed,
+            } = daemon.deliver_trails().await;
+            render(&TrailFlushReport {
+                files,
+                events,
+                failed,
+            })
+        }
         ReadFlows::NAME => {
             let request: ReadFlows = parse(body)?;
             render(&read_flows(daemon, &request).await?)

@@ -4,6 +4,7 @@
 //! It stores what it is given and answers as AWS does. It never accepts connections, never verifies
 //! signatures of the non-S3 services and never routes between services: that is the `server` crate.
 
+pub mod cloudtrail;
 pub mod firehose;
 pub mod json;
 pub mod logs;

@@ -1,14 +1,15 @@
-//! The journal: every change, in order, and a checkpoint to start from.
+//! The journal: every change, in order, and a checkpoint to start from; beside each the event of the call that made it.
 //!
 //! Records that a checkpoint covers stay for as long as there is room, so that the world of a past moment can be
 //! rebuilt ([`crate::Past`], ADR 10): `base` is the world before the oldest of them.
 
 use std::path::Path;
 
+use cloudtrail::Event;
 use model::{Change, Scope, Timestamp, World};
 use rusqlite::{Connection, params};
 
-use crate::{Error, lock::Lock};
+use crate::{Error, event, lock::Lock};
 
 /// The changes of one request or event in one account's Region. They happened together or not at all.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,8 +74,10 @@ impl Journal {
         connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
         let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
         match found {
-            0 => connection.execute_batch(SCHEMA)?,
-            1 => connection.execute_batch(FROM_1)?,
+            0 => connection.execute_batch(&in_one([SCHEMA, event::SCHEMA]))?,
+            1 => connection.execute_batch(&in_one([FROM_1, event::SCHEMA]))?,
+            // There were no events before.
+            2 => connection.execute_batch(&in_one(["", event::SCHEMA]))?,
             FORMAT => {}
             found => {
                 return Err(Error::TooNew {
@@ -118,12 +121,12 @@ impl Journal {
         Ok(world)
     }
 
-    /// Writes records down, all or none. When this returns, they are there for good.
+    /// Writes records down, and the events of calls, all or none. When this returns, they are there for good.
     ///
     /// # Errors
     ///
     /// If the disk refuses; nothing has been written then.
-    pub fn append(&mut self, records: &[Record]) -> Result<(), Error> {
+    pub fn append(&mut self, records: &[Record], events: &[Event]) -> Result<(), Error> {
         let transaction = self.connection.transaction()?;
         {
             let mut insert = transaction
@@ -136,8 +139,21 @@ impl Journal {
                 ])?;
             }
         }
+        event::insert(&transaction, events)?;
         transaction.commit()?;
         self.since_checkpoint += records.len();
+        Ok(())
+    }
+
+    /// Forgets the oldest events: those before `oldest`, and all but the last `max`.
+    ///
+    /// # Errors
+    ///
+    /// If the disk refuses; none is forgotten then.
+    pub fn forget_events(&mut self, oldest: Timestamp, max: u64) -> Result<(), Error> {
+        let transaction = self.connection.transaction()?;
+        event::forget(&transaction, oldest, max)?;
+        transaction.commit()?;
         Ok(())
     }
 
@@ -273,10 +289,9 @@ const PAST_BYTES_MAX: u64 = 64 << 20;
 const ROWS_PER_RECORD: usize = 256;
 
 /// Format of the state, raised with every change that older builds cannot read.
-pub(crate) const FORMAT: i64 = 2;
+pub(crate) const FORMAT: i64 = 3;
 
 const SCHEMA: &str = "
-    BEGIN;
     CREATE TABLE journal (
         seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL,
         scope TEXT NOT NULL, changes TEXT NOT NULL
@@ -284,18 +299,19 @@ const SCHEMA: &str = "
     CREATE TABLE checkpoint (seq INTEGER PRIMARY KEY, scope TEXT NOT NULL, changes TEXT NOT NULL);
     CREATE TABLE base (seq INTEGER PRIMARY KEY, scope TEXT NOT NULL, changes TEXT NOT NULL);
     CREATE TABLE mark (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
-    PRAGMA user_version = 2;
-    COMMIT;
 ";
 
 /// Format 1 dropped what a checkpoint covered: what came before that is not known.
 const FROM_1: &str = "
-    BEGIN;
     CREATE TABLE base (seq INTEGER PRIMARY KEY, scope TEXT NOT NULL, changes TEXT NOT NULL);
     CREATE TABLE mark (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
     INSERT INTO base SELECT seq, scope, changes FROM checkpoint;
     INSERT INTO mark SELECT 'base_at', COALESCE(MIN(at) - 1, 0) FROM journal
         WHERE EXISTS (SELECT 1 FROM checkpoint);
-    PRAGMA user_version = 2;
-    COMMIT;
 ";
+
+/// Statements that are carried out all or none, and make the file one of this format.
+fn in_one(statements: [&str; 2]) -> String {
+    let [first, second] = statements;
+    format!("BEGIN; {first} {second} PRAGMA user_version = {FORMAT}; COMMIT;")
+}

@@ -1,12 +1,14 @@
-//! The journal of Changes and its checkpoints, in SQLite.
+//! The journal of Changes and its checkpoints, and the events of the calls that made them, in SQLite.
 //!
 //! What [`Journal::append`] has returned for is there after `kill -9` and after a power cut. The
 //! crate never decides anything: it writes changes down in order and gives them back in order.
 
+mod event;
 mod journal;
 mod lock;
 mod past;
 
+pub use event::Events;
 pub use journal::{Journal, Record};
 pub use past::Past;
 

@@ -3,7 +3,8 @@
 use model::*;
 use proptest::prelude::*;
 
-use crate::{Error, Journal, Past, Record};
+use crate::{Error, Events, Journal, Past, Record};
+use cloudtrail::{EventAttribute, EventQuery};
 
 fn scope(account: u64) -> Scope {
     Scope {
@@ -65,7 +66,10 @@ fn a_damaged_record_is_not_skipped() {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = Journal::open(dir.path()).unwrap();
     journal
-        .append(&[record(1, vec![put(1, None)]), record(1, vec![put(2, None)])])
+        .append(
+            &[record(1, vec![put(1, None)]), record(1, vec![put(2, None)])],
+            &[],
+        )
         .unwrap();
     drop(journal);
     let raw = rusqlite::Connection::open(dir.path().join("journal.sqlite")).unwrap();
@@ -98,7 +102,7 @@ fn the_world_of_a_past_moment_outlives_checkpoints_and_restarts() {
     for n in 1..=6 {
         let record = at(10 * n, vec![put(n.into(), None)]);
         record.apply_to(&mut world);
-        journal.append(std::slice::from_ref(&record)).unwrap();
+        journal.append(std::slice::from_ref(&record), &[]).unwrap();
         if n % 2 == 0 {
             journal.checkpoint(&world).unwrap();
         }
@@ -126,7 +130,7 @@ fn the_oldest_records_are_given_up_when_there_is_no_room() {
     for n in 11_u32..=16 {
         let record = at(u64::from(n), vec![put(n.into(), None)]);
         record.apply_to(&mut world);
-        journal.append(std::slice::from_ref(&record)).unwrap();
+        journal.append(std::slice::from_ref(&record), &[]).unwrap();
     }
     journal.checkpoint(&world).unwrap();
     let mut past = Past::open(dir.path()).unwrap();
@@ -192,7 +196,7 @@ proptest! {
             }
             let change = if what == 1 { delete(n) } else { put(n, vpc) };
             live.apply(scope(account), &change);
-            journal.append(&[record(account, vec![change])]).unwrap();
+            journal.append(&[record(account, vec![change])], &[]).unwrap();
             if what == 2 {
                 drop(journal);
                 journal = Journal::open(dir.path()).unwrap();
@@ -208,4 +212,107 @@ proptest! {
             }
         }
     }
+}
+
+fn event(n: u64, name: &str) -> cloudtrail::Event {
+    cloudtrail::Event {
+        at: Timestamp::from_secs(n),
+        scope: scope(1),
+        event_id: format!("event-{n}"),
+        event_name: name.to_owned(),
+        event_source: "ec2.amazonaws.com".to_owned(),
+        read_only: cloudtrail::Call::is_read_only(name),
+        user_name: "root".to_owned(),
+        access_key_id: format!("key-{}", n % 2),
+        resources: vec![cloudtrail::Resource {
+            resource_type: "AWS::EC2::VPC".to_owned(),
+            resource_name: format!("vpc-{n}"),
+        }],
+        network_activity: false,
+        record: format!("{{\"n\":{n}}}"),
+    }
+}
+
+#[test]
+fn an_event_is_kept_with_the_change_or_not_at_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(dir.path()).unwrap();
+    let events = Events::open(dir.path()).unwrap();
+    let network = cloudtrail::Event {
+        network_activity: true,
+        ..event(3, "DescribeVpcs")
+    };
+    let elsewhere = cloudtrail::Event {
+        scope: scope(2),
+        ..event(4, "CreateVpc")
+    };
+    let written = [
+        event(1, "CreateVpc"),
+        event(2, "DescribeVpcs"),
+        network,
+        elsewhere,
+    ];
+    journal
+        .append(&[record(1, vec![put(1, None)])], &written)
+        .unwrap();
+
+    let read = events.after(0, 10).unwrap();
+    assert_eq!(
+        read.iter().map(|e| e.event.clone()).collect::<Vec<_>>(),
+        written
+    );
+    assert_eq!(events.last().unwrap(), 4);
+    let everything = EventQuery {
+        scope: scope(1),
+        from: Timestamp::from_secs(0),
+        to: Timestamp::from_secs(9),
+        attribute: None,
+        before: None,
+        limit: 10,
+    };
+    let names = |query: &EventQuery| -> Vec<String> {
+        let found = events.find(query).unwrap();
+        found.into_iter().map(|e| e.event.event_id).collect()
+    };
+    assert_eq!(names(&everything), ["event-2", "event-1"]);
+    for (attribute, expected) in [
+        (EventAttribute::ReadOnly(true), "event-2"),
+        (EventAttribute::EventName("CreateVpc".into()), "event-1"),
+        (EventAttribute::EventId("event-1".into()), "event-1"),
+        (EventAttribute::AccessKeyId("key-0".into()), "event-2"),
+        (EventAttribute::ResourceName("vpc-1".into()), "event-1"),
+    ] {
+        let query = EventQuery {
+            attribute: Some(attribute),
+            ..everything.clone()
+        };
+        assert_eq!(names(&query), [expected]);
+    }
+    let rest = EventQuery {
+        before: Some((Timestamp::from_secs(2), 2)),
+        ..everything.clone()
+    };
+    assert_eq!(names(&rest), ["event-1"]);
+
+    journal.forget_events(Timestamp::from_secs(2), 3).unwrap();
+    assert_eq!(names(&everything), ["event-2"]);
+    assert_eq!(events.last().unwrap(), 4);
+}
+
+#[test]
+fn a_state_of_the_second_format_gets_its_events() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(dir.path()).unwrap();
+    journal
+        .append(&[record(1, vec![put(1, None)])], &[])
+        .unwrap();
+    drop(journal);
+    let raw = rusqlite::Connection::open(dir.path().join("journal.sqlite")).unwrap();
+    raw.execute_batch("DROP TABLE event; PRAGMA user_version = 2;")
+        .unwrap();
+    drop(raw);
+    let mut journal = Journal::open(dir.path()).unwrap();
+    assert_eq!(journal.load().unwrap().regions.len(), 1);
+    journal.append(&[], &[event(1, "CreateVpc")]).unwrap();
+    assert_eq!(Events::open(dir.path()).unwrap().last().unwrap(), 1);
 }

@@ -67,6 +67,12 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: Internet,
     },
+    /// Have CloudTrail's trails deliver (`aws cloudtrail lookup-events` shows the events)
+    #[command(after_help = TRAIL_HELP)]
+    Trail {
+        #[command(subcommand)]
+        action: Trail,
+    },
     /// Show how the daemon is
     Status(Json),
     /// Say what this machine allows, and what to do about the rest
@@ -349,6 +355,24 @@ const QUESTION_HELP: &str = "Examples:
 
 Exit status: 0 delivered and answered; 1 refused on the way; 2 delivered, but the answer is refused;
 3 the command itself failed.";
+
+const TRAIL_HELP: &str = "\
+Every call of the API leaves an event. Without any trail, the last 90 days can be looked up:
+
+  aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue=DeleteVpc
+  aws cloudtrail lookup-events --lookup-attributes AttributeKey=ResourceName,AttributeValue=sg-…
+
+Trails write the same events to S3 every five minutes:
+
+  aws cloudtrail create-trail --name all --s3-bucket-name BUCKET && aws cloudtrail start-logging --name all
+  weir trail flush";
+
+/// What to do with trails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub(crate) enum Trail {
+    /// Deliver what has been called until now, instead of within five minutes
+    Flush,
+}
 
 /// What to do with the hosts of the simulated internet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]

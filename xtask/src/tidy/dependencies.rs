@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// Values in, values out: no clock, files, sockets, threads or randomness, and nothing that brings them.
-pub(super) const PURE: [&str; 16] = [
+pub(super) const PURE: [&str; 17] = [
     "model",
     "packet",
     "sigv4",
@@ -25,10 +25,11 @@ pub(super) const PURE: [&str; 16] = [
     "flow-log-files",
     "flow-why",
     "instance-metadata",
+    "cloudtrail",
 ];
 
 /// The crates of the workspace that each may use. Tests may use more: dev-dependencies are not looked at.
-const EDGES: [(&str, &[&str]); 22] = [
+const EDGES: [(&str, &[&str]); 23] = [
     ("model", &[]),
     ("packet", &[]),
     ("sigv4", &[]),
@@ -44,12 +45,13 @@ const EDGES: [(&str, &[&str]); 22] = [
     ("flow-log-files", &["model"]),
     ("flow-why", &["model", "dataplane", "flow-logs"]),
     ("instance-metadata", &["model"]),
-    ("store", &["model"]),
+    ("cloudtrail", &["model", "ec2-query"]),
+    ("store", &["model", "cloudtrail"]),
     (
         "delivery",
         &["model", "flow-logs", "flow-log-files", "sigv4"],
     ),
-    ("services", &["policy"]),
+    ("services", &["model", "policy", "cloudtrail"]),
     ("host", &[]),
     (
         "server",
@@ -66,6 +68,7 @@ const EDGES: [(&str, &[&str]); 22] = [
             "capture",
             "flow-why",
             "instance-metadata",
+            "cloudtrail",
             "store",
             "delivery",
             "services",

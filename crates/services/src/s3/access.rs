@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use http::HeaderMap;
-use policy::{Caller, Context, Document, Identity, Kind, Origin, Policies};
+use policy::{Caller, Context, Document, Identity, Kind, Origin, Policies, Source};
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::dto::{
     CreateBucketInput, PostObjectInput, PublicAccessBlockConfiguration, PutObjectTaggingInput,
@@ -17,6 +19,45 @@ use super::bucket::{BucketInfo, Setting};
 use super::service::Keys;
 use super::setting::canonical_id;
 use super::{S3, facts, transfer};
+
+/// Is told what a request asks for and whether the way here was closed to it, if it is among its extensions.
+#[derive(Debug, Clone, Default)]
+pub struct Witness(Arc<Seen>);
+
+#[derive(Debug, Default)]
+struct Seen {
+    asked: OnceLock<Asked>,
+    denied_by_endpoint: AtomicBool,
+}
+
+impl Witness {
+    /// What the request asks for, once it was believed.
+    pub fn asked(&self) -> Option<&Asked> {
+        self.0.asked.get()
+    }
+
+    /// Whether the policy of the endpoint that it came through has refused it.
+    pub fn was_denied_by_endpoint(&self) -> bool {
+        self.0.denied_by_endpoint.load(Ordering::Relaxed)
+    }
+}
+
+/// What a believed request asks for.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// The operation, such as `CreateBucket`.
+    pub operation: String,
+    /// The bucket that it is about.
+    pub bucket: Option<String>,
+    /// Whether it is about an object.
+    pub of_object: bool,
+    /// Who asks.
+    pub identity: Identity,
+    /// The key that signed.
+    pub access_key_id: String,
+    /// When the session began, if it is one, in seconds since 1970.
+    pub issued_s: Option<i64>,
+}
 
 /// Asks, for every operation, whether its caller may.
 pub(super) struct Access {
@@ -31,6 +72,9 @@ pub(crate) struct Asker {
     caller: Caller,
     origin: Origin,
     context: Context,
+    witness: Option<Witness>,
+    /// When the caller's session began, if it is one.
+    issued_s: Option<i64>,
 }
 
 /// What stands before an action on a bucket: the bucket's policy, read once.
@@ -46,6 +90,7 @@ pub(crate) struct Gate<'a> {
 impl S3Access for Access {
     async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
         let asker = self.asker(context)?;
+        bear_witness(context, &asker);
         let operation = context.s3_op().name();
         let expected = header(context.headers(), "x-amz-expected-bucket-owner");
         if let Some(bucket) = context.s3_path().get_bucket_name()
@@ -95,9 +140,30 @@ impl S3Access for Access {
     }
 }
 
+fn bear_witness(context: &S3AccessContext<'_>, asker: &Asker) {
+    let Some(identity) = asker.caller.identity() else {
+        return;
+    };
+    let asked = Asked {
+        operation: context.s3_op().name().to_owned(),
+        bucket: context.s3_path().get_bucket_name().map(str::to_owned),
+        of_object: matches!(context.s3_path(), S3Path::Object { .. }),
+        identity: identity.clone(),
+        access_key_id: context
+            .credentials()
+            .map_or(String::new(), |c| c.access_key.clone()),
+        issued_s: asker.issued_s,
+    };
+    if let Some(witness) = &asker.witness {
+        // Every request is checked once.
+        let _ = witness.0.asked.set(asked);
+    }
+}
+
 impl Access {
     fn asker(&self, context: &mut S3AccessContext<'_>) -> S3Result<Asker> {
         let mut known = Context::default();
+        let mut issued = None;
         let caller = match context.credentials() {
             None => Caller::Anonymous,
             Some(credentials) => {
@@ -105,6 +171,7 @@ impl Access {
                 let given = header(context.headers(), "x-amz-security-token");
                 let token = given.or(token.as_deref());
                 let signer = self.keys.0.signer(&credentials.access_key, token)?;
+                issued = signer.issued_s;
                 if let Some(issued_s) = signer.issued_s {
                     known.put("aws:TokenIssueTime", facts::iso8601(issued_s));
                 }
@@ -125,6 +192,8 @@ impl Access {
             caller,
             origin,
             context: known,
+            witness: context.extensions_mut().get::<Witness>().cloned(),
+            issued_s: issued,
         })
     }
 }
@@ -229,6 +298,13 @@ impl Asker {
             return Ok(());
         };
         tracing::debug!(action, resource, %denial, "access denied");
+        if let Some(witness) = self
+            .witness
+            .as_ref()
+            .filter(|_| denial.by == Source::Endpoint)
+        {
+            witness.0.denied_by_endpoint.store(true, Ordering::Relaxed);
+        }
         // Other accounts do not learn what denies them ("Troubleshoot access denied errors").
         if identity.is_some_and(|identity| identity.account == owner) {
             let message = denial.quoted_message(&request);

@@ -30,6 +30,7 @@ use std::sync::Arc;
 use s3s::S3Result;
 pub use s3s::{Body, S3Error, S3ErrorCode};
 
+pub use self::access::{Asked, Witness};
 pub use self::bucket::BucketInfo;
 use self::checksum::{Algorithm, Digest};
 use self::list::{ListQuery, Listed};
@@ -173,6 +174,13 @@ impl S3 {
             Listed::CommonPrefix(_) => None,
         });
         Ok(summaries.collect())
+    }
+
+    /// Sets the bucket's policy as it is, or takes it away.
+    #[cfg(test)]
+    pub(crate) fn set_policy(&self, bucket: &str, policy: Option<&str>) -> Result<(), S3Error> {
+        self.store
+            .set_setting(bucket, bucket::Setting::Policy, policy)
     }
 
     /// Removes data that a crash left without an object. Returns the number of files removed.

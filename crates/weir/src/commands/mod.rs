@@ -7,6 +7,7 @@ mod flows;
 mod internet;
 mod question;
 mod status;
+mod trail;
 mod up;
 mod why;
 
@@ -37,6 +38,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Trace(question) => question::trace(&target, &question),
         Command::Probe(question) => question::probe(&target, &question),
         Command::Internet { action } => internet::run(&target, action),
+        Command::Trail { action } => trail::run(&target, action),
         Command::Status(arguments) => status::run(&target, arguments.json),
         Command::Doctor(arguments) => doctor::run(arguments.json),
         Command::Demo(arguments) => demo::run(arguments.scenario, arguments.keep),
