@@ -33,6 +33,11 @@ fn flow_log_files_and_other_readers() {
 }
 
 #[test]
+fn every_field_of_flow_logs() {
+    script("flow_log_fields.py");
+}
+
+#[test]
 fn destinations_elsewhere_gone_or_full() {
     script("destinations.py");
 }

@@ -61,7 +61,7 @@ fn keys(resource: &str, given: &[String]) -> Result<Vec<String>, Error> {
 /// Refuses tag fields that no key feeds; keys that feed no field do no harm.
 pub(super) fn check(fields: &[FlowLogField], given: &[TagField]) -> Result<(), Error> {
     for &field in fields {
-        let Some((resource, place)) = source(field) else {
+        let Some((resource, place)) = field.tag() else {
             continue;
         };
         if given.is_empty() {
@@ -88,19 +88,6 @@ pub(super) fn shape(fields: &[TagField]) -> Vec<TagFieldSpecificationResponse> {
         tag_keys: field.keys.clone(),
     };
     fields.iter().map(shape).collect()
-}
-
-/// Whose tag a field shows, and which of the keys.
-const fn source(field: FlowLogField) -> Option<(TagFieldResource, usize)> {
-    Some(match field {
-        FlowLogField::InstanceTag => (TagFieldResource::Instance, 0),
-        FlowLogField::InstanceTag2 => (TagFieldResource::Instance, 1),
-        FlowLogField::InterfaceTag => (TagFieldResource::NetworkInterface, 0),
-        FlowLogField::InterfaceTag2 => (TagFieldResource::NetworkInterface, 1),
-        FlowLogField::AsgTag => (TagFieldResource::AutoScalingGroup, 0),
-        FlowLogField::AsgTag2 => (TagFieldResource::AutoScalingGroup, 1),
-        _ => return None,
-    })
 }
 
 const RESOURCES: [TagFieldResource; 3] = [
