@@ -42,14 +42,9 @@ impl LogFormat {
     /// The format of a flow log. The default one if that is not a format any more: an older state
     /// must not stop the records.
     pub fn of(flow_log: &FlowLog) -> Self {
-        let names = flow_log.log_format.split(' ').map(|token| {
-            let name = token.strip_prefix("${").and_then(|t| t.strip_suffix('}'));
-            name.and_then(|name| name.parse().ok())
-        });
-        let fields: Option<Vec<_>> = names.collect();
         Self {
             tag_fields: flow_log.tag_fields.clone(),
-            ..fields.map(Self::new).unwrap_or_default()
+            ..Self::parse(&flow_log.log_format).unwrap_or_default()
         }
     }
 

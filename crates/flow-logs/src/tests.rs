@@ -2,6 +2,7 @@
 
 mod aggregation;
 mod fields;
+mod grouping;
 mod lab;
 mod lines;
 mod support;
