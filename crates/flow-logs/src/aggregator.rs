@@ -29,6 +29,8 @@ type WindowKey = (Scope, RecorderId, AggregationInterval);
 pub struct Aggregator {
     aggregation: Aggregation,
     flows_max: usize,
+    /// Whether interfaces are recorded that no flow log covers.
+    everything: bool,
     /// Flows in `windows` and `closed`.
     flows: usize,
     coverage: Coverage,
@@ -44,12 +46,25 @@ impl Aggregator {
         Self {
             aggregation,
             flows_max,
+            everything: false,
             flows: 0,
             coverage: Coverage::default(),
             anchors: BTreeMap::new(),
             windows: BTreeMap::new(),
             closed: Vec::new(),
         }
+    }
+
+    /// Records every interface, in windows of a minute, whether a flow log covers it or not.
+    #[must_use]
+    pub fn recording_everything(mut self) -> Self {
+        self.everything = true;
+        self
+    }
+
+    /// Whether there is a window of this length without a flow log.
+    fn is_wanted(&self, interval: AggregationInterval) -> bool {
+        self.everything && interval == AggregationInterval::OneMinute
     }
 
     /// Takes up new flow logs, drops deleted ones, and learns which interfaces are attached.
@@ -74,7 +89,10 @@ impl Aggregator {
             window.recorded.retain(|id| ids.contains(id));
             window.subscriptions = subscriptions;
         }
-        self.windows.retain(|_, w| !w.subscriptions.is_empty());
+        let everything = self.everything;
+        self.windows.retain(|key, w| {
+            !w.subscriptions.is_empty() || (everything && key.2 == AggregationInterval::OneMinute)
+        });
     }
 
     /// What is recorded for whom.
@@ -170,7 +188,7 @@ impl Aggregator {
             return Some(key);
         }
         let subscriptions = covering(&self.coverage, self.aggregation, interface, interval);
-        if subscriptions.is_empty() {
+        if subscriptions.is_empty() && !self.is_wanted(interval) {
             return None;
         }
         let anchor = self
@@ -178,7 +196,7 @@ impl Aggregator {
             .entry(interval)
             .or_insert_with(|| Timestamp::from_secs(at.as_secs()));
         let start = grid_start(*anchor, interval, at);
-        let window = Window::new(interface, subscriptions, start, length(interval));
+        let window = Window::new(interface, subscriptions, start, interval);
         self.windows.insert(key, window);
         Some(key)
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dataplane::{Disposition, FlowKey, FlowSample, InterfaceMetadata};
-use model::{FlowLogId, Timestamp};
+use model::{AggregationInterval, FlowLogId, Timestamp};
 
 use crate::{Flow, FlowRecord, Observed, Subscription};
 
@@ -18,6 +18,8 @@ pub struct ClosedWindow {
     pub start: Timestamp,
     /// Its end.
     pub end: Timestamp,
+    /// How long windows like it are.
+    pub interval: AggregationInterval,
     /// The flow logs that cover the interface.
     pub subscriptions: Vec<Arc<Subscription>>,
     /// What was seen, whatever the traffic type of flow logs.
@@ -26,9 +28,22 @@ pub struct ClosedWindow {
     no_data: BTreeSet<FlowLogId>,
     /// The flow logs that are told that records have been lost.
     skip_data: BTreeSet<FlowLogId>,
+    /// Whether samples were lost before they came into the window.
+    skipped: bool,
 }
 
 impl ClosedWindow {
+    /// What whoever asks for everything gets, without a flow log: the records, and SKIPDATA where some are lost.
+    pub fn exported(&self) -> impl Iterator<Item = FlowRecord> {
+        let skipped = self.skipped.then(|| FlowRecord {
+            interface: Arc::clone(&self.interface),
+            start: self.start,
+            end: self.end,
+            observed: Observed::SkipData,
+        });
+        self.records.iter().cloned().chain(skipped)
+    }
+
     /// The records that one of the flow logs keeps, with those that say NODATA or SKIPDATA.
     pub fn records_of(&self, subscription: &Subscription) -> impl Iterator<Item = FlowRecord> {
         let status = |observed| FlowRecord {
@@ -57,6 +72,7 @@ pub(crate) struct Window {
     pub(crate) subscriptions: Vec<Arc<Subscription>>,
     pub(crate) start: Timestamp,
     pub(crate) end: Timestamp,
+    interval: AggregationInterval,
     flows: BTreeMap<FlowKey, Counts>,
     pub(crate) skipped: bool,
     pub(crate) skipped_for: BTreeSet<FlowLogId>,
@@ -83,13 +99,15 @@ impl Window {
         interface: &Arc<InterfaceMetadata>,
         subscriptions: Vec<Arc<Subscription>>,
         start: Timestamp,
-        length: Duration,
+        interval: AggregationInterval,
     ) -> Self {
+        let length = Duration::from_secs(u64::from(interval.as_secs()));
         Self {
             interface: Arc::clone(interface),
             subscriptions,
             start,
             end: start + length,
+            interval,
             flows: BTreeMap::new(),
             skipped: false,
             skipped_for: BTreeSet::new(),
@@ -167,19 +185,21 @@ impl Window {
                 self.recorded.insert(subscription.flow_log_id);
             }
         }
-        self.skipped = false;
+        let skipped = std::mem::take(&mut self.skipped);
         self.skipped_for.clear();
-        if records.is_empty() && no_data.is_empty() && skip_data.is_empty() {
+        if records.is_empty() && no_data.is_empty() && skip_data.is_empty() && !skipped {
             return None;
         }
         Some(ClosedWindow {
             interface: Arc::clone(&self.interface),
             start,
             end,
+            interval: self.interval,
             subscriptions: self.subscriptions.clone(),
             records,
             no_data,
             skip_data,
+            skipped,
         })
     }
 }

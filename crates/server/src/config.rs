@@ -9,6 +9,7 @@ use flow_logs::Aggregation;
 use model::{AccountId, Region, Scope};
 
 use crate::destinations;
+use crate::export::Export;
 use crate::proxy::Upstream;
 
 /// What a daemon is started with.
@@ -38,6 +39,8 @@ pub struct Config {
     pub dynamodb_endpoint: Option<String>,
     /// A file of AWS's address ranges, `ip-ranges.json`, for the service fields of flow logs; without one, what is built in.
     pub ip_ranges: Option<PathBuf>,
+    /// Where records of every interface go besides flow logs.
+    pub exports: Vec<Export>,
     /// The program that sandboxes are started with: this one.
     pub executable: PathBuf,
 }
@@ -92,6 +95,7 @@ impl Config {
             firehose_endpoint: None,
             dynamodb_endpoint: None,
             ip_ranges: None,
+            exports: Vec::new(),
             executable: std::env::current_exe()?,
         })
     }

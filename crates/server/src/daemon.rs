@@ -233,6 +233,7 @@ fn start(
     tasks.spawn(firehose::run(daemon.firehose.clone(), daemon.s3.clone()));
     tasks.spawn(tick(daemon.clone()));
     tasks.spawn(trails::run(daemon.clone()));
+    tasks.spawn(reopen(daemon.clone()));
     tasks.spawn(health_checks::note(daemon.clone()));
     tasks.spawn(resolver::run(daemon.clone(), inquiries));
     tasks.spawn(service_network::serve(doors, daemon.clone()));
@@ -251,6 +252,20 @@ fn connect_uplink(config: &Config, datapath: &Datapath) -> anyhow::Result<Option
     let (interfaces, ipv6) = (uplink.interfaces().join(", "), uplink.ipv6());
     tracing::info!(%interfaces, ipv6, "instances reach the real internet");
     Ok(Some(uplink))
+}
+
+/// Has the files of exports opened anew at each SIGHUP, which does not end the daemon.
+async fn reopen(daemon: Arc<Daemon>) {
+    let mut hangups = match signal(SignalKind::hangup()) {
+        Ok(hangups) => hangups,
+        Err(error) => {
+            tracing::warn!(%error, "SIGHUP is not heard");
+            return std::future::pending().await;
+        }
+    };
+    while hangups.recv().await.is_some() {
+        daemon.flow_logs.exports().reopen();
+    }
 }
 
 /// Tells the writer that time passes: of a Region when something is due there, of all of them now and then.

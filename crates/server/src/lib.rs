@@ -16,6 +16,7 @@ mod datapath;
 mod destinations;
 mod ec2;
 mod explaining;
+mod export;
 mod feed;
 mod firehose;
 mod flow_filter;
@@ -46,4 +47,5 @@ mod writer;
 
 pub use config::{Config, DEFAULT_ACCOUNT, DEFAULT_PORT, DEFAULT_REGION, Endpoint, credentials};
 pub use daemon::run;
+pub use export::Export;
 pub use flow_logs::Aggregation;

@@ -155,6 +155,22 @@ pub struct FlowLogStatus {}
 pub struct FlowLogStatuses {
     /// One line per flow log.
     pub flow_logs: Vec<FlowLogLine>,
+    /// One line per export.
+    #[serde(default)]
+    pub exports: Vec<ExportLine>,
+}
+
+/// How one export stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportLine {
+    /// As `weir up --export` was told.
+    pub export: String,
+    /// Records written since the daemon started.
+    pub written: u64,
+    /// Records that could not be, or came faster than they could.
+    pub dropped: u64,
+    /// Why the last could not be.
+    pub error: Option<String>,
 }
 
 /// How one flow log's delivery stands.

@@ -8,13 +8,16 @@ use anyhow::Context;
 use control::Event;
 use dataplane::FlowSample;
 use delivery::{Delivery, DeliveryConfig, DeliveryReport, Destinations, Spool};
-use flow_logs::{Aggregator, ClosedWindow, FlowRecord, ServiceRanges, batches, coverage_with};
-use model::{LogDestination, World};
+use flow_logs::{
+    Aggregator, ClosedWindow, FlowRecord, LogFormat, ServiceRanges, batches, coverage_with,
+};
+use model::{AggregationInterval, LogDestination, World};
 use tokio::sync::Mutex;
 
 use crate::clock;
 use crate::config::Config;
 use crate::datapath::{Datapath, Harvest};
+use crate::export::Exports;
 use crate::feed::Feed;
 use crate::flow_history::{BYTES_MAX, FlowHistory};
 use crate::ops::{FlowLogLine, FlowLogStatuses, FlushReport};
@@ -36,6 +39,7 @@ pub(crate) struct Recorder {
     /// What is seen right now.
     pub(crate) live: Feed<FlowSample>,
     history: Arc<FlowHistory>,
+    exports: Exports,
     windows: Mutex<Windows>,
     datapath: Arc<Datapath>,
     writer: Writer,
@@ -64,6 +68,12 @@ impl Recorder {
         state: &Path,
     ) -> anyhow::Result<Arc<Self>> {
         let services = service_ranges(config.ip_ranges.as_deref())?;
+        let format = LogFormat::default().with_services(services.clone());
+        let exports = Exports::start(&config.exports, &format)?;
+        let mut aggregator = Aggregator::new(config.aggregation, FLOWS_MAX);
+        if !exports.is_empty() {
+            aggregator = aggregator.recording_everything();
+        }
         let history = FlowHistory::open(&state.join("flows"), BYTES_MAX)
             .context("the history of flows cannot be opened")?;
         let spool = Spool::open(state.join("spool"), SPOOL_BYTES_MAX)?;
@@ -78,9 +88,10 @@ impl Recorder {
             records: Feed::default(),
             live: Feed::default(),
             history: Arc::new(history),
+            exports,
             windows: Mutex::new(Windows {
                 services,
-                aggregator: Aggregator::new(config.aggregation, FLOWS_MAX),
+                aggregator,
                 world: None,
             }),
             datapath,
@@ -127,11 +138,19 @@ impl Recorder {
     }
 
     /// Puts what open windows hold on disk, as the daemon ends.
-    pub(crate) async fn shut_down(&self) {
+    pub(crate) async fn shut_down(self: &Arc<Self>) {
         let mut windows = self.windows.lock().await;
         self.take_in(&mut windows).await;
         let closed = windows.aggregator.close_all(clock::now());
         self.deliver(&mut windows, closed).await;
+        let recorder = self.clone();
+        // Waits for threads, for a while at most.
+        let _ = tokio::task::spawn_blocking(move || recorder.exports.finish()).await;
+    }
+
+    /// The exports.
+    pub(crate) fn exports(&self) -> &Exports {
+        &self.exports
     }
 
     /// The records of the past.
@@ -159,6 +178,7 @@ impl Recorder {
         });
         FlowLogStatuses {
             flow_logs: lines.collect(),
+            exports: self.exports.status(),
         }
     }
 
@@ -205,6 +225,13 @@ impl Recorder {
     async fn deliver(&self, windows: &mut Windows, closed: Vec<ClosedWindow>) -> usize {
         if closed.is_empty() {
             return 0;
+        }
+        if !self.exports.is_empty() {
+            // Each packet once: with windows of two lengths, those of a minute have them all.
+            let windows = closed.iter();
+            let windows = windows.filter(|w| w.interval == AggregationInterval::OneMinute);
+            let exported: Vec<_> = windows.flat_map(ClosedWindow::exported).collect();
+            self.exports.push(&exported);
         }
         let records = closed.iter().flat_map(|window| window.records.iter());
         let mut records: Vec<FlowRecord> = records.cloned().collect();

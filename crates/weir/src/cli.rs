@@ -106,6 +106,12 @@ pub(crate) enum Command {
   weir up
   weir up --ephemeral --listen 127.0.0.1:0    any free port; the first line on stdout says which
   weir up --s3-endpoint http://127.0.0.1:9000    flow logs go to an S3 elsewhere
+  weir up --export json:- | jq 'select(.action == \"REJECT\")'    records as JSON lines, without any flow log
+  weir up --export ocsf:/var/log/weir/flows.ocsf --export ipfix:127.0.0.1:4739
+
+Exports have every interface's records, in windows of a minute, whether a flow log covers it or not. With one to standard
+output, the line that says where the daemon listens goes to stderr. A file is opened anew when it has been moved away, and
+on SIGHUP. What an export cannot take is dropped and counted: `weir flows status`.
 
 State lives in $XDG_STATE_HOME/weir (or ~/.local/state/weir) unless told otherwise.
 
@@ -151,6 +157,10 @@ pub(crate) struct Up {
     /// What stands for a service of AWS that Weir has nothing of its own for: dynamodb=URL
     #[arg(long, value_name = "NAME=URL")]
     pub(crate) service: Vec<String>,
+    /// Also write the records of every interface, as its windows close, to json:-, json:FILE, ocsf:-, ocsf:FILE,
+    /// ipfix:HOST:PORT or ipfix+tcp:HOST:PORT; may be repeated
+    #[arg(long, value_name = "FORMAT:TO", value_parser = export)]
+    pub(crate) export: Vec<server::Export>,
     /// What to log to stderr: error, warn, info, debug, trace, or module=level,…
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub(crate) log: String,
@@ -195,6 +205,10 @@ pub(crate) struct Exec {
         value_name = "CMD"
     )]
     pub(crate) program: Vec<std::ffi::OsString>,
+}
+
+fn export(text: &str) -> Result<server::Export, String> {
+    text.parse()
 }
 
 /// A name server, at the usual port if it names none.

@@ -24,6 +24,7 @@ pub(super) const PURE: [&str; 17] = [
     "capture",
     "flow-log-files",
     "flow-why",
+    "flow-export",
     "instance-metadata",
     "cloudtrail",
 ];
@@ -44,6 +45,10 @@ const EDGES: [(&str, &[&str]); 23] = [
     ("capture", &[]),
     ("flow-log-files", &["model"]),
     ("flow-why", &["model", "dataplane", "flow-logs"]),
+    (
+        "flow-export",
+        &["model", "dataplane", "flow-logs", "flow-why"],
+    ),
     ("instance-metadata", &["model"]),
     ("cloudtrail", &["model", "ec2-query"]),
     ("store", &["model", "cloudtrail"]),
@@ -67,6 +72,7 @@ const EDGES: [(&str, &[&str]); 23] = [
             "flow-logs",
             "capture",
             "flow-why",
+            "flow-export",
             "instance-metadata",
             "cloudtrail",
             "store",

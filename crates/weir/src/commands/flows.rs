@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use server::ops::Flows as ReadFlowsAnswer;
-use server::ops::{FlowLine, FlowLogLine, FlowLogStatus, FlushFlowLogs, ReadFlows};
+use server::ops::{ExportLine, FlowLine, FlowLogLine, FlowLogStatus, FlushFlowLogs, ReadFlows};
 
 use crate::cli::{FlowFilter, Flows, FlowsAction, Format, Target};
 use crate::client::Client;
@@ -27,6 +27,7 @@ pub(crate) fn run(target: &Target, arguments: &Flows) -> anyhow::Result<ExitCode
         Some(FlowsAction::Flush) => flush(&mut client),
         Some(FlowsAction::Status) => {
             let statuses = client.weir(&FlowLogStatus {})?;
+            report_exports(&statuses.exports)?;
             report(&statuses.flow_logs)
         }
     }
@@ -156,6 +157,23 @@ fn flush(client: &mut Client) -> anyhow::Result<ExitCode> {
         flushed.records
     ))?;
     report(&flushed.flow_logs)
+}
+
+/// Prints how exports stand, if there are any.
+fn report_exports(exports: &[ExportLine]) -> anyhow::Result<()> {
+    let mut table = Table::new(["export", ">written", ">dropped", "last error"]);
+    for line in exports {
+        table.row([
+            line.export.as_str().into(),
+            line.written.to_string().into(),
+            line.dropped.to_string().into(),
+            Cell::new(Tone::Bad, line.error.clone().unwrap_or_default()),
+        ]);
+    }
+    if exports.is_empty() {
+        return Ok(());
+    }
+    output::print(&table.render(Style::of_stdout()))
 }
 
 /// Prints how deliveries stand; 1 if one fails.

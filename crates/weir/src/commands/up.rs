@@ -26,8 +26,12 @@ pub(crate) fn run(arguments: &Up) -> anyhow::Result<ExitCode> {
     if let Err(error) = privilege {
         output::note(&error.to_string());
     }
+    let records_only = arguments.export.iter().any(server::Export::is_stdout);
     server::run(config(arguments)?, |address| {
-        if let Err(error) = output::line(&format!("listening on http://{address}")) {
+        let ready = format!("listening on http://{address}");
+        if records_only {
+            output::note(&ready);
+        } else if let Err(error) = output::line(&ready) {
             output::note(&format!("{error:#}"));
         }
     })?;
@@ -58,6 +62,7 @@ fn config(arguments: &Up) -> anyhow::Result<server::Config> {
     };
     config.uplink = arguments.uplink;
     config.resolver = arguments.resolver;
+    config.exports.clone_from(&arguments.export);
     config.ip_ranges = arguments.ip_ranges.clone();
     config.dynamodb_endpoint = dynamodb(&arguments.service)?;
     let endpoint = |flag, url: &Option<String>| {
