@@ -4,7 +4,7 @@ use flow_logs::{Field, FlowRecord, LogFormat};
 use flow_why::Decision;
 use serde_json::{Map, Value};
 
-/// Every field that has a value, by AWS's name and in AWS's order, numbers as numbers; then `why`, what decided in one line,
+/// Every field that has a value, by AWS's name, numbers as numbers; and `why`, what decided in one line,
 /// and `decision`, the same for programs. Tag fields need the keys that a flow log names, so they are not among them.
 pub fn json(record: &FlowRecord, format: &LogFormat) -> Value {
     let mut object = Map::new();
