@@ -109,7 +109,8 @@ fn records_are_read_back_by_their_templates() {
         153 1700000003750
         233 1
 
-    "#]].assert_eq(&text);
+    "#]]
+    .assert_eq(&text);
 }
 
 #[test]

@@ -8,7 +8,8 @@ use crate::json;
 
 #[test]
 fn fields_that_have_a_value_numbers_as_numbers() {
-    let print = |record: &flow_logs::FlowRecord| format!("{:#}\n", json(record, &LogFormat::default()));
+    let print =
+        |record: &flow_logs::FlowRecord| format!("{:#}\n", json(record, &LogFormat::default()));
     expect![[r#"
         {
           "account-id": "123456789012",
@@ -46,7 +47,8 @@ fn fields_that_have_a_value_numbers_as_numbers() {
           "vpc-id": "vpc-00000001",
           "why": "no inbound rule of sg-00000001 allows it"
         }
-    "#]].assert_eq(&print(&refused()));
+    "#]]
+    .assert_eq(&print(&refused()));
     expect![[r#"
         {
           "account-id": "123456789012",
@@ -84,7 +86,8 @@ fn fields_that_have_a_value_numbers_as_numbers() {
           "vpc-id": "vpc-00000001",
           "why": "delivered to eni-00000002"
         }
-    "#]].assert_eq(&print(&accepted_ipv6()));
+    "#]]
+    .assert_eq(&print(&accepted_ipv6()));
     expect![[r#"
         {
           "account-id": "123456789012",
@@ -99,5 +102,6 @@ fn fields_that_have_a_value_numbers_as_numbers() {
           "version": 11,
           "vpc-id": "vpc-00000001"
         }
-    "#]].assert_eq(&print(&skipped()));
+    "#]]
+    .assert_eq(&print(&skipped()));
 }
