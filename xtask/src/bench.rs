@@ -5,6 +5,7 @@
 
 mod client;
 mod daemon;
+mod files;
 mod forward;
 mod instances;
 mod process;
@@ -38,6 +39,7 @@ impl Row {
 pub fn run(root: &Path, write_readme: bool) -> Result<()> {
     let target = build(root)?;
     let mut rows = forward::rows(root)?;
+    rows.extend(files::rows(root)?);
     rows.extend(daemon::rows(&target.join("release/weir"))?);
     rows.extend(instances::rows(&target.join("release/weir"))?);
     let table = table(&rows)?;

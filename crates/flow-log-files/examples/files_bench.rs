@@ -12,7 +12,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dataplane::{Action, Direction, FlowKey, InterfaceMetadata};
+use dataplane::{Action, Direction, Disposition, FlowKey, InterfaceMetadata};
 use flow_log_files::{Columns, Problem, Record, Visitor, gzip, parquet, read_text};
 use flow_logs::{Flow, FlowRecord, LogFormat, Observed};
 use model::{InterfaceType, Scope, Tags, Timestamp};
@@ -164,7 +164,11 @@ fn records() -> Vec<FlowRecord> {
                     tcp_flags: 0,
                     traffic_path: None,
                     next_hop: None,
-                    why: String::new(),
+                    disposition: Disposition::Delivered {
+                        to: "eni-1235b8ca123456789"
+                            .parse()
+                            .unwrap_or_else(|_| unreachable!()),
+                    },
                 }),
             }
         })

@@ -1,0 +1,33 @@
+//! Files of flow logs in memory, measured by an example of their own crate.
+
+use super::Row;
+use anyhow::{Result, bail};
+use std::path::Path;
+use std::process::Command;
+
+/// Beginnings of the names that the example prints, and what is wanted of them.
+const WANTED: [(&str, &str); 3] = [
+    ("records to", "at least 3 million a CPU-second"),
+    ("gzip file", "at most 1.2"),
+    ("Parquet file, times zstd", "at most 1.2"),
+];
+
+/// The example prints a line `NAME: VALUE` for each figure.
+pub(super) fn rows(root: &Path) -> Result<Vec<Row>> {
+    let output = Command::new("cargo")
+        .args(["run", "--quiet", "--release"])
+        .args(["--package", "flow-log-files", "--example", "files_bench"])
+        .current_dir(root)
+        .output()?;
+    if !output.status.success() {
+        bail!("files_bench: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    let text = String::from_utf8(output.stdout)?;
+    let lines = text.lines().filter_map(|line| line.split_once(": "));
+    let row = |(name, value): (&str, &str)| {
+        let wanted = WANTED.iter().find(|(begins, _)| name.starts_with(begins));
+        let wanted = wanted.map_or("", |(_, wanted)| wanted);
+        Row::new(format!("Flow-log files: {name}"), value.to_owned(), wanted)
+    };
+    Ok(lines.map(row).collect())
+}
