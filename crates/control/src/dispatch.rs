@@ -170,6 +170,7 @@ actions! { ec2_api in convert::identity:
     CreateFlowLogs => flow_log::create_flow_logs;
     DescribeFlowLogs => flow_log::describe_flow_logs;
     DeleteFlowLogs => flow_log::delete_flow_logs;
+    GetFlowLogsIntegrationTemplate => flow_log::get_flow_logs_integration_template;
 }
 
 actions! { elbv2_api in elbv2::in_its_words:

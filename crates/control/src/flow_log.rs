@@ -3,6 +3,7 @@
 mod create;
 mod destination;
 mod format;
+mod integration_template;
 mod resource;
 mod tag_field;
 
@@ -19,6 +20,7 @@ use crate::page::Page;
 use crate::{Error, Transaction, parameter, tag};
 
 pub(crate) use create::create_flow_logs;
+pub(crate) use integration_template::get_flow_logs_integration_template;
 
 /// An unknown id gives an empty answer.
 pub(crate) fn describe_flow_logs(

@@ -90,6 +90,12 @@ impl Document {
         }
     }
 
+    /// Whether a statement says who or what it is not about, with `NotPrincipal` or `NotAction`.
+    #[must_use]
+    pub fn has_exceptions(&self) -> bool {
+        self.statements.iter().any(Statement::has_exceptions)
+    }
+
     /// What the document says of a request. A denial counts more than every allowance.
     pub(crate) fn opinion(&self, request: &Request<'_>) -> Opinion {
         let mut opinion = Opinion::Silent;

@@ -32,6 +32,12 @@ enum Matched {
 }
 
 impl Statement {
+    /// Whether it names principals or actions that it is not about.
+    pub(crate) fn has_exceptions(&self) -> bool {
+        matches!(self.principals, Principals::Except(_))
+            || matches!(self.actions, Matched::Except(_))
+    }
+
     /// Whether every element of the statement matches a request.
     pub(crate) fn applies(&self, request: &Request<'_>) -> bool {
         self.principals

@@ -15,7 +15,7 @@ use model::{Scope, Timestamp, World};
 use services::cloudtrail::Trails;
 use services::firehose::{Firehose, Limits};
 use services::logs::Logs;
-use services::s3::{S3, S3Endpoint, Witness};
+use services::s3::{LogFolder, S3, S3Endpoint, Undeliverable, Witness};
 use store::Journal;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -69,15 +69,6 @@ pub(crate) struct Daemon {
     listen: SocketAddr,
     state: PathBuf,
     started: Timestamp,
-}
-
-/// Why flow logs cannot be delivered to a bucket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Closed {
-    /// There is none.
-    Missing,
-    /// Its policy, or the want of one.
-    Denied,
 }
 
 /// Runs a daemon until it is told to end by SIGTERM or SIGINT. `ready` is called once it serves.
@@ -352,22 +343,20 @@ impl Daemon {
         response
     }
 
-    /// What keeps the flow logs of an account out of a bucket, where they get keys like `key`. Another S3 than the embedded one is asked at
-    /// the first delivery only.
-    pub(crate) fn closes(&self, bucket: &str, key: &str, scope: Scope) -> Option<Closed> {
-        if self.config.s3_endpoint.is_some() {
-            return None;
+    /// Whether a bucket takes the files of a new flow log. Another S3 than the embedded one is asked at the first
+    /// delivery only.
+    pub(crate) fn check_new_delivery(&self, to: &LogFolder) -> Result<(), Undeliverable> {
+        match self.config.s3_endpoint {
+            Some(_) => Ok(()),
+            None => self.s3.check_new_delivery(to),
         }
-        let Scope { account, region } = scope;
-        let (account, region) = (account.to_string(), region.to_string());
-        let error = self
-            .s3
-            .check_delivery(bucket, key, &account, &region)
-            .err()?;
-        match error.code().as_str() {
-            "NoSuchBucket" => Some(Closed::Missing),
-            "AccessDenied" => Some(Closed::Denied),
-            _ => None,
+    }
+
+    /// Lets a bucket of the account take the files of a new flow log; another S3 than the embedded one is left alone.
+    pub(crate) fn allow_delivery(&self, to: &LogFolder) -> Result<(), Undeliverable> {
+        match self.config.s3_endpoint {
+            Some(_) => Ok(()),
+            None => self.s3.allow_delivery(to),
         }
     }
 

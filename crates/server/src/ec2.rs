@@ -4,18 +4,14 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ec2_api::{
-    CreateFlowLogsRequest, CreateFlowLogsResponse, GetConsoleOutputResponse, Request, Response,
-    UnsuccessfulItem, UnsuccessfulItemError,
-};
-
+use ec2_api::{GetConsoleOutputResponse, Request, Response};
 use ec2_query::elbv2;
-use model::Scope;
 
 use crate::auth::Identity;
 use crate::clock;
 use crate::cloudtrail::{Draft, failure};
-use crate::daemon::{Closed, Daemon};
+use crate::daemon::Daemon;
+use crate::flow_log;
 use crate::respond::{self, Answer};
 use crate::writer::{Failure, Note};
 
@@ -88,19 +84,30 @@ async fn execute(
         let elements = ec2_query::elements(response);
         cloudtrail::ec2::response_elements(response.action(), &elements, &id)
     };
-    if let Request::CreateFlowLogs(create) = &request
-        && let Some(refusal) = closed_bucket(daemon, identity.scope, create).await
-    {
-        let response = Response::from(refusal);
-        let events = note(event, elements)(clock::now(), Ok(&response));
-        daemon.writer.note(events).await;
-        return Ok(response);
+    let mut folder = None;
+    if let Request::CreateFlowLogs(create) = &request {
+        match flow_log::check(daemon, identity.scope, create).await? {
+            Ok(to) => folder = to,
+            Err(refusal) => {
+                let response = Response::from(refusal);
+                let events = note(event, elements)(clock::now(), Ok(&response));
+                daemon.writer.note(events).await;
+                return Ok(response);
+            }
+        }
     }
     let note = note(event, elements);
     let response = daemon.writer.execute(identity.scope, request, note).await?;
     Ok(match response {
         // Traffic before the answer is not the new flow log's, traffic after it is.
-        Response::CreateFlowLogs(_) | Response::DeleteFlowLogs(_) => {
+        Response::CreateFlowLogs(made) => {
+            if let Some(folder) = folder.filter(|_| !made.flow_log_ids.is_empty()) {
+                flow_log::allow(daemon, &folder).await;
+            }
+            daemon.flow_logs.catch_up().await;
+            Response::CreateFlowLogs(made)
+        }
+        Response::DeleteFlowLogs(_) => {
             daemon.flow_logs.catch_up().await;
             response
         }
@@ -143,53 +150,6 @@ fn refused(status: u16, code: &str, message: &str, request_id: &str) -> Answer {
         request_id,
         ec2_query::render_error(code, message, request_id),
     )
-}
-
-/// A bucket that does not exist, or is closed to the account's logs, makes every item of the call unsuccessful
-/// ("Troubleshoot VPC Flow Logs"); `control` cannot know, it has no S3.
-async fn closed_bucket(
-    daemon: &Arc<Daemon>,
-    scope: Scope,
-    request: &CreateFlowLogsRequest,
-) -> Option<CreateFlowLogsResponse> {
-    let arn = request.log_destination.as_deref()?;
-    let mut parts = arn.strip_prefix("arn:aws:s3:::")?.splitn(2, '/');
-    let (bucket, folder) = (parts.next()?.to_owned(), parts.next().unwrap_or_default());
-    if request.dry_run == Some(true) || bucket.is_empty() {
-        return None;
-    }
-    let folder = match folder.trim_end_matches('/') {
-        "" => String::new(),
-        folder => format!("{folder}/"),
-    };
-    let Scope { account, region } = scope;
-    let options = request.destination_options.as_ref();
-    let key = match options.and_then(|options| options.hive_compatible_partitions) {
-        Some(true) => format!(
-            "{folder}AWSLogs/aws-account-id={account}/aws-service=vpcflowlogs/aws-region={region}/"
-        ),
-        _ => format!("{folder}AWSLogs/{account}/vpcflowlogs/{region}/"),
-    };
-    let (daemon, name) = (daemon.clone(), bucket.clone());
-    let asked = tokio::task::spawn_blocking(move || daemon.closes(&name, &key, scope));
-    let message = match asked.await.ok().flatten()? {
-        Closed::Missing => format!("LogDestination: {bucket} does not exist."),
-        Closed::Denied => format!(
-            "Access Denied for LogDestination: {bucket}. Please check LogDestination permission"
-        ),
-    };
-    let item = |resource_id: &String| UnsuccessfulItem {
-        resource_id: Some(resource_id.clone()),
-        error: Some(UnsuccessfulItemError {
-            code: Some("400".to_owned()),
-            message: Some(message.clone()),
-        }),
-    };
-    Some(CreateFlowLogsResponse {
-        client_token: request.client_token.clone(),
-        unsuccessful: request.resource_ids.iter().map(item).collect(),
-        ..CreateFlowLogsResponse::default()
-    })
 }
 
 /// What the instance has printed, in base64 as the API has it.

@@ -22,6 +22,7 @@ mod firehose;
 mod flow_filter;
 mod flow_history;
 mod flow_line;
+mod flow_log;
 mod health_checks;
 mod http;
 mod http_client;

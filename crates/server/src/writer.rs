@@ -185,6 +185,21 @@ impl Writer {
         }
     }
 
+    /// What a request would change now. Nothing is changed.
+    ///
+    /// # Errors
+    ///
+    /// What AWS would answer.
+    pub(crate) fn draft<C: Call>(
+        &self,
+        scope: Scope,
+        request: &C,
+    ) -> Result<Vec<(Scope, Change)>, control::Error> {
+        let (now, entropy) = (clock::now(), &mut SystemEntropy);
+        let drafted = control::execute(&self.world(), scope, request, now, entropy, &self.quotas)?;
+        Ok(drafted.changes)
+    }
+
     /// Takes note of something that happened.
     ///
     /// # Errors

@@ -106,14 +106,8 @@ fn s3(request: &CreateFlowLogsRequest) -> Result<LogDestination, Error> {
             "LogDestination can't be empty if LogDestinationType is s3.",
         ));
     };
-    let path = arn
-        .strip_prefix("arn:aws:s3:::")
-        .ok_or_else(|| invalid(format!("Invalid LogDestination: {arn}")))?;
-    let (bucket, prefix) = path.split_once('/').unwrap_or((path, ""));
-    if !is_bucket_name(bucket) {
-        return Err(invalid(format!("Invalid LogDestination: {arn}")));
-    }
-    let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+    let (bucket, prefix) =
+        bucket_and_prefix(arn).ok_or_else(|| invalid(format!("Invalid LogDestination: {arn}")))?;
     if prefix.split('/').any(|part| part == "AWSLogs") {
         return Err(invalid(format!(
             "LogDestination: {arn} is invalid. AWSLogs is a reserved term and cannot be used as a subfolder name."
@@ -184,6 +178,14 @@ fn role_of(arn: &str) -> Option<(AccountId, &str)> {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"+=,.@_-".contains(&b);
     let is_name = (1..=64).contains(&name.len()) && name.bytes().all(allowed);
     Some((account.parse().ok()?, name)).filter(|_| is_name)
+}
+
+/// The parts of `arn:aws:s3:::bucket/prefix/`; the prefix has no slash at its end.
+pub(super) fn bucket_and_prefix(arn: &str) -> Option<(&str, &str)> {
+    let path = arn.strip_prefix("arn:aws:s3:::")?;
+    let (bucket, prefix) = path.split_once('/').unwrap_or((path, ""));
+    let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+    is_bucket_name(bucket).then_some((bucket, prefix))
 }
 
 fn is_bucket_name(name: &str) -> bool {

@@ -2,6 +2,7 @@
 
 mod destination;
 mod format;
+mod integration_template;
 mod refused;
 mod resource;
 mod tag_field;

@@ -105,6 +105,7 @@ pub const ACTIONS: &[&str] = &[
     "CreateFlowLogs",
     "DescribeFlowLogs",
     "DeleteFlowLogs",
+    "GetFlowLogsIntegrationTemplate",
     "CreateManagedPrefixList",
     "ModifyManagedPrefixList",
     "RestoreManagedPrefixListVersion",
@@ -233,6 +234,7 @@ pub enum Request {
     CreateFlowLogs(Box<CreateFlowLogsRequest>),
     DescribeFlowLogs(Box<DescribeFlowLogsRequest>),
     DeleteFlowLogs(Box<DeleteFlowLogsRequest>),
+    GetFlowLogsIntegrationTemplate(Box<GetFlowLogsIntegrationTemplateRequest>),
     CreateManagedPrefixList(Box<CreateManagedPrefixListRequest>),
     ModifyManagedPrefixList(Box<ModifyManagedPrefixListRequest>),
     RestoreManagedPrefixListVersion(Box<RestoreManagedPrefixListVersionRequest>),
@@ -362,6 +364,7 @@ impl Request {
             Self::CreateFlowLogs(_) => "CreateFlowLogs",
             Self::DescribeFlowLogs(_) => "DescribeFlowLogs",
             Self::DeleteFlowLogs(_) => "DeleteFlowLogs",
+            Self::GetFlowLogsIntegrationTemplate(_) => "GetFlowLogsIntegrationTemplate",
             Self::CreateManagedPrefixList(_) => "CreateManagedPrefixList",
             Self::ModifyManagedPrefixList(_) => "ModifyManagedPrefixList",
             Self::RestoreManagedPrefixListVersion(_) => "RestoreManagedPrefixListVersion",
@@ -491,6 +494,7 @@ impl Request {
             Self::CreateFlowLogs(request) => request.dry_run == Some(true),
             Self::DescribeFlowLogs(request) => request.dry_run == Some(true),
             Self::DeleteFlowLogs(request) => request.dry_run == Some(true),
+            Self::GetFlowLogsIntegrationTemplate(request) => request.dry_run == Some(true),
             Self::CreateManagedPrefixList(request) => request.dry_run == Some(true),
             Self::ModifyManagedPrefixList(request) => request.dry_run == Some(true),
             Self::RestoreManagedPrefixListVersion(request) => request.dry_run == Some(true),
@@ -1135,6 +1139,12 @@ impl From<DeleteFlowLogsRequest> for Request {
     }
 }
 
+impl From<GetFlowLogsIntegrationTemplateRequest> for Request {
+    fn from(value: GetFlowLogsIntegrationTemplateRequest) -> Self {
+        Self::GetFlowLogsIntegrationTemplate(Box::new(value))
+    }
+}
+
 impl From<CreateManagedPrefixListRequest> for Request {
     fn from(value: CreateManagedPrefixListRequest) -> Self {
         Self::CreateManagedPrefixList(Box::new(value))
@@ -1371,6 +1381,7 @@ pub enum Response {
     CreateFlowLogs(Box<CreateFlowLogsResponse>),
     DescribeFlowLogs(Box<DescribeFlowLogsResponse>),
     DeleteFlowLogs(Box<DeleteFlowLogsResponse>),
+    GetFlowLogsIntegrationTemplate(Box<GetFlowLogsIntegrationTemplateResponse>),
     CreateManagedPrefixList(Box<CreateManagedPrefixListResponse>),
     ModifyManagedPrefixList(Box<ModifyManagedPrefixListResponse>),
     RestoreManagedPrefixListVersion(Box<RestoreManagedPrefixListVersionResponse>),
@@ -1500,6 +1511,7 @@ impl Response {
             Self::CreateFlowLogs(_) => "CreateFlowLogs",
             Self::DescribeFlowLogs(_) => "DescribeFlowLogs",
             Self::DeleteFlowLogs(_) => "DeleteFlowLogs",
+            Self::GetFlowLogsIntegrationTemplate(_) => "GetFlowLogsIntegrationTemplate",
             Self::CreateManagedPrefixList(_) => "CreateManagedPrefixList",
             Self::ModifyManagedPrefixList(_) => "ModifyManagedPrefixList",
             Self::RestoreManagedPrefixListVersion(_) => "RestoreManagedPrefixListVersion",
@@ -2139,6 +2151,12 @@ impl From<DescribeFlowLogsResponse> for Response {
 impl From<DeleteFlowLogsResponse> for Response {
     fn from(value: DeleteFlowLogsResponse) -> Self {
         Self::DeleteFlowLogs(Box::new(value))
+    }
+}
+
+impl From<GetFlowLogsIntegrationTemplateResponse> for Response {
+    fn from(value: GetFlowLogsIntegrationTemplateResponse) -> Self {
+        Self::GetFlowLogsIntegrationTemplate(Box::new(value))
     }
 }
 

@@ -2,6 +2,15 @@
 
 use super::*;
 
+/// AWS's `AthenaIntegration`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AthenaIntegration {
+    pub integration_result_s3_destination_arn: Option<String>,
+    pub partition_load_frequency: Option<String>,
+    pub partition_start_date: Option<String>,
+    pub partition_end_date: Option<String>,
+}
+
 /// What `CreateFlowLogs` is asked with.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateFlowLogsRequest {
@@ -96,6 +105,27 @@ pub struct FlowLog {
     pub max_aggregation_interval: Option<i32>,
     pub destination_options: Option<DestinationOptionsResponse>,
     pub tag_field_specifications: Vec<TagFieldSpecificationResponse>,
+}
+
+/// What `GetFlowLogsIntegrationTemplate` is asked with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetFlowLogsIntegrationTemplateRequest {
+    pub dry_run: Option<bool>,
+    pub flow_log_id: Option<String>,
+    pub config_delivery_s3_destination_arn: Option<String>,
+    pub integrate_services: Option<IntegrateServices>,
+}
+
+/// What `GetFlowLogsIntegrationTemplate` answers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetFlowLogsIntegrationTemplateResponse {
+    pub result: Option<String>,
+}
+
+/// AWS's `IntegrateServices`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IntegrateServices {
+    pub athena_integrations: Vec<AthenaIntegration>,
 }
 
 /// AWS's `TagFieldSpecificationRequest`.

@@ -135,6 +135,9 @@ pub(crate) fn decode(action: &str, node: Node<'_>) -> Result<Option<Request>, Er
         "CreateFlowLogs" => CreateFlowLogsRequest::decode(node)?.into(),
         "DescribeFlowLogs" => DescribeFlowLogsRequest::decode(node)?.into(),
         "DeleteFlowLogs" => DeleteFlowLogsRequest::decode(node)?.into(),
+        "GetFlowLogsIntegrationTemplate" => {
+            GetFlowLogsIntegrationTemplateRequest::decode(node)?.into()
+        }
         "CreateManagedPrefixList" => CreateManagedPrefixListRequest::decode(node)?.into(),
         "ModifyManagedPrefixList" => ModifyManagedPrefixListRequest::decode(node)?.into(),
         "RestoreManagedPrefixListVersion" => {
@@ -283,6 +286,7 @@ pub(crate) fn encode(response: &Response, xml: &mut Writer) {
         Response::CreateFlowLogs(shape) => shape.encode(xml),
         Response::DescribeFlowLogs(shape) => shape.encode(xml),
         Response::DeleteFlowLogs(shape) => shape.encode(xml),
+        Response::GetFlowLogsIntegrationTemplate(shape) => shape.encode(xml),
         Response::CreateManagedPrefixList(shape) => shape.encode(xml),
         Response::ModifyManagedPrefixList(shape) => shape.encode(xml),
         Response::RestoreManagedPrefixListVersion(shape) => shape.encode(xml),

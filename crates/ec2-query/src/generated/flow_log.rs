@@ -5,6 +5,21 @@ use crate::decode::{Decode, Node};
 use crate::encode::{Encode, Writer};
 use ec2_api::*;
 
+impl Decode for AthenaIntegration {
+    fn decode(mut node: Node<'_>) -> Result<Self, Error> {
+        node.expect_no_value()?;
+        let shape = Self {
+            integration_result_s3_destination_arn: node
+                .required_option("IntegrationResultS3DestinationArn")?,
+            partition_load_frequency: node.required_option("PartitionLoadFrequency")?,
+            partition_start_date: node.option("PartitionStartDate")?,
+            partition_end_date: node.option("PartitionEndDate")?,
+        };
+        node.expect_no_more()?;
+        Ok(shape)
+    }
+}
+
 impl Decode for CreateFlowLogsRequest {
     fn decode(mut node: Node<'_>) -> Result<Self, Error> {
         node.expect_no_value()?;
@@ -121,6 +136,38 @@ impl Encode for FlowLog {
         xml.option("maxAggregationInterval", &self.max_aggregation_interval);
         xml.option("destinationOptions", &self.destination_options);
         xml.list("tagFieldSpecificationSet", &self.tag_field_specifications);
+    }
+}
+
+impl Decode for GetFlowLogsIntegrationTemplateRequest {
+    fn decode(mut node: Node<'_>) -> Result<Self, Error> {
+        node.expect_no_value()?;
+        let shape = Self {
+            dry_run: node.option("DryRun")?,
+            flow_log_id: node.required_option("FlowLogId")?,
+            config_delivery_s3_destination_arn: node
+                .required_option("ConfigDeliveryS3DestinationArn")?,
+            integrate_services: node.required_option("IntegrateService")?,
+        };
+        node.expect_no_more()?;
+        Ok(shape)
+    }
+}
+
+impl Encode for GetFlowLogsIntegrationTemplateResponse {
+    fn encode(&self, xml: &mut Writer) {
+        xml.option("result", &self.result);
+    }
+}
+
+impl Decode for IntegrateServices {
+    fn decode(mut node: Node<'_>) -> Result<Self, Error> {
+        node.expect_no_value()?;
+        let shape = Self {
+            athena_integrations: node.list("AthenaIntegration")?,
+        };
+        node.expect_no_more()?;
+        Ok(shape)
     }
 }
 

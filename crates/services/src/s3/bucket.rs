@@ -36,6 +36,27 @@ impl Setting {
             Self::OwnershipControls => "ownershipControls",
         }
     }
+
+    /// Puts it, or removes it when `value` is `None`.
+    pub(super) fn set(
+        self,
+        connection: &Connection,
+        bucket: &str,
+        value: Option<&str>,
+    ) -> S3Result<()> {
+        match value {
+            Some(value) => connection.execute(
+                "INSERT OR REPLACE INTO setting (bucket, name, value) VALUES (?1, ?2, ?3)",
+                [bucket, self.name(), value],
+            ),
+            None => connection.execute(
+                "DELETE FROM setting WHERE bucket = ?1 AND name = ?2",
+                [bucket, self.name()],
+            ),
+        }
+        .map_err(database_failure)?;
+        Ok(())
+    }
 }
 
 /// Whether a name satisfies "General purpose bucket naming rules".
@@ -200,18 +221,7 @@ impl Store {
     ) -> S3Result<()> {
         self.write(|transaction| {
             require(transaction, bucket)?;
-            match value {
-                Some(value) => transaction.execute(
-                    "INSERT OR REPLACE INTO setting (bucket, name, value) VALUES (?1, ?2, ?3)",
-                    [bucket, setting.name(), value],
-                ),
-                None => transaction.execute(
-                    "DELETE FROM setting WHERE bucket = ?1 AND name = ?2",
-                    [bucket, setting.name()],
-                ),
-            }
-            .map_err(database_failure)?;
-            Ok(())
+            setting.set(transaction, bucket, value)
         })
     }
 }

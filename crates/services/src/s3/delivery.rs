@@ -8,7 +8,7 @@ use super::store::now;
 use super::{S3, facts};
 
 /// The service that delivers logs, as policies name it.
-const PRINCIPAL: &str = "delivery.logs.amazonaws.com";
+pub(super) const PRINCIPAL: &str = "delivery.logs.amazonaws.com";
 
 impl S3 {
     /// Whether logs of an account in a Region may be put under `key` ("Amazon S3 bucket permissions for flow logs").

@@ -9,6 +9,7 @@ use sigv4::{Payload, Scope};
 
 use super::*;
 
+mod delivery;
 mod policy;
 
 const OWNER: &str = "123456789012";

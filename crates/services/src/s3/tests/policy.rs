@@ -50,7 +50,7 @@ fn jane() -> Identity {
     }
 }
 
-fn internet() -> Origin {
+pub(super) fn internet() -> Origin {
     Origin::public(IpAddr::from([203, 0, 113, 7]), false)
 }
 
@@ -91,11 +91,11 @@ impl Fixture {
         self.answer(request).await
     }
 
-    async fn status(&self, origin: &Origin, key: &str, call: &str) -> u16 {
+    pub(super) async fn status(&self, origin: &Origin, key: &str, call: &str) -> u16 {
         self.from(origin, key, call, &[], b"").await.status.as_u16()
     }
 
-    async fn set_policy(&self, statements: &str) {
+    pub(super) async fn set_policy(&self, statements: &str) {
         let text = format!(r#"{{"Version":"2012-10-17","Statement":[{statements}]}}"#);
         let put = self.send("PUT /logs?policy", &[], text.as_bytes()).await;
         assert_eq!(put.status, 204, "{}", put.text());
@@ -441,46 +441,4 @@ async fn malformed_policies_are_refused_and_good_ones_outlive_the_process() {
             "{key} {call}"
         );
     }
-}
-
-#[tokio::test]
-async fn logs_are_delivered_where_policies_let_them() {
-    let fixture = fixture();
-    let deliver = |account: &str| {
-        let key = format!("AWSLogs/{account}/vpcflowlogs/us-east-1/log.gz");
-        let checked = fixture
-            .s3
-            .check_delivery("logs", &key, account, "us-east-1");
-        checked.map_err(|error| error.code().as_str().to_owned())
-    };
-    let denied = Err("AccessDenied".to_owned());
-    assert_eq!((deliver(OWNER), deliver(OTHER)), (Ok(()), denied.clone()));
-    fixture
-        .set_policy(&format!(
-            r#"{{"Effect":"Allow","Principal":{{"Service":"delivery.logs.amazonaws.com"}},"Action":"s3:PutObject",
-            "Resource":"arn:aws:s3:::logs/AWSLogs/*","Condition":{{"StringEquals":{{"s3:x-amz-acl":"bucket-owner-full-control",
-            "aws:SourceAccount":"{OTHER}"}},"ArnLike":{{"aws:SourceArn":"arn:aws:logs:us-east-1:{OTHER}:*"}}}}}}"#
-        ))
-        .await;
-    assert_eq!((deliver(OWNER), deliver(OTHER)), (Ok(()), Ok(())));
-    assert_eq!(deliver("777788889999"), denied);
-    // The private-only bucket keeps the logs of its own account out, too, as in AWS.
-    fixture
-        .set_policy(
-            r#"{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::logs/*",
-            "Condition":{"StringNotEquals":{"aws:SourceVpce":"vpce-1"}}}"#,
-        )
-        .await;
-    assert_eq!(deliver(OWNER), denied);
-    fixture
-        .set_policy(
-            r#"{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::logs/*",
-            "Condition":{"StringNotEquals":{"aws:SourceVpce":"vpce-1"},"Bool":{"aws:PrincipalIsAWSService":"false"}}}"#,
-        )
-        .await;
-    assert_eq!(deliver(OWNER), Ok(()));
-    let missing = fixture
-        .s3
-        .check_delivery("nothing", "k", OWNER, "us-east-1");
-    assert_eq!(missing.unwrap_err().code().as_str(), "NoSuchBucket");
 }
