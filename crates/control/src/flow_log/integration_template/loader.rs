@@ -21,37 +21,7 @@ pub(super) fn resources(
         format!("PartitionLoaderRole{number}"),
         format!("PartitionLoaderSchedule{number}"),
     );
-    let arn = |tail: &str| json!({ "Fn::Sub": format!("arn:${{AWS::Partition}}:{tail}") });
-    let glue = "glue:${AWS::Region}:${AWS::AccountId}";
-    let role = json!({
-        "Type": "AWS::IAM::Role",
-        "Properties": {
-            "AssumeRolePolicyDocument": {
-                "Version": "2012-10-17",
-                "Statement": [{
-                    "Effect": "Allow",
-                    "Principal": { "Service": "lambda.amazonaws.com" },
-                    "Action": "sts:AssumeRole",
-                }],
-            },
-            "ManagedPolicyArns": [arn("iam::aws:policy/service-role/AWSLambdaBasicExecutionRole")],
-            "Policies": [{
-                "PolicyName": "LoadPartitions",
-                "PolicyDocument": {
-                    "Version": "2012-10-17",
-                    "Statement": [{
-                        "Effect": "Allow",
-                        "Action": ["glue:GetTable", "glue:BatchCreatePartition"],
-                        "Resource": [
-                            arn(&format!("{glue}:catalog")),
-                            arn(&format!("{glue}:database/{database}")),
-                            arn(&format!("{glue}:table/{database}/{name}")),
-                        ],
-                    }],
-                },
-            }],
-        },
-    });
+    let role = role(&database, name);
     let function = json!({
         "Type": "AWS::Lambda::Function",
         "DependsOn": format!("Table{number}"),
@@ -95,4 +65,39 @@ pub(super) fn resources(
         (rule_id, rule),
         (permission_id, permission),
     ])
+}
+
+/// What may read the table and add partitions to it, and nothing else.
+fn role(database: &str, name: &str) -> Value {
+    let arn = |tail: &str| json!({ "Fn::Sub": format!("arn:${{AWS::Partition}}:{tail}") });
+    let glue = "glue:${AWS::Region}:${AWS::AccountId}";
+    json!({
+        "Type": "AWS::IAM::Role",
+        "Properties": {
+            "AssumeRolePolicyDocument": {
+                "Version": "2012-10-17",
+                "Statement": [{
+                    "Effect": "Allow",
+                    "Principal": { "Service": "lambda.amazonaws.com" },
+                    "Action": "sts:AssumeRole",
+                }],
+            },
+            "ManagedPolicyArns": [arn("iam::aws:policy/service-role/AWSLambdaBasicExecutionRole")],
+            "Policies": [{
+                "PolicyName": "LoadPartitions",
+                "PolicyDocument": {
+                    "Version": "2012-10-17",
+                    "Statement": [{
+                        "Effect": "Allow",
+                        "Action": ["glue:GetTable", "glue:BatchCreatePartition"],
+                        "Resource": [
+                            arn(&format!("{glue}:catalog")),
+                            arn(&format!("{glue}:database/{database}")),
+                            arn(&format!("{glue}:table/{database}/{name}")),
+                        ],
+                    }],
+                },
+            }],
+        },
+    })
 }
