@@ -113,11 +113,7 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
     );
     let mut journal = Journal::open(state)?;
     let world = journal.load().context("the state cannot be read")?;
-    let listener = TcpListener::bind(config.listen).await.with_context(|| {
-        let listen = config.listen;
-        format!("cannot listen on {listen} (`--listen 127.0.0.1:0` takes any free port)")
-    })?;
-    let listen = listener.local_addr()?;
+    let (listener, listen) = listen_on(config.listen).await?;
     host::remove_stale_cgroups();
 
     let (datapath, inquiries) = Datapath::start(&config)?;
@@ -185,6 +181,15 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
     tokio::task::spawn_blocking(move || instances.shut_down()).await?;
     drop((uplink, services));
     ended
+}
+
+/// The port, and which it is.
+async fn listen_on(address: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address} (`--listen 127.0.0.1:0` takes any free port)")
+    })?;
+    let listen = listener.local_addr()?;
+    Ok((listener, listen))
 }
 
 /// Waits until a part of the daemon ends that should not.
