@@ -13,7 +13,6 @@ use serde_json::{Map, Value, json};
 pub fn ocsf(record: &FlowRecord, product_version: &str) -> Option<Value> {
     let flow = record.flow()?;
     let key = &flow.key;
-    let interface = &*record.interface;
     let accepted = key.action == Action::Accept;
     let (own, remote) = (own_end(record), Map::new());
     let (mut src, mut dst) = match key.direction {
@@ -25,31 +24,6 @@ pub fn ocsf(record: &FlowRecord, product_version: &str) -> Option<Value> {
     if has_ports(key.protocol) {
         src.insert("port".to_owned(), json!(key.srcport));
         dst.insert("port".to_owned(), json!(key.dstport));
-    }
-    let mut connection = json!({
-        "direction": if key.direction == Direction::Ingress { "Inbound" } else { "Outbound" },
-        "direction_id": if key.direction == Direction::Ingress { 1 } else { 2 },
-        "protocol_num": key.protocol,
-        "protocol_ver": if key.pkt_srcaddr.is_ipv4() { "Internet Protocol version 4 (IPv4)" } else { "Internet Protocol version 6 (IPv6)" },
-        "protocol_ver_id": if key.pkt_srcaddr.is_ipv4() { 4 } else { 6 },
-    });
-    if let Some(name) = protocol_name(key.protocol) {
-        connection["protocol_name"] = json!(name);
-    }
-    if key.protocol == TCP {
-        connection["tcp_flags"] = json!(flow.tcp_flags);
-    }
-    let mut cloud = json!({
-        "provider": "AWS",
-        "region": interface.scope.region.to_string(),
-        "account": {
-            "uid": interface.scope.account.to_string(),
-            "type": "AWS Account",
-            "type_id": 10,
-        },
-    });
-    if let Some(zone) = interface.zone {
-        cloud["zone"] = json!(zone.zone_id());
     }
     Some(json!({
         "activity_id": ACTIVITY_TRAFFIC,
@@ -85,10 +59,10 @@ pub fn ocsf(record: &FlowRecord, product_version: &str) -> Option<Value> {
                 "feature": { "name": "Flow logs" },
             },
         },
-        "cloud": cloud,
+        "cloud": cloud(record),
         "src_endpoint": src,
         "dst_endpoint": dst,
-        "connection_info": connection,
+        "connection_info": connection_info(flow),
         "traffic": { "packets": flow.packets, "bytes": flow.bytes },
         "observables": [
             { "name": "src_endpoint.ip", "type": "IP Address", "type_id": 2, "value": key.srcaddr.to_string() },
@@ -96,6 +70,41 @@ pub fn ocsf(record: &FlowRecord, product_version: &str) -> Option<Value> {
         ],
         "unmapped": unmapped(record, flow),
     }))
+}
+
+fn connection_info(flow: &Flow) -> Value {
+    let key = &flow.key;
+    let mut connection = json!({
+        "direction": if key.direction == Direction::Ingress { "Inbound" } else { "Outbound" },
+        "direction_id": if key.direction == Direction::Ingress { 1 } else { 2 },
+        "protocol_num": key.protocol,
+        "protocol_ver": if key.pkt_srcaddr.is_ipv4() { "Internet Protocol version 4 (IPv4)" } else { "Internet Protocol version 6 (IPv6)" },
+        "protocol_ver_id": if key.pkt_srcaddr.is_ipv4() { 4 } else { 6 },
+    });
+    if let Some(name) = protocol_name(key.protocol) {
+        connection["protocol_name"] = json!(name);
+    }
+    if key.protocol == TCP {
+        connection["tcp_flags"] = json!(flow.tcp_flags);
+    }
+    connection
+}
+
+fn cloud(record: &FlowRecord) -> Value {
+    let interface = &*record.interface;
+    let mut cloud = json!({
+        "provider": "AWS",
+        "region": interface.scope.region.to_string(),
+        "account": {
+            "uid": interface.scope.account.to_string(),
+            "type": "AWS Account",
+            "type_id": 10,
+        },
+    });
+    if let Some(zone) = interface.zone {
+        cloud["zone"] = json!(zone.zone_id());
+    }
+    cloud
 }
 
 /// OCSF's activity for a summary of packets.

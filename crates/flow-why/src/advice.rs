@@ -56,27 +56,7 @@ pub(crate) fn advice(asking: &Asking<'_>, world: &World) -> Option<String> {
             acl,
             egress,
             rule_number,
-        } => {
-            let side = if *egress { "egress" } else { "ingress" };
-            let remote = if *egress {
-                key.pkt_dstaddr
-            } else {
-                key.pkt_srcaddr
-            };
-            let protocol = protocol(key.protocol);
-            let what = match (asking.is_answer, key.dstport) {
-                (_, 0) => protocol,
-                (true, _) => format!("{protocol} 1024-65535 (the client's ports)"),
-                (false, port) => format!("{protocol} {port}"),
-            };
-            let before = if *rule_number >= model::NetworkAcl::FINAL_IPV4 {
-                String::new()
-            } else {
-                format!(" with a number below {rule_number}")
-            };
-            let towards = if *egress { "to" } else { "from" };
-            format!("add an {side} entry to {acl}{before} that allows {what} {towards} {remote}")
-        }
+        } => network_acl_entry(asking, *acl, *egress, *rule_number),
         Disposition::NoRoute { table: Some(table) } => {
             format!("add a route for {} to {table}", key.pkt_dstaddr)
         }
@@ -129,6 +109,34 @@ pub(crate) fn advice(asking: &Asking<'_>, world: &World) -> Option<String> {
         } => format!("start Weir with --service {service}=URL"),
         _ => return None,
     })
+}
+
+/// The entry that would let the packet pass, ahead of the one that refuses it.
+fn network_acl_entry(
+    asking: &Asking<'_>,
+    acl: model::NetworkAclId,
+    egress: bool,
+    rule_number: u16,
+) -> String {
+    let side = if egress { "egress" } else { "ingress" };
+    let remote = if egress {
+        asking.flow.key.pkt_dstaddr
+    } else {
+        asking.flow.key.pkt_srcaddr
+    };
+    let protocol = protocol(asking.flow.key.protocol);
+    let what = match (asking.is_answer, asking.flow.key.dstport) {
+        (_, 0) => protocol,
+        (true, _) => format!("{protocol} 1024-65535 (the client's ports)"),
+        (false, port) => format!("{protocol} {port}"),
+    };
+    let before = if rule_number >= model::NetworkAcl::FINAL_IPV4 {
+        String::new()
+    } else {
+        format!(" with a number below {rule_number}")
+    };
+    let towards = if egress { "to" } else { "from" };
+    format!("add an {side} entry to {acl}{before} that allows {what} {towards} {remote}")
 }
 
 /// One permission in the shorthand of the aws CLI.

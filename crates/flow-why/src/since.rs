@@ -149,98 +149,10 @@ fn told(later: &Later, before: Option<&State>) -> String {
 
 fn words(change: &Change, before: &State) -> String {
     match change {
-        Change::SecurityGroup(id, now) => {
-            let old = before.security_groups.get(id);
-            let name = now.as_deref().or(old).map_or("", |g| g.name.as_str());
-            let rule = |r: &model::SecurityGroupRule| {
-                let side = if r.is_egress { "outbound" } else { "inbound" };
-                let what = protocol_and_ports(r.protocol, r.ports);
-                let towards = if r.is_egress { "to" } else { "from" };
-                let text = format!("{side} rule {} ({what} {towards} {})", r.id, r.peer);
-                (r.id.to_string(), text)
-            };
-            let old = old.map(|g| g.rules.iter().map(|r| (rule(r), r)).collect::<Vec<_>>());
-            let now = now
-                .as_ref()
-                .map(|g| g.rules.iter().map(|r| (rule(r), r)).collect());
-            rows(&format!("security group {id} ({name})"), &old, &now)
-        }
-        Change::NetworkAcl(id, now) => {
-            let old = before.network_acls.get(id);
-            let entry = |e: &model::NetworkAclEntry| {
-                let side = if e.egress { "egress" } else { "ingress" };
-                let key = format!("{side} entry {}", e.rule_number);
-                let text = format!(
-                    "{key} ({} {} {})",
-                    e.action,
-                    protocol_and_ports(e.protocol, e.ports),
-                    e.cidr
-                );
-                (key, text)
-            };
-            let all = |acl: &model::NetworkAcl| -> Vec<_> {
-                let entries = acl.entries.iter();
-                let mut all: Vec<_> = entries.map(|e| (entry(e), format!("{e:?}"))).collect();
-                all.extend(acl.associations.iter().map(|a| {
-                    let text = format!("association with {}", a.subnet_id);
-                    ((text.clone(), text), String::new())
-                }));
-                all
-            };
-            rows(
-                &format!("network ACL {id}"),
-                &old.map(all),
-                &now.as_deref().map(all),
-            )
-        }
-        Change::RouteTable(id, now) => {
-            let old = before.route_tables.get(id);
-            let all = |table: &model::RouteTable| -> Vec<_> {
-                let routes = table.routes.iter();
-                let route = |r: &model::Route| {
-                    let key = format!("route {}", r.destination);
-                    (
-                        (key.clone(), format!("{key} to {}", r.target)),
-                        format!("{r:?}"),
-                    )
-                };
-                let mut all: Vec<_> = routes.map(route).collect();
-                all.extend(table.associations.iter().map(|a| {
-                    let with = a.subnet_id.map_or_else(
-                        || "the VPC or a gateway".to_owned(),
-                        |subnet| subnet.to_string(),
-                    );
-                    let text = format!("association with {with}");
-                    ((text.clone(), text), String::new())
-                }));
-                all
-            };
-            rows(
-                &format!("route table {id}"),
-                &old.map(all),
-                &now.as_deref().map(all),
-            )
-        }
-        Change::NetworkInterface(id, now) => {
-            let old = before.network_interfaces.get(id);
-            let all = |eni: &model::NetworkInterface| -> Vec<_> {
-                let row = |name: &str, value: String| ((name.to_owned(), name.to_owned()), value);
-                vec![
-                    row("security groups", format!("{:?}", eni.groups)),
-                    row(
-                        "source/destination check",
-                        eni.source_dest_check.to_string(),
-                    ),
-                    row("attachment", format!("{:?}", eni.attachment)),
-                    row("addresses", format!("{:?}", eni.private_ip_addresses)),
-                ]
-            };
-            rows(
-                &format!("network interface {id}"),
-                &old.map(all),
-                &now.as_deref().map(all),
-            )
-        }
+        Change::SecurityGroup(id, now) => security_group(*id, now.as_deref(), before),
+        Change::NetworkAcl(id, now) => network_acl(*id, now.as_deref(), before),
+        Change::RouteTable(id, now) => route_table(*id, now.as_deref(), before),
+        Change::NetworkInterface(id, now) => network_interface(*id, now.as_deref(), before),
         other => {
             let (id, exists) = named(other);
             let was = was_there(other, before);
@@ -251,6 +163,102 @@ fn words(change: &Change, before: &State) -> String {
             }
         }
     }
+}
+
+fn security_group(
+    id: model::SecurityGroupId,
+    now: Option<&model::SecurityGroup>,
+    before: &State,
+) -> String {
+    let old = before.security_groups.get(&id);
+    let name = now.or(old).map_or("", |g| g.name.as_str());
+    let rule = |r: &model::SecurityGroupRule| {
+        let side = if r.is_egress { "outbound" } else { "inbound" };
+        let what = protocol_and_ports(r.protocol, r.ports);
+        let towards = if r.is_egress { "to" } else { "from" };
+        let text = format!("{side} rule {} ({what} {towards} {})", r.id, r.peer);
+        (r.id.to_string(), text)
+    };
+    let old = old.map(|g| g.rules.iter().map(|r| (rule(r), r)).collect::<Vec<_>>());
+    let now = now
+        .as_ref()
+        .map(|g| g.rules.iter().map(|r| (rule(r), r)).collect());
+    rows(&format!("security group {id} ({name})"), &old, &now)
+}
+
+fn network_acl(id: model::NetworkAclId, now: Option<&model::NetworkAcl>, before: &State) -> String {
+    let old = before.network_acls.get(&id);
+    let entry = |e: &model::NetworkAclEntry| {
+        let side = if e.egress { "egress" } else { "ingress" };
+        let key = format!("{side} entry {}", e.rule_number);
+        let text = format!(
+            "{key} ({} {} {})",
+            e.action,
+            protocol_and_ports(e.protocol, e.ports),
+            e.cidr
+        );
+        (key, text)
+    };
+    let all = |acl: &model::NetworkAcl| -> Vec<_> {
+        let entries = acl.entries.iter();
+        let mut all: Vec<_> = entries.map(|e| (entry(e), format!("{e:?}"))).collect();
+        all.extend(acl.associations.iter().map(|a| {
+            let text = format!("association with {}", a.subnet_id);
+            ((text.clone(), text), String::new())
+        }));
+        all
+    };
+    rows(&format!("network ACL {id}"), &old.map(all), &now.map(all))
+}
+
+fn route_table(id: model::RouteTableId, now: Option<&model::RouteTable>, before: &State) -> String {
+    let old = before.route_tables.get(&id);
+    let all = |table: &model::RouteTable| -> Vec<_> {
+        let routes = table.routes.iter();
+        let route = |r: &model::Route| {
+            let key = format!("route {}", r.destination);
+            (
+                (key.clone(), format!("{key} to {}", r.target)),
+                format!("{r:?}"),
+            )
+        };
+        let mut all: Vec<_> = routes.map(route).collect();
+        all.extend(table.associations.iter().map(|a| {
+            let with = a.subnet_id.map_or_else(
+                || "the VPC or a gateway".to_owned(),
+                |subnet| subnet.to_string(),
+            );
+            let text = format!("association with {with}");
+            ((text.clone(), text), String::new())
+        }));
+        all
+    };
+    rows(&format!("route table {id}"), &old.map(all), &now.map(all))
+}
+
+fn network_interface(
+    id: model::NetworkInterfaceId,
+    now: Option<&model::NetworkInterface>,
+    before: &State,
+) -> String {
+    let old = before.network_interfaces.get(&id);
+    let all = |eni: &model::NetworkInterface| -> Vec<_> {
+        let row = |name: &str, value: String| ((name.to_owned(), name.to_owned()), value);
+        vec![
+            row("security groups", format!("{:?}", eni.groups)),
+            row(
+                "source/destination check",
+                eni.source_dest_check.to_string(),
+            ),
+            row("attachment", format!("{:?}", eni.attachment)),
+            row("addresses", format!("{:?}", eni.private_ip_addresses)),
+        ]
+    };
+    rows(
+        &format!("network interface {id}"),
+        &old.map(all),
+        &now.map(all),
+    )
 }
 
 type Rows<T> = Vec<((String, String), T)>;

@@ -200,6 +200,21 @@ mod tests {
     use expect_test::expect;
     use server::ops::{Changed, Now};
 
+    fn refused() -> FlowLine {
+        FlowLine {
+            interface_id: "eni-1".to_owned(),
+            flow_direction: "ingress".to_owned(),
+            srcaddr: "10.0.1.10".to_owned(),
+            dstaddr: "10.0.2.20".to_owned(),
+            srcport: 40_000,
+            dstport: 5432,
+            protocol: 6,
+            start: 1_700_000_000,
+            action: "REJECT".to_owned(),
+            ..FlowLine::default()
+        }
+    }
+
     #[test]
     fn a_refusal_with_what_became_of_it() {
         let changed = Some(Changed {
@@ -245,23 +260,11 @@ mod tests {
             advice: Some("aws ec2 …".to_owned()),
             ..Why::default()
         };
-        let record = FlowLine {
-            interface_id: "eni-1".to_owned(),
-            flow_direction: "ingress".to_owned(),
-            srcaddr: "10.0.1.10".to_owned(),
-            dstaddr: "10.0.2.20".to_owned(),
-            srcport: 40_000,
-            dstport: 5432,
-            protocol: 6,
-            start: 1_700_000_000,
-            action: "REJECT".to_owned(),
-            ..FlowLine::default()
-        };
         let explanations = Explanations {
             answers: vec![
                 FlowWhy {
                     line: Some(1),
-                    record: Some(record),
+                    record: Some(refused()),
                     why: Some(why),
                     error: None,
                 },
