@@ -104,8 +104,8 @@ fn through_a_nat_gateway() {
           way: igw egress internet gateway | source 10.0.9.30 is 203.0.113.30
     "#]].assert_eq(&net.why("x", Egress));
     expect![[r#"
-        ACCEPT, left through igw for 198.51.100.7: NAT gateway n has no such connection.
-          by: n egress NAT gateway | NAT gateway n has no such connection
+        ACCEPT, left through igw for 198.51.100.7: left through igw for 198.51.100.7.
+          by: igw ingress internet gateway igw | left through igw for 198.51.100.7
           way: p ingress ingress entry 100 of network ACL default | rule 100 allow all 0.0.0.0/0
     "#]]
     .assert_eq(&net.why("eni-of-n", Ingress));
