@@ -37,7 +37,8 @@ fn main() {
         rate(assemble)
     );
 
-    let mut deflate = libdeflater::Compressor::new(libdeflater::CompressionLvl::fastest());
+    let mut deflate =
+        libdeflater::Compressor::new(libdeflater::CompressionLvl::new(1).unwrap_or_default());
     let mut buffer = vec![0; deflate.gzip_compress_bound(text.len())];
     let rendered = lines();
     let header = format.header();
@@ -178,7 +179,7 @@ fn records() -> Vec<FlowRecord> {
 }
 
 fn interface(scope: Scope, n: u8) -> Arc<InterfaceMetadata> {
-    let id = format!("eni-0{n:02x}b8ca1234567{n:02x}{n:02x}");
+    let id = format!("eni-{n:02x}b8ca1234567{n:02x}{n:02x}");
     Arc::new(InterfaceMetadata {
         scope,
         recorder: id.parse().unwrap_or_else(|_| unreachable!()),
