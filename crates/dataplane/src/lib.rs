@@ -48,6 +48,7 @@ mod vpc_peering_connection;
 mod walk;
 
 pub use compile::internet::INTERNET_ROUTER_MAC;
+pub use compile::network_interface::interface_metadata;
 pub use compile::security_group::protocol_and_ports;
 pub use compile::{
     Compiler, Options, ROUTER_EC2, ROUTER_LINK_LOCAL, ServiceNetwork, Snapshot, compile,

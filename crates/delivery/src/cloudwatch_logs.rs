@@ -46,6 +46,8 @@ pub struct CloudWatchLogsSink {
     store: Arc<dyn LogStore>,
     /// How many chunks of the entry in work have arrived, by flow log.
     progress: Mutex<BTreeMap<FlowLogId, (u64, usize)>>,
+    /// Events that were too old or too new, by flow log.
+    rejected: Mutex<BTreeMap<FlowLogId, u64>>,
 }
 
 impl CloudWatchLogsSink {
@@ -54,6 +56,7 @@ impl CloudWatchLogsSink {
         Self {
             store,
             progress: Mutex::new(BTreeMap::new()),
+            rejected: Mutex::new(BTreeMap::new()),
         }
     }
 
@@ -71,14 +74,19 @@ impl CloudWatchLogsSink {
             .filter(|(sequence, _)| *sequence == entry.sequence)
             .map_or(0, |(_, chunks)| *chunks);
         for (i, chunk) in chunks(&entry.batch).iter().enumerate().skip(arrived) {
-            self.put(scope, log_group_name, chunk).await?;
+            let rejected = self.put(scope, log_group_name, chunk).await?;
+            if rejected > 0 {
+                let mut all = self.rejected.lock().unwrap_or_else(PoisonError::into_inner);
+                *all.entry(flow_log_id).or_default() += rejected;
+            }
             self.lock().insert(flow_log_id, (entry.sequence, i + 1));
         }
         self.lock().remove(&flow_log_id);
         Ok(())
     }
 
-    async fn put(&self, scope: Scope, group: &str, chunk: &Chunk<'_>) -> Result<(), SinkError> {
+    /// Puts events; tells how many of them the service has thrown away.
+    async fn put(&self, scope: Scope, group: &str, chunk: &Chunk<'_>) -> Result<u64, SinkError> {
         let body = json!({
             "logGroupName": group,
             "logStreamName": chunk.stream,
@@ -92,10 +100,12 @@ impl CloudWatchLogsSink {
             }
             other => other?,
         };
-        if let Some(rejected) = answer.get("rejectedLogEventsInfo").filter(|r| !r.is_null()) {
-            tracing::warn!(group, stream = chunk.stream, %rejected, "events are too old or too new");
-        }
-        Ok(())
+        let Some(info) = answer.get("rejectedLogEventsInfo").filter(|r| !r.is_null()) else {
+            return Ok(0);
+        };
+        let rejected = rejected(info, chunk.events.len() as u64);
+        tracing::error!(group, stream = chunk.stream, rejected, %info, "events were too old or too new, and are lost");
+        Ok(rejected)
     }
 
     async fn create_stream(
@@ -144,7 +154,10 @@ impl CloudWatchLogsSink {
         }
         let message = text("message").or_else(|| text("Message")).unwrap_or("");
         Err(match (code, answer.status) {
-            ("", 429) => SinkError::new(SinkErrorKind::RateLimited, "HTTP status 429"),
+            ("", 429 | 503) => {
+                let message = format!("{operation}: HTTP status {}", answer.status);
+                SinkError::new(SinkErrorKind::RateLimited, message)
+            }
             ("", 401 | 403) => SinkError::new(SinkErrorKind::Access, "HTTP status 403"),
             ("", status) => SinkError::unavailable(format!("{operation}: HTTP status {status}")),
             (code, _) => SinkError::from_code(code, message),
@@ -160,6 +173,22 @@ impl Sink for CloudWatchLogsSink {
     fn deliver<'a>(&'a self, entry: &'a Entry) -> BoxFuture<'a, Result<(), SinkError>> {
         Box::pin(self.deliver_chunks(entry))
     }
+
+    fn rejected(&self, flow_log_id: FlowLogId) -> u64 {
+        let all = self.rejected.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(&flow_log_id).copied().unwrap_or_default()
+    }
+}
+
+/// How many of `count` events, in order of time, were thrown away (Amazon CloudWatch Logs API
+/// Reference, "RejectedLogEventsInfo": the first index that is too new, the ends of what is too old
+/// and of what retention has passed).
+pub(crate) fn rejected(info: &Value, count: u64) -> u64 {
+    let index = |name: &str| info.get(name).and_then(Value::as_u64);
+    let end = index("tooOldLogEventEndIndex").max(index("expiredLogEventEndIndex"));
+    let old = end.unwrap_or(0).min(count);
+    let new = count - index("tooNewLogEventStartIndex").map_or(count, |start| start.min(count));
+    (old + new).min(count)
 }
 
 /// What one PutLogEvents carries.

@@ -97,15 +97,16 @@ impl Delivery {
         delivery
     }
 
-    /// Takes batches. Each is on disk when this returns, or is among those given back.
-    pub async fn submit(&self, batches: Vec<Batch>) -> Vec<Refused> {
+    /// Takes batches. Each is on disk when this returns, or is among those given back. The
+    /// generation is kept with them, see [`Spool::generation`].
+    pub async fn submit(&self, batches: Vec<Batch>, generation: u64) -> Vec<Refused> {
         let ids: BTreeMap<_, _> = batches.iter().map(|b| (b.flow_log_id, b.scope)).collect();
         let refused = self
             .shared
             .blocking(move |shared| {
                 let mut refused = Vec::new();
                 for batch in batches {
-                    if let Err(error) = shared.spool().append(&batch) {
+                    if let Err(error) = shared.spool().append(&batch, generation) {
                         let flow_log_id = batch.flow_log_id;
                         tracing::error!(%flow_log_id, lines = batch.lines.len(), %error, "records are lost");
                         refused.push(Refused { batch, error });
@@ -206,11 +207,29 @@ impl Delivery {
                     delivered_batches: queue.delivered_batches,
                     delivered_records: queue.delivered_records,
                     dropped_batches: queue.dropped_batches,
+                    rejected_records: queue.rejected_records,
+                    failures: queue.progress.borrow().failures,
                     last_delivery: queue.last_delivery,
                     last_error: queue.last_error.clone(),
                 }
             })
             .collect()
+    }
+
+    /// The flow logs that have lost records, to damage of the disk or because their destination threw
+    /// them away; each is told once. The caller says so with SKIPDATA records.
+    pub fn take_lost(&self) -> BTreeSet<FlowLogId> {
+        self.shared.spool().take_lost()
+    }
+
+    /// See [`Spool::generation`].
+    pub fn generation(&self, flow_log_id: FlowLogId) -> u64 {
+        self.shared.spool().generation(flow_log_id)
+    }
+
+    /// See [`Spool::last_generation`].
+    pub fn last_generation(&self) -> u64 {
+        self.shared.spool().last_generation()
     }
 
     /// Bytes of the spool on disk.

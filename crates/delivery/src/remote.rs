@@ -1,65 +1,121 @@
-//! S3, CloudWatch Logs and Firehose elsewhere, over HTTP with Signature Version 4.
+//! S3, CloudWatch Logs and Firehose elsewhere, over HTTP or HTTPS with Signature Version 4.
 //!
-//! Buckets are addressed in the path. Plain HTTP only.
+//! Buckets are addressed in the path.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
+use http::uri::{Authority, Scheme};
 use http::{Method, Request, Uri};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper_util::rt::TokioIo;
 use model::Scope;
-use tokio::net::TcpStream;
 
 use crate::cloudwatch_logs::{LogAnswer, LogStore};
 use crate::firehose::StreamStore;
+use crate::https::{self, HttpsClient};
 use crate::s3::{ObjectStore, PutObject};
 use crate::{BoxFuture, Clock, SinkError, SinkErrorKind};
 
 /// Answers of these services are small; a longer one is not theirs.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
-/// A host that does not answer within this is not there; the next attempt comes anyway.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// An endpoint that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RemoteError {
-    /// Not `http://host[:port]`.
-    #[error("not an endpoint of the form http://host[:port]: {0:?}")]
+    /// Not `http://host[:port]`, `https://host[:port]` or `aws`.
+    #[error("not an endpoint of the form http://host[:port], https://host[:port] or aws: {0:?}")]
     Endpoint(String),
-    /// TLS is not supported.
-    #[error("https endpoints are not supported yet, only http: {0:?}")]
-    Https(String),
     /// Keys that no request can carry.
     #[error("an access key or session token is not printable ASCII, or a key is empty")]
     Credentials,
+    /// A file of certificates that cannot be used.
+    #[error("the certificates in {} cannot be used: {problem}", path.display())]
+    CaBundle {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        problem: String,
+    },
+    /// This machine trusts nobody.
+    #[error(
+        "this machine has no certificate authorities (Debian: ca-certificates), and $AWS_CA_BUNDLE names none"
+    )]
+    NoAuthorities,
+    /// TLS cannot be set up.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(String),
 }
 
 /// An AWS-compatible endpoint and the keys to use there.
-#[derive(Clone)]
 pub struct Remote {
-    /// `host:port`.
-    authority: String,
+    endpoint: Endpoint,
     /// Signs instead of the flow log's own Region; buckets can be in any.
     region: Option<String>,
     access_key_id: String,
     secret_access_key: String,
     session_token: Option<String>,
     clock: Clock,
+    client: HttpsClient,
+    /// The Regions of buckets that have said that they are elsewhere.
+    bucket_regions: Mutex<BTreeMap<String, String>>,
+}
+
+/// Where requests go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Endpoint {
+    /// One host for everything.
+    Host(Scheme, Authority),
+    /// AWS's own, by service and Region.
+    Aws,
+}
+
+impl Endpoint {
+    fn parse(text: &str) -> Option<Self> {
+        if text == "aws" {
+            return Some(Self::Aws);
+        }
+        let uri: Uri = text.parse().ok()?;
+        let scheme = uri.scheme()?;
+        let plain = [Scheme::HTTP, Scheme::HTTPS].contains(scheme)
+            && uri.path() == "/"
+            && uri.query().is_none();
+        let authority = uri
+            .authority()
+            .filter(|a| plain && !a.host().is_empty() && !a.as_str().contains('@'))?;
+        Some(Self::Host(scheme.clone(), authority.clone()))
+    }
+
+    /// The scheme and authority of requests (AWS General Reference, "Service endpoints").
+    fn of(&self, service: &str, region: &str) -> (Scheme, String) {
+        match self {
+            Self::Host(scheme, authority) => (scheme.clone(), authority.to_string()),
+            Self::Aws => {
+                let end = if region.starts_with("cn-") { ".cn" } else { "" };
+                (
+                    Scheme::HTTPS,
+                    format!("{service}.{region}.amazonaws.com{end}"),
+                )
+            }
+        }
+    }
 }
 
 impl Remote {
-    /// An endpoint, for example `http://127.0.0.1:9000`. Without a Region, requests are signed for
-    /// the Region of the flow log.
+    /// An endpoint, for example `http://127.0.0.1:9000`, or `aws` for AWS's own. Without a Region, requests
+    /// are signed for the Region of the flow log, or that of the bucket once it has said so.
+    /// Certificates are checked against the machine's authorities, or those in `ca_bundle`.
     ///
     /// # Errors
     ///
-    /// If the endpoint is not of that form, or the keys cannot be sent.
+    /// If the endpoint is not of that form, the keys cannot be sent, or the certificates not be read.
     pub fn new(
         endpoint: &str,
         region: Option<String>,
         credentials: sigv4::Credentials<'_>,
+        ca_bundle: Option<&Path>,
         clock: Clock,
     ) -> Result<Self, RemoteError> {
         // The secret itself is never sent.
@@ -68,60 +124,61 @@ impl Remote {
         if credentials.secret_access_key.is_empty() || !sent.all(sendable) {
             return Err(RemoteError::Credentials);
         }
-        let malformed = || RemoteError::Endpoint(endpoint.to_owned());
-        let uri: Uri = endpoint.parse().map_err(|_| malformed())?;
-        if uri.scheme_str() == Some("https") {
-            return Err(RemoteError::Https(endpoint.to_owned()));
-        }
-        let plain = uri.scheme_str() == Some("http") && uri.path() == "/" && uri.query().is_none();
-        let authority = uri
-            .authority()
-            .filter(|a| plain && !a.as_str().contains('@'));
+        let endpoint =
+            Endpoint::parse(endpoint).ok_or_else(|| RemoteError::Endpoint(endpoint.to_owned()))?;
+        let tls = !matches!(&endpoint, Endpoint::Host(scheme, _) if *scheme == Scheme::HTTP);
         Ok(Self {
-            authority: authority.ok_or_else(malformed)?.to_string(),
+            client: https::client(tls, ca_bundle)?,
+            endpoint,
             region,
             access_key_id: credentials.access_key_id.to_owned(),
             secret_access_key: credentials.secret_access_key.to_owned(),
             session_token: credentials.session_token.map(str::to_owned),
             clock,
+            bucket_regions: Mutex::new(BTreeMap::new()),
         })
     }
 
-    async fn send(&self, scope: Scope, call: Call<'_>) -> Result<(u16, Bytes), SinkError> {
-        let request = self.sign(scope, call)?;
-        let unreachable = |e: &dyn fmt::Display| {
-            SinkError::unavailable(format!("http://{}: {e}", self.authority))
-        };
-        let port = if self.authority.rsplit(':').next().is_some_and(is_port) {
-            ""
-        } else {
-            ":80"
-        };
-        let connect = TcpStream::connect(format!("{}{port}", self.authority));
-        let stream = tokio::time::timeout(CONNECT_TIMEOUT, connect)
+    async fn send(&self, region: &str, call: Call<'_>) -> Result<Answer, SinkError> {
+        let (scheme, authority) = self.endpoint.of(call.service, region);
+        let unreachable =
+            |e: &dyn fmt::Display| SinkError::unavailable(format!("{scheme}://{authority}: {e}"));
+        let request = self.sign(region, &scheme, &authority, call)?;
+        // An attempt that is given up takes its connection with it.
+        let answer = self
+            .client
+            .request(request)
             .await
-            .map_err(|_| unreachable(&"nobody answers"))?
-            .map_err(|e| unreachable(&e))?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|e| unreachable(&e))?;
-        // Dropped with this call: an attempt that is given up leaves no connection behind.
-        let mut tasks = tokio::task::JoinSet::new();
-        tasks.spawn(connection);
-        let answer = sender
-            .send_request(request)
-            .await
-            .map_err(|e| unreachable(&e))?;
+            .map_err(|e| unreachable(&https::causes(&e)))?;
         let status = answer.status().as_u16();
+        let bucket_region = answer
+            .headers()
+            .get("x-amz-bucket-region")
+            .and_then(|value| Some(value.to_str().ok()?.to_owned()));
         let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX)
             .collect()
             .await
             .map_err(|e| unreachable(&e))?;
-        Ok((status, body.to_bytes()))
+        Ok(Answer {
+            status,
+            bucket_region,
+            body: body.to_bytes(),
+        })
     }
 
-    fn sign(&self, scope: Scope, call: Call<'_>) -> Result<Request<Full<Bytes>>, SinkError> {
-        let mut headers = vec![("host", self.authority.as_str())];
+    /// The Region to sign for.
+    fn region(&self, scope: Scope) -> &str {
+        self.region.as_deref().unwrap_or(scope.region.name())
+    }
+
+    fn sign(
+        &self,
+        region: &str,
+        scheme: &Scheme,
+        authority: &str,
+        call: Call<'_>,
+    ) -> Result<Request<Full<Bytes>>, SinkError> {
+        let mut headers = vec![("host", authority)];
         headers.extend(&call.headers);
         let request = sigv4::Request {
             method: call.method.as_str(),
@@ -135,7 +192,6 @@ impl Remote {
             secret_access_key: &self.secret_access_key,
             session_token: self.session_token.as_deref(),
         };
-        let region = self.region.as_deref().unwrap_or(scope.region.name());
         let signed_for = sigv4::Scope {
             region,
             service: call.service,
@@ -143,7 +199,9 @@ impl Remote {
         let now = (self.clock)().as_secs();
         let added = sigv4::sign(&request, &credentials, &signed_for, now)
             .map_err(|e| SinkError::unavailable(format!("cannot sign: {e}")))?;
-        let mut builder = Request::builder().method(call.method).uri(&call.path);
+        let mut builder = Request::builder()
+            .method(call.method)
+            .uri(format!("{scheme}://{authority}{}", call.path));
         for (name, value) in headers {
             builder = builder.header(name, value);
         }
@@ -156,7 +214,23 @@ impl Remote {
     }
 }
 
+impl Remote {
+    fn bucket_regions(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, String>> {
+        let regions = self.bucket_regions.lock();
+        regions.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What came back.
+struct Answer {
+    status: u16,
+    /// Where S3 says that the bucket is.
+    bucket_region: Option<String>,
+    body: Bytes,
+}
+
 /// A request before it is signed.
+#[derive(Clone)]
 struct Call<'a> {
     service: &'static str,
     method: Method,
@@ -178,7 +252,18 @@ impl ObjectStore for Remote {
                 ],
                 body: object.body,
             };
-            let (status, body) = self.send(scope, call).await?;
+            let bucket = object.bucket;
+            let known = self.bucket_regions().get(&bucket).cloned();
+            let region = known.unwrap_or_else(|| self.region(scope).to_owned());
+            let mut answer = self.send(&region, call.clone()).await?;
+            // A bucket can be in another Region than its flow logs (Amazon S3 User Guide, "Making
+            // requests using the REST API": redirection).
+            let elsewhere = answer.bucket_region.take().filter(|r| *r != region);
+            if let (301 | 307 | 400, Some(region)) = (answer.status, elsewhere) {
+                answer = self.send(&region, call).await?;
+                self.bucket_regions().insert(bucket, region);
+            }
+            let Answer { status, body, .. } = answer;
             if (200..300).contains(&status) {
                 return Ok(());
             }
@@ -210,10 +295,10 @@ impl LogStore for Remote {
                 ],
                 body: body.into(),
             };
-            let (status, body) = self.send(scope, call).await?;
+            let answer = self.send(self.region(scope), call).await?;
             Ok(LogAnswer {
-                status,
-                body: body.to_vec(),
+                status: answer.status,
+                body: answer.body.to_vec(),
             })
         })
     }
@@ -236,10 +321,10 @@ impl StreamStore for Remote {
                 ],
                 body: body.into(),
             };
-            let (status, body) = self.send(scope, call).await?;
+            let answer = self.send(self.region(scope), call).await?;
             Ok(LogAnswer {
-                status,
-                body: body.to_vec(),
+                status: answer.status,
+                body: answer.body.to_vec(),
             })
         })
     }
@@ -274,45 +359,59 @@ fn encode_key(key: &str) -> String {
     path
 }
 
-fn is_port(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
-}
-
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
     #[test]
     fn endpoints() {
-        let keys = sigv4::Credentials {
-            access_key_id: "test",
-            secret_access_key: "test",
-            session_token: None,
+        let of = |endpoint: &str, region| {
+            let endpoint = Endpoint::parse(endpoint)?;
+            let (scheme, authority) = endpoint.of("s3", region);
+            Some(format!("{scheme} {authority}"))
         };
-        let authority = |endpoint: &str| {
-            Remote::new(endpoint, None, keys, Arc::new(Default::default)).map(|r| r.authority)
-        };
-        assert_eq!(
-            authority("http://127.0.0.1:9000"),
-            Ok("127.0.0.1:9000".to_owned())
-        );
-        assert_eq!(authority("http://[::1]:9000/"), Ok("[::1]:9000".to_owned()));
-        assert!(matches!(
-            authority("https://s3.amazonaws.com"),
-            Err(RemoteError::Https(_))
-        ));
+        for (endpoint, region, expected) in [
+            ("http://127.0.0.1:9000", "us-east-1", "http 127.0.0.1:9000"),
+            ("http://[::1]:9000/", "us-east-1", "http [::1]:9000"),
+            ("https://minio.example", "us-east-1", "https minio.example"),
+            ("aws", "eu-west-1", "https s3.eu-west-1.amazonaws.com"),
+            ("aws", "cn-north-1", "https s3.cn-north-1.amazonaws.com.cn"),
+        ] {
+            assert_eq!(of(endpoint, region).as_deref(), Some(expected));
+        }
         for endpoint in [
             "",
             "127.0.0.1:9000",
             "http://a/b",
+            "https://a?b",
             "ftp://a",
             "http://u:p@a",
+            "https://u@a",
+            "AWS",
         ] {
+            assert_eq!(of(endpoint, "us-east-1"), None, "{endpoint}");
+        }
+    }
+
+    #[test]
+    fn keys_and_certificates_that_cannot_be_used() {
+        let of = |key: &'static str, secret: &'static str, ca: Option<&str>| {
+            let credentials = sigv4::Credentials {
+                access_key_id: key,
+                secret_access_key: secret,
+                session_token: None,
+            };
+            let clock = std::sync::Arc::new(Default::default);
+            Remote::new("https://a", None, credentials, ca.map(Path::new), clock).err()
+        };
+        for (key, secret) in [("", "s"), ("k", ""), ("a\nb", "s")] {
+            assert_eq!(of(key, secret, None), Some(RemoteError::Credentials));
+        }
+        for file in ["/no/such/file", "/dev/null"] {
+            let error = of("k", "s", Some(file));
             assert!(
-                matches!(authority(endpoint), Err(RemoteError::Endpoint(_))),
-                "{endpoint}"
+                matches!(error, Some(RemoteError::CaBundle { .. })),
+                "{error:?}"
             );
         }
     }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use flow_logs::Batch;
-use model::{DeliveryStatus, LogDestination};
+use model::{DeliveryStatus, FlowLogId, LogDestination};
 
 /// A future in a box, so that sinks can be trait objects.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -25,6 +25,11 @@ pub trait Sink: Send + Sync {
     /// Delivers an entry. Success means that it is safe at the destination. A sink must stand to
     /// be given the same entry again.
     fn deliver<'a>(&'a self, entry: &'a Entry) -> BoxFuture<'a, Result<(), SinkError>>;
+
+    /// How many records of a flow log the destination has taken and thrown away, since the start.
+    fn rejected(&self, _: FlowLogId) -> u64 {
+        0
+    }
 }
 
 /// A delivery that failed.
@@ -111,6 +116,11 @@ pub struct Destinations {
 }
 
 impl Sink for Destinations {
+    fn rejected(&self, flow_log_id: FlowLogId) -> u64 {
+        let sinks = [&self.s3, &self.cloudwatch_logs, &self.firehose];
+        sinks.iter().map(|sink| sink.rejected(flow_log_id)).sum()
+    }
+
     fn deliver<'a>(&'a self, entry: &'a Entry) -> BoxFuture<'a, Result<(), SinkError>> {
         match entry.batch.destination {
             LogDestination::S3 { .. } => self.s3.deliver(entry),

@@ -5,10 +5,15 @@
 //! <folder>/fl-…/acknowledged                 the last entry that has been delivered
 //! ```
 //!
-//! An entry that [`append`](Spool::append) has accepted survives a crash at any later moment.
-//! Every method blocks on the disk.
+//! An entry that [`append`](Spool::append) has accepted survives a crash, and a power cut, at any
+//! later moment: its bytes are synced before the call returns, and so is the folder when a file
+//! begins or is replaced. Every method blocks on the disk.
+//!
+//! A half-written entry at the end of a file was never accepted, and is cut off. Damage to what was
+//! accepted (a failing disk) costs the entries that it hit and no others; it is logged with its
+//! place, and [`take_lost`](Spool::take_lost) names the flow logs.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -62,6 +67,8 @@ pub struct Spool {
     /// The next number of each flow log that has been removed: its last records may come later,
     /// and must not get the name of a file that is already in the bucket.
     removed: BTreeMap<FlowLogId, u64>,
+    /// Those that have lost records.
+    lost: BTreeSet<FlowLogId>,
 }
 
 /// The entries of one flow log.
@@ -72,6 +79,8 @@ struct Queue {
     segments: VecDeque<Segment>,
     pending: VecDeque<Pending>,
     next_sequence: u64,
+    /// The highest generation that was ever appended.
+    generation: u64,
     /// The last segment, while it takes entries.
     writer: Option<File>,
 }
@@ -116,6 +125,7 @@ impl Spool {
             bytes: 0,
             queues: BTreeMap::new(),
             removed: BTreeMap::new(),
+            lost: BTreeSet::new(),
         };
         for entry in fs::read_dir(&spool.folder)? {
             let entry = entry?;
@@ -124,7 +134,10 @@ impl Spool {
                 tracing::warn!(path = %entry.path().display(), "not a flow log's folder");
                 continue;
             };
-            let queue = Queue::recover(entry.path())?;
+            let (queue, damaged) = Queue::recover(entry.path())?;
+            if damaged {
+                spool.lost.insert(id);
+            }
             spool.bytes += queue.bytes();
             spool.queues.insert(id, queue);
         }
@@ -132,11 +145,13 @@ impl Spool {
     }
 
     /// Writes a batch down and gives its sequence number. It is on disk when this returns.
-    pub fn append(&mut self, batch: &Batch) -> Result<u64, SpoolError> {
+    ///
+    /// The generation is kept with it, see [`generation`](Self::generation).
+    pub fn append(&mut self, batch: &Batch, generation: u64) -> Result<u64, SpoolError> {
         let id = batch.flow_log_id;
         let first = self.removed.get(&id).copied().unwrap_or(1);
         let sequence = self.queues.get(&id).map_or(first, |q| q.next_sequence);
-        let bytes = frame::encode(sequence, batch)?;
+        let bytes = frame::encode(sequence, generation, batch)?;
         let needed = bytes.len() as u64;
         if self.bytes + needed > self.bytes_max {
             return Err(SpoolError::Full {
@@ -150,13 +165,13 @@ impl Spool {
             fs::create_dir_all(&folder)?;
             sync_folder(&self.folder)?;
             // Takes the place on disk that acknowledging needs, also once the disk is full.
-            write_acknowledged(&folder, first - 1)?;
+            write_acknowledged(&folder, first - 1, 0)?;
             self.queues.insert(id, Queue::new(folder, first));
         }
         if let Some(queue) = self.queues.get_mut(&id) {
             queue.scope = Some(batch.scope);
             let before = queue.bytes();
-            let written = queue.append(&bytes, oldest(batch));
+            let written = queue.append(&bytes, frame::oldest(batch), generation);
             self.bytes = self.bytes - before + queue.bytes();
             written?;
         }
@@ -214,6 +229,35 @@ impl Spool {
         Ok(())
     }
 
+    /// The highest generation that was ever appended for a flow log, delivered or not; 0 for none.
+    pub fn generation(&self, flow_log_id: FlowLogId) -> u64 {
+        self.queues.get(&flow_log_id).map_or(0, |q| q.generation)
+    }
+
+    /// The highest generation that was ever appended for any flow log.
+    pub fn last_generation(&self) -> u64 {
+        let generations = self.queues.values().map(|q| q.generation);
+        generations.max().unwrap_or_default()
+    }
+
+    /// The flow logs that have lost records, to damage or because their destination threw them away;
+    /// each is told once.
+    pub fn take_lost(&mut self) -> BTreeSet<FlowLogId> {
+        std::mem::take(&mut self.lost)
+    }
+
+    /// Forgets the oldest entry, which is damaged.
+    pub(crate) fn drop_damaged(&mut self, id: FlowLogId, sequence: u64) -> Result<(), SpoolError> {
+        self.acknowledge(id, sequence)?;
+        self.lost.insert(id);
+        Ok(())
+    }
+
+    /// Notes that a flow log has lost records.
+    pub(crate) fn mark_lost(&mut self, id: FlowLogId) {
+        self.lost.insert(id);
+    }
+
     /// Bytes on disk.
     pub const fn bytes(&self) -> u64 {
         self.bytes
@@ -245,41 +289,47 @@ impl Queue {
             segments: VecDeque::new(),
             pending: VecDeque::new(),
             next_sequence,
+            generation: 0,
             writer: None,
         }
     }
 
-    fn recover(folder: PathBuf) -> Result<Self, SpoolError> {
-        let acknowledged = read_acknowledged(&folder)?;
+    /// The queue in a folder, and whether something in it is damaged.
+    fn recover(folder: PathBuf) -> Result<(Self, bool), SpoolError> {
+        let numbers = read_acknowledged(&folder)?;
+        let (acknowledged, generation) = numbers.unwrap_or_default();
         let mut paths: Vec<_> = fs::read_dir(&folder)?
             .filter_map(|entry| Some(entry.ok()?.path()))
             .filter(|path| path.extension().is_some_and(|e| e == EXTENSION))
             .collect();
         paths.sort();
         let mut queue = Self::new(folder, 1);
+        queue.generation = generation;
+        let mut damaged = false;
         let mut last_sequence = acknowledged;
         for path in paths {
             let bytes = fs::read(&path)?;
             let mut offset = 0;
-            while let Some((entry, length)) = frame::decode(&bytes[offset..]) {
-                if entry.sequence > last_sequence {
-                    queue.scope = Some(entry.batch.scope);
-                    queue.pending.push_back(Pending {
-                        sequence: entry.sequence,
-                        offset: offset as u64,
-                        bytes: length as u64,
-                        oldest: oldest(&entry.batch),
-                    });
-                    last_sequence = entry.sequence;
+            while offset < bytes.len() {
+                if let Some(entry) = frame::summary(&bytes[offset..]) {
+                    queue.generation = queue.generation.max(entry.generation);
+                    if entry.sequence > last_sequence {
+                        queue.scope = Some(entry.scope);
+                        queue.pending.push_back(Pending::new(&entry, offset as u64));
+                        last_sequence = entry.sequence;
+                    }
+                    offset += entry.length;
+                    continue;
                 }
-                offset += length;
+                let Some(next) = frame::find(&bytes, offset + 1, last_sequence) else {
+                    break;
+                };
+                tracing::error!(path = %path.display(), offset, bytes = next - offset, after = last_sequence, "the spool is damaged; entries are lost");
+                damaged = true;
+                offset = next;
             }
             if offset < bytes.len() {
-                let torn = bytes.len() - offset;
-                tracing::warn!(path = %path.display(), offset, torn, "cut off a torn tail");
-                let file = OpenOptions::new().write(true).open(&path)?;
-                file.set_len(offset as u64)?;
-                file.sync_all()?;
+                damaged |= cut_off(&path, &bytes, offset)?;
             }
             queue.segments.push_back(Segment {
                 path,
@@ -288,8 +338,11 @@ impl Queue {
             });
         }
         queue.next_sequence = last_sequence + 1;
+        if numbers.is_none() && queue.segments.is_empty() {
+            queue.next_sequence = FAR;
+        }
         queue.drop_delivered_segments()?;
-        Ok(queue)
+        Ok((queue, damaged))
     }
 
     fn bytes(&self) -> u64 {
@@ -302,7 +355,12 @@ impl Queue {
         self.segments.iter().find(|s| s.last_sequence >= sequence)
     }
 
-    fn append(&mut self, bytes: &[u8], oldest: Timestamp) -> Result<(), SpoolError> {
+    fn append(
+        &mut self,
+        bytes: &[u8],
+        oldest: Timestamp,
+        generation: u64,
+    ) -> Result<(), SpoolError> {
         // A number is not used again after a failure: its entry may be on disk all the same.
         let sequence = self.next_sequence;
         self.next_sequence += 1;
@@ -332,6 +390,7 @@ impl Queue {
         });
         segment.bytes += bytes.len() as u64;
         segment.last_sequence = sequence;
+        self.generation = self.generation.max(generation);
         Ok(())
     }
 
@@ -355,7 +414,7 @@ impl Queue {
         if self.pending.front().is_none_or(|p| p.sequence != sequence) {
             return Ok(());
         }
-        write_acknowledged(&self.folder, sequence)?;
+        write_acknowledged(&self.folder, sequence, self.generation)?;
         self.pending.pop_front();
         self.drop_delivered_segments()
     }
@@ -379,37 +438,65 @@ impl Queue {
     }
 }
 
-fn oldest(batch: &Batch) -> Timestamp {
-    batch
-        .lines
-        .iter()
-        .map(|l| l.end)
-        .min()
-        .unwrap_or(batch.slot)
+impl Pending {
+    const fn new(entry: &frame::Summary, offset: u64) -> Self {
+        Self {
+            sequence: entry.sequence,
+            offset,
+            bytes: entry.length as u64,
+            oldest: entry.oldest,
+        }
+    }
 }
 
-/// The sequence number and its CRC-32; nothing delivered when the file is missing or damaged, for
-/// delivering again is harmless where losing is not.
-fn read_acknowledged(folder: &Path) -> io::Result<u64> {
+/// Cuts off what is no entry at the end of a file; tells whether it may have been one.
+fn cut_off(path: &Path, bytes: &[u8], offset: usize) -> io::Result<bool> {
+    let (path_shown, cut) = (path.display(), bytes.len() - offset);
+    let damaged = frame::is_whole(&bytes[offset..]);
+    if damaged {
+        tracing::error!(path = %path_shown, offset, bytes = cut, "the spool is damaged; its last entry is lost");
+    } else {
+        tracing::warn!(path = %path_shown, offset, bytes = cut, "cut off a torn tail, which was never taken");
+    }
+    let file = OpenOptions::new().write(true).open(path)?;
+    file.set_len(offset as u64)?;
+    file.sync_all()?;
+    Ok(damaged)
+}
+
+/// The numbers that a queue has used are not known any more: go on where none of them can be.
+const FAR: u64 = 1 << 20;
+
+/// The sequence number, the generation, and their CRC-32; until Weir 0.1 without a generation.
+/// Nothing if it is damaged, zeros if there is none.
+fn read_acknowledged(folder: &Path) -> io::Result<Option<(u64, u64)>> {
     let bytes = match fs::read(folder.join(ACKNOWLEDGED)) {
         Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some((0, 0))),
         Err(error) => return Err(error),
     };
-    let number = bytes.split_first_chunk::<8>().and_then(|(number, rest)| {
-        let checksum = crc32fast::hash(number).to_le_bytes();
-        (rest == checksum).then(|| u64::from_le_bytes(*number))
+    let checked = bytes.split_last_chunk::<4>().and_then(|(numbers, sum)| {
+        let (sequence, rest) = numbers.split_first_chunk()?;
+        let generation = rest.first_chunk().copied().unwrap_or_default();
+        let numbers_are_right = crc32fast::hash(numbers) == u32::from_le_bytes(*sum);
+        numbers_are_right.then(|| {
+            (
+                u64::from_le_bytes(*sequence),
+                u64::from_le_bytes(generation),
+            )
+        })
     });
-    if number.is_none() {
+    if checked.is_none() {
+        // Delivering again is harmless where losing is not.
         tracing::warn!(folder = %folder.display(), "the number of the last delivery is damaged");
     }
-    Ok(number.unwrap_or(0))
+    Ok(checked)
 }
 
-fn write_acknowledged(folder: &Path, sequence: u64) -> io::Result<()> {
-    let number = sequence.to_le_bytes();
-    let mut bytes = number.to_vec();
-    bytes.extend_from_slice(&crc32fast::hash(&number).to_le_bytes());
+fn write_acknowledged(folder: &Path, sequence: u64, generation: u64) -> io::Result<()> {
+    let mut bytes = sequence.to_le_bytes().to_vec();
+    bytes.extend_from_slice(&generation.to_le_bytes());
+    bytes.extend_from_slice(&crc32fast::hash(&bytes).to_le_bytes());
     match replace_acknowledged(folder, &bytes) {
         // Acknowledging is what makes space, so a full disk must not stop it. Few bytes in one
         // block of the disk are not torn in practice, and the checksum would tell.
@@ -441,6 +528,6 @@ fn is_full(error: &io::Error) -> bool {
     )
 }
 
-fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }

@@ -43,6 +43,10 @@ pub struct FlowLogDelivery {
     pub delivered_records: u64,
     /// Batches given up: of a deleted flow log, or damaged on disk.
     pub dropped_batches: u64,
+    /// Records that the destination took and threw away: too old or too new for CloudWatch Logs.
+    pub rejected_records: u64,
+    /// Attempts that failed since the daemon started.
+    pub failures: u64,
     /// The last success.
     pub last_delivery: Option<Timestamp>,
     /// The last failure since then.

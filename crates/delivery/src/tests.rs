@@ -2,9 +2,10 @@
 //! S3, and the order of submission.)
 
 mod cloudwatch_logs;
+mod crash;
 mod firehose;
 mod remote;
 mod s3;
 mod spool;
-mod support;
+pub(crate) mod support;
 mod worker;

@@ -42,6 +42,7 @@ pub(crate) struct Queue {
     pub(crate) delivered_batches: u64,
     pub(crate) delivered_records: u64,
     pub(crate) dropped_batches: u64,
+    pub(crate) rejected_records: u64,
     pub(crate) last_delivery: Option<Timestamp>,
     pub(crate) last_error: Option<String>,
 }
@@ -82,6 +83,7 @@ impl Shared {
             delivered_batches: 0,
             delivered_records: 0,
             dropped_batches: 0,
+            rejected_records: 0,
             last_delivery: None,
             last_error: None,
         });
@@ -173,11 +175,18 @@ impl Shared {
     fn delivered(&self, entry: &Entry) {
         let (id, sequence) = (entry.batch.flow_log_id, entry.sequence);
         let now = (self.clock)();
+        let rejected = self.sink.rejected(id);
+        let mut lost = false;
         if let Some(queue) = self.state().queues.get_mut(&id) {
+            lost = rejected > queue.rejected_records;
+            queue.rejected_records = rejected;
             queue.delivered_batches += 1;
             queue.delivered_records += entry.batch.lines.len() as u64;
             queue.last_delivery = Some(now);
             queue.last_error = None;
+        }
+        if lost {
+            self.spool().mark_lost(id);
         }
         self.report(id, DeliveryStatus::Success);
         self.progress(id, |p| {
@@ -206,7 +215,7 @@ impl Shared {
     async fn drop_damaged(self: &Arc<Self>, id: FlowLogId, sequence: u64) -> Next {
         tracing::error!(flow_log_id = %id, sequence, "a batch is damaged on disk and is dropped");
         let dropped = self
-            .blocking(move |s| s.spool().acknowledge(id, sequence))
+            .blocking(move |s| s.spool().drop_damaged(id, sequence))
             .await;
         if let Err(error) = dropped {
             return self.failed(id, &SinkError::unavailable(error.to_string()), 1);

@@ -48,6 +48,11 @@ fn firehose_delivers_to_buckets_and_http_endpoints() {
 }
 
 #[test]
+fn outages_and_kill_9() {
+    script("outages.py");
+}
+
+#[test]
 fn policies_over_the_wire() {
     script("policies.py");
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dataplane::{FlowSample, InterfaceMetadata};
-use model::{AggregationInterval, RecorderId, Scope, Timestamp};
+use model::{AggregationInterval, FlowLogId, RecorderId, Scope, Timestamp};
 
 use crate::window::Window;
 use crate::{Aggregation, Batch, ClosedWindow, Coverage, FlowRecord, Subscription};
@@ -33,6 +33,7 @@ pub struct Aggregator {
     everything: bool,
     /// Flows in `windows` and `closed`.
     flows: usize,
+    changes: u64,
     coverage: Coverage,
     anchors: BTreeMap<AggregationInterval, Timestamp>,
     windows: BTreeMap<WindowKey, Window>,
@@ -48,6 +49,7 @@ impl Aggregator {
             flows_max,
             everything: false,
             flows: 0,
+            changes: 0,
             coverage: Coverage::default(),
             anchors: BTreeMap::new(),
             windows: BTreeMap::new(),
@@ -74,6 +76,7 @@ impl Aggregator {
         }
         self.advance_all(now);
         self.coverage = coverage;
+        self.changes += 1;
         for (key, window) in &mut self.windows {
             // The last samples of a deleted interface are still on their way.
             if self.coverage.is_attached(&window.interface).is_none() {
@@ -126,15 +129,32 @@ impl Aggregator {
         }
     }
 
-    /// Notes that a batch has been lost after it left: its flow log gets SKIPDATA records for the
-    /// interfaces in it when their windows close.
-    pub fn mark_lost(&mut self, batch: &Batch) {
-        let recorders: BTreeSet<_> = batch.lines.iter().map(|l| l.recorder).collect();
-        for recorder in recorders {
-            for &interval in intervals(self.aggregation) {
-                let key = (batch.scope, recorder, interval);
-                if let Some(window) = self.windows.get_mut(&key) {
-                    window.skipped_for.insert(batch.flow_log_id);
+    /// Notes that a batch, made of windows that have just been closed, has been lost: its flow log
+    /// gets SKIPDATA records for the interfaces in it when their next windows close.
+    pub fn mark_lost(&mut self, batch: &Batch, closed: &[ClosedWindow], at: Timestamp) {
+        let lost: BTreeSet<_> = batch.lines.iter().map(|l| l.recorder).collect();
+        for window in closed {
+            let interface = &window.interface;
+            if interface.scope == batch.scope && lost.contains(&interface.recorder) {
+                self.mark_skipped_for(interface, batch.flow_log_id, at);
+            }
+        }
+    }
+
+    /// Notes that one flow log has lost records of an interface: it gets a SKIPDATA record when the
+    /// window closes.
+    pub fn mark_skipped_for(
+        &mut self,
+        interface: &Arc<InterfaceMetadata>,
+        flow_log_id: FlowLogId,
+        at: Timestamp,
+    ) {
+        for &interval in intervals(self.aggregation) {
+            let key = self.open(interface, interval, at);
+            if let Some(window) = key.and_then(|key| self.windows.get_mut(&key)) {
+                let covers = |s: &Arc<Subscription>| s.flow_log_id == flow_log_id;
+                if window.subscriptions.iter().any(covers) {
+                    window.skipped_for.insert(flow_log_id);
                 }
             }
         }
@@ -143,10 +163,11 @@ impl Aggregator {
     /// Closes the windows that end at or before `now`.
     pub fn close_due(&mut self, now: Timestamp) -> Vec<ClosedWindow> {
         self.advance_all(now);
-        let coverage = &self.coverage;
+        let (coverage, before) = (&self.coverage, self.windows.len());
         self.windows.retain(|_, window| {
             !window.is_idle() || coverage.is_attached(&window.interface).is_some()
         });
+        self.changes += (before - self.windows.len()) as u64;
         self.take_closed()
     }
 
@@ -156,6 +177,7 @@ impl Aggregator {
         for window in self.windows.values_mut() {
             self.closed.extend(window.cut(now));
         }
+        self.changes += 1;
         closed.append(&mut self.take_closed());
         closed
     }
@@ -168,6 +190,34 @@ impl Aggregator {
     /// The flows of open windows, as they stand.
     pub fn open_records(&self) -> impl Iterator<Item = FlowRecord> {
         self.windows.values().flat_map(Window::records)
+    }
+
+    /// What open windows have counted so far, each as if it ended now.
+    pub fn so_far(&self) -> impl Iterator<Item = ClosedWindow> {
+        self.windows.values().map(Window::so_far)
+    }
+
+    /// Every open window as it is if nothing of it is ever delivered.
+    pub fn lost(&self) -> impl Iterator<Item = ClosedWindow> {
+        self.windows.values().map(|window| {
+            let interface = Arc::clone(&window.interface);
+            ClosedWindow::lost(
+                interface,
+                window.subscriptions.clone(),
+                window.start,
+                window.end,
+            )
+        })
+    }
+
+    /// Grows whenever a window is opened, closed or given to other flow logs.
+    pub const fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// How many windows are open.
+    pub fn windows(&self) -> usize {
+        self.windows.len()
     }
 
     /// How many flows are held in memory.
@@ -197,6 +247,7 @@ impl Aggregator {
             .or_insert_with(|| Timestamp::from_secs(at.as_secs()));
         let start = grid_start(*anchor, interval, at);
         let window = Window::new(interface, subscriptions, start, interval);
+        self.changes += 1;
         self.windows.insert(key, window);
         Some(key)
     }
@@ -216,6 +267,7 @@ impl Aggregator {
         };
         let attached = self.coverage.is_attached(&window.interface) == Some(true);
         while window.end <= to {
+            self.changes += 1;
             let end = window.end;
             self.closed.extend(window.close(end, attached));
             window.start = end;

@@ -96,6 +96,23 @@ impl Batch {
         text
     }
 
+    /// Lets every line end at a time, but not before its start nor after the end that it has.
+    pub fn end_at(&mut self, at: Timestamp) {
+        let place = self.header.split(' ').position(|name| name == "end");
+        for line in &mut self.lines {
+            line.end = at.clamp(line.start, line.end.max(line.start));
+            let mut words: Vec<_> = line.text.split(' ').collect();
+            let end = line.end.as_secs().to_string();
+            if let Some(word) = place.and_then(|place| words.get_mut(place)) {
+                *word = &end;
+                line.text = words.join(" ");
+            }
+        }
+        if let Some(end) = self.lines.iter().map(|line| line.end).min() {
+            self.slot = slot_of(end);
+        }
+    }
+
     /// The bucket and the key of the file, when the batch is the flow log's `sequence`-th; `None`
     /// when it does not go to S3.
     pub fn s3_object(&self, sequence: u64) -> Option<(&str, S3Key<'_>)> {

@@ -122,7 +122,7 @@ impl Coverage {
     }
 
     /// `None` when the interface has been deleted.
-    pub(crate) fn is_attached(&self, interface: &InterfaceMetadata) -> Option<bool> {
+    pub fn is_attached(&self, interface: &InterfaceMetadata) -> Option<bool> {
         let key = (interface.scope, interface.recorder);
         self.recorders.get(&key).copied()
     }

@@ -44,6 +44,36 @@ impl ClosedWindow {
         self.records.iter().cloned().chain(skipped)
     }
 
+    /// A window of which all records have been lost.
+    pub fn lost(
+        interface: Arc<InterfaceMetadata>,
+        subscriptions: Vec<Arc<Subscription>>,
+        start: Timestamp,
+        end: Timestamp,
+    ) -> Self {
+        Self {
+            interface,
+            start,
+            end,
+            interval: AggregationInterval::OneMinute,
+            skip_data: subscriptions.iter().map(|s| s.flow_log_id).collect(),
+            subscriptions,
+            records: Vec::new(),
+            no_data: BTreeSet::new(),
+            skipped: true,
+        }
+    }
+
+    /// The flow logs that get a SKIPDATA record.
+    pub const fn skip_data(&self) -> &BTreeSet<FlowLogId> {
+        &self.skip_data
+    }
+
+    /// The flow logs that get a NODATA record.
+    pub const fn no_data(&self) -> &BTreeSet<FlowLogId> {
+        &self.no_data
+    }
+
     /// The records that one of the flow logs keeps, with those that say NODATA or SKIPDATA.
     pub fn records_of(&self, subscription: &Subscription) -> impl Iterator<Item = FlowRecord> {
         let status = |observed| FlowRecord {
@@ -119,6 +149,21 @@ impl Window {
     pub(crate) fn records(&self) -> impl Iterator<Item = FlowRecord> {
         let (start, end) = (self.start, self.end);
         self.flows.iter().map(move |(k, c)| c.record(k, start, end))
+    }
+
+    /// What it has counted, as if it ended now.
+    pub(crate) fn so_far(&self) -> ClosedWindow {
+        ClosedWindow {
+            interface: Arc::clone(&self.interface),
+            start: self.start,
+            end: self.end,
+            interval: self.interval,
+            subscriptions: self.subscriptions.clone(),
+            records: self.records().collect(),
+            no_data: BTreeSet::new(),
+            skip_data: BTreeSet::new(),
+            skipped: false,
+        }
     }
 
     pub(crate) fn is_idle(&self) -> bool {

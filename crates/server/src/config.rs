@@ -48,7 +48,7 @@ pub struct Config {
 /// An AWS-compatible service elsewhere, and the keys to use there.
 #[derive(Clone)]
 pub struct Endpoint {
-    /// `http://host[:port]`.
+    /// `http://host[:port]`, `https://host[:port]`, or `aws`.
     pub url: String,
     /// The access key.
     pub access_key_id: String,
@@ -56,6 +56,8 @@ pub struct Endpoint {
     pub secret_access_key: String,
     /// The token of temporary keys.
     pub session_token: Option<String>,
+    /// A file with the certificates of the authorities to trust, instead of this machine's.
+    pub ca_bundle: Option<PathBuf>,
 }
 
 impl fmt::Debug for Endpoint {
@@ -198,13 +200,14 @@ mod tests {
                 access_key_id: access_key_id.to_owned(),
                 secret_access_key: "never shown".to_owned(),
                 session_token: None,
+                ca_bundle: None,
             });
             assert!(!format!("{config:?}").contains("never shown"));
             config.check().map_err(|error| format!("{error:#}"))
         };
         assert_eq!(with("http://127.0.0.1:9000", "key"), Ok(()));
         for (url, key, problem) in [
-            ("https://logs.example", "key", "https"),
+            ("https://logs.example/path", "key", "not an endpoint"),
             ("logs.example", "key", "not an endpoint"),
             ("http://logs.example", "", "access key"),
             ("http://logs.example", "a\nb", "access key"),

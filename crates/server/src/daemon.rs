@@ -29,6 +29,7 @@ use crate::config::Config;
 use crate::datapath::Datapath;
 use crate::instances::Instances;
 use crate::keyring::{Keyring, S3Keys};
+use crate::metrics::Sources;
 use crate::ops::StatusReport;
 use crate::patience::Patience;
 use crate::recorder::Recorder;
@@ -147,7 +148,8 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
         datapath.clone(),
         crate::destinations::choose(&config, &s3, &logs, &firehose)?,
         state,
-    )?;
+    )
+    .await?;
     let keyring = Arc::new(Keyring::open(state, config.account)?);
     let daemon = Arc::new(Daemon {
         s3_endpoint: s3.service(S3Keys(keyring.clone()), service_network::s3_names()),
@@ -177,8 +179,8 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
         _ = interrupt.recv() => Ok(()),
         ended = failed_part(failure, &mut tasks) => ended,
     };
-    flow_logs.shut_down().await;
     tokio::task::spawn_blocking(move || instances.shut_down()).await?;
+    flow_logs.shut_down().await;
     drop((uplink, services));
     ended
 }
@@ -282,6 +284,9 @@ async fn tick(daemon: Arc<Daemon>) {
                 if rounds.is_multiple_of(ROUNDS_PER_CLEANING) {
                     forget_consoles(&daemon).await;
                 }
+                if rounds % ROUNDS_PER_SWEEP == 1 {
+                    tokio::spawn(sweep(daemon.clone()));
+                }
                 round = Instant::now() + ROUND;
             }
             () = tokio::time::sleep(pause) => {
@@ -299,6 +304,8 @@ async fn tick(daemon: Arc<Daemon>) {
 const ROUND: Duration = Duration::from_secs(1);
 /// How rarely the console output of former instances is looked for.
 const ROUNDS_PER_CLEANING: u64 = 30;
+/// How rarely the embedded services look for what they need not keep any more.
+const ROUNDS_PER_SWEEP: u64 = 600;
 /// When a Region hears it again that could not take note of it.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -317,6 +324,26 @@ async fn note_time(daemon: &Daemon, scope: Scope) -> bool {
             tracing::warn!(%error, "the passing of time could not be noted");
             false
         }
+    }
+}
+
+/// Deletes what retention of log groups has passed, and data that a crash has left without an object.
+async fn sweep(daemon: Arc<Daemon>) {
+    let swept = tokio::task::spawn_blocking(move || {
+        let now = i64::try_from(clock::now().as_millis()).unwrap_or(i64::MAX);
+        match daemon.logs.sweep(now) {
+            Ok(0) => {}
+            Ok(events) => tracing::info!(events, "retention has passed"),
+            Err(error) => tracing::warn!(%error, "what retention has passed was not deleted"),
+        }
+        match daemon.s3.sweep() {
+            Ok(0) => {}
+            Ok(files) => tracing::info!(files, "data without an object was removed"),
+            Err(error) => tracing::warn!(%error, "data without an object was not removed"),
+        }
+    });
+    if let Err(error) = swept.await {
+        tracing::warn!(%error, "the embedded services were not swept");
     }
 }
 
@@ -417,7 +444,17 @@ impl Daemon {
                 .sum(),
             datapath: "user space, one TAP per interface".to_owned(),
             packets: self.datapath.counters(),
-            uptime_s: clock::now().since(self.started).as_secs(),
+            uptime_s: self.uptime_s(),
+            flow_logs: self.flow_logs.summary(),
         }
+    }
+
+    /// Its metrics, in Prometheus' text format.
+    pub(crate) fn metrics(&self) -> String {
+        Sources::of(self, self.uptime_s()).render()
+    }
+
+    fn uptime_s(&self) -> u64 {
+        clock::now().since(self.started).as_secs()
     }
 }

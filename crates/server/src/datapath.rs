@@ -52,6 +52,17 @@ pub(crate) struct Harvest {
     pub(crate) more: bool,
 }
 
+/// What the data plane has done so far, and what it holds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Measures {
+    /// Frames.
+    pub(crate) counters: dataplane::Counters,
+    /// Flows in the flow cache.
+    pub(crate) flows: usize,
+    /// Connections tracked.
+    pub(crate) connections: usize,
+}
+
 /// Inquiries that wait to be looked at.
 const INQUIRIES_MAX: usize = 1024;
 
@@ -234,28 +245,37 @@ impl Datapath {
         })
     }
 
-    /// How many packets were forwarded and dropped, by reason.
+    /// What the data plane has done so far.
     #[must_use]
-    pub(crate) fn counters(&self) -> Vec<(String, u64)> {
-        let read = |dataplane: &mut Dataplane| {
-            let counters = dataplane.counters();
-            let mut lines = vec![
-                ("forwarded".to_owned(), counters.forwarded),
-                ("forwarded from the flow cache".to_owned(), counters.cached),
-            ];
-            lines.extend(
-                counters
-                    .drops()
-                    .map(|(reason, count)| (format!("dropped: {}", reason.name()), count)),
-            );
-            lines.push(("flows cached".to_owned(), dataplane.flows() as u64));
-            lines.push((
-                "connections tracked".to_owned(),
-                dataplane.connections() as u64,
-            ));
-            lines
+    pub(crate) fn measures(&self) -> Measures {
+        let read = |dataplane: &mut Dataplane| Measures {
+            counters: *dataplane.counters(),
+            flows: dataplane.flows(),
+            connections: dataplane.connections(),
         };
         self.inspect(read).unwrap_or_default()
+    }
+
+    /// How many packets were forwarded and dropped, by reason, in words.
+    #[must_use]
+    pub(crate) fn counters(&self) -> Vec<(String, u64)> {
+        let Measures {
+            counters,
+            flows,
+            connections,
+        } = self.measures();
+        let mut lines = vec![
+            ("forwarded".to_owned(), counters.forwarded),
+            ("forwarded from the flow cache".to_owned(), counters.cached),
+        ];
+        lines.extend(
+            counters
+                .drops()
+                .map(|(reason, count)| (format!("dropped: {}", reason.name()), count)),
+        );
+        lines.push(("flows cached".to_owned(), flows as u64));
+        lines.push(("connections tracked".to_owned(), connections as u64));
+        lines
     }
 
     fn numbers(&self) -> MutexGuard<'_, Numbers> {

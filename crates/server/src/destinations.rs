@@ -71,7 +71,9 @@ fn remote(service: &str, endpoint: Option<&Endpoint>) -> anyhow::Result<Option<R
         secret_access_key: &endpoint.secret_access_key,
         session_token: endpoint.session_token.as_deref(),
     };
-    let remote = Remote::new(&endpoint.url, None, credentials, Arc::new(clock::now))
+    let ca_bundle = endpoint.ca_bundle.as_deref();
+    let clock = Arc::new(clock::now);
+    let remote = Remote::new(&endpoint.url, None, credentials, ca_bundle, clock)
         .with_context(|| format!("the endpoint of {service} cannot be used"))?;
     Ok(Some(remote))
 }

@@ -113,12 +113,20 @@ async fn answer(
         ));
     }
     let query = request.uri().query().unwrap_or_default();
-    let service = auth::signed_service(request.headers(), query)
-        .unwrap_or_else(|| Service::guess(request.method(), request.headers(), query));
+    let metrics = request.method() == Method::GET && request.uri().path() == "/_weir/metrics";
+    let service = match auth::signed_service(request.headers(), query) {
+        // No bucket can have that name.
+        _ if metrics => Service::Weir,
+        Some(service) => service,
+        None => Service::guess(request.method(), request.headers(), query),
+    };
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
     if let Err(refused) = browser::keep_out(method, uri, headers, service) {
         let (id, message) = (clock::request_id(), refused.to_string());
         return whole(auth::refuse(service, &id, 403, "AccessDenied", &message));
+    }
+    if metrics {
+        return whole(respond::text(200, &clock::request_id(), daemon.metrics()));
     }
     let origin = Origin::public(peer, false);
     match service {

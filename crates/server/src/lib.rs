@@ -29,6 +29,8 @@ mod http_client;
 mod instances;
 mod keyring;
 mod metadata;
+mod metrics;
+mod open_windows;
 pub mod ops;
 mod patience;
 mod plan;

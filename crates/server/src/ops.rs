@@ -77,6 +77,28 @@ pub struct StatusReport {
     pub packets: Vec<(String, u64)>,
     /// Seconds since the start.
     pub uptime_s: u64,
+    /// How all flow logs together are doing.
+    #[serde(default)]
+    pub flow_logs: FlowLogSummary,
+}
+
+/// How all flow logs together are doing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlowLogSummary {
+    /// Flow logs.
+    pub flow_logs: usize,
+    /// Those whose last delivery failed.
+    pub failing: usize,
+    /// Records delivered since the daemon started.
+    pub delivered: u64,
+    /// Batches that wait on disk.
+    pub waiting_batches: usize,
+    /// Bytes of the spool on disk.
+    pub spooled_bytes: u64,
+    /// How old the oldest record that waits is, in seconds.
+    pub lag_s: u64,
+    /// SKIPDATA records made since the daemon started.
+    pub skipdata: u64,
 }
 
 /// Which processes are inside an instance, or an internet host?
@@ -182,8 +204,29 @@ pub struct FlowLogLine {
     pub destination: String,
     /// Records delivered since the daemon started.
     pub delivered: u64,
-    /// Bytes that wait on disk.
+    /// Batches that wait on disk.
+    #[serde(default)]
+    pub waiting_batches: usize,
+    /// Their bytes.
     pub spooled_bytes: u64,
+    /// How old the oldest record that waits is, in seconds.
+    #[serde(default)]
+    pub lag_s: u64,
+    /// When something was last delivered since the daemon started, in Unix seconds.
+    #[serde(default)]
+    pub last_delivery: Option<u64>,
+    /// Attempts that failed since the daemon started.
+    #[serde(default)]
+    pub failures: u64,
+    /// SKIPDATA records made since the daemon started.
+    #[serde(default)]
+    pub skipdata: u64,
+    /// Batches given up since the daemon started, because they were damaged on disk.
+    #[serde(default)]
+    pub dropped_batches: u64,
+    /// Records that the destination took and threw away since the daemon started.
+    #[serde(default)]
+    pub rejected: u64,
     /// AWS's words for the last failure, with ours behind them.
     pub error: Option<String>,
 }

@@ -1,18 +1,21 @@
 //! From what interfaces see to what flow logs deliver: harvest, windows, records, spool.
 
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
 use control::Event;
 use dataplane::FlowSample;
-use delivery::{Delivery, DeliveryConfig, DeliveryReport, Destinations, Spool};
-use flow_logs::{
-    Aggregator, ClosedWindow, FlowRecord, LogFormat, ServiceRanges, batches, coverage_with,
+use delivery::{
+    Delivery, DeliveryConfig, DeliveryReport, Destinations, FlowLogDelivery, Interrupted, Spool,
 };
-use model::{AggregationInterval, LogDestination, World};
-use tokio::sync::Mutex;
+use flow_logs::{
+    Aggregator, Batch, ClosedWindow, FlowRecord, LogFormat, ServiceRanges, batches, coverage_with,
+};
+use model::{AggregationInterval, FlowLogId, LogDestination, Timestamp, World};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::clock;
 use crate::config::Config;
@@ -20,7 +23,8 @@ use crate::datapath::{Datapath, Harvest};
 use crate::export::Exports;
 use crate::feed::Feed;
 use crate::flow_history::{BYTES_MAX, FlowHistory};
-use crate::ops::{FlowLogLine, FlowLogStatuses, FlushReport};
+use crate::open_windows::{self, OpenWindows};
+use crate::ops::{FlowLogLine, FlowLogStatuses, FlowLogSummary, FlushReport};
 use crate::writer::Writer;
 
 /// How often the data plane is asked what it has seen.
@@ -30,7 +34,7 @@ const LIVE_PERIOD: Duration = Duration::from_millis(250);
 /// Flows that open windows may hold; more are reported as SKIPDATA.
 const FLOWS_MAX: usize = 1 << 20;
 /// Bytes of records that may wait for their destinations.
-const SPOOL_BYTES_MAX: u64 = 4 << 30;
+pub(crate) const SPOOL_BYTES_MAX: u64 = 4 << 30;
 
 /// Records flows.
 pub(crate) struct Recorder {
@@ -40,27 +44,45 @@ pub(crate) struct Recorder {
     pub(crate) live: Feed<FlowSample>,
     history: Arc<FlowHistory>,
     exports: Exports,
-    windows: Mutex<Windows>,
+    windows: Arc<Mutex<Windows>>,
+    counts: std::sync::Mutex<RecordCounts>,
     datapath: Arc<Datapath>,
     writer: Writer,
     delivery: Delivery,
+}
+
+/// What has become of windows since the daemon started.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RecordCounts {
+    /// Windows closed.
+    pub(crate) windows: u64,
+    /// Records of flows, for all flow logs.
+    pub(crate) ok: u64,
+    /// Records that say NODATA.
+    pub(crate) no_data: u64,
+    /// Records that say SKIPDATA, by flow log.
+    pub(crate) skip_data: BTreeMap<FlowLogId, u64>,
+    /// Flows in open windows.
+    pub(crate) flows: usize,
 }
 
 struct Windows {
     /// For the service fields of records.
     services: Arc<ServiceRanges>,
     aggregator: Aggregator,
+    open: OpenWindows,
     /// The world whose flow logs the aggregator knows.
     world: Option<Arc<World>>,
 }
 
 impl Recorder {
-    /// Starts to deliver what an earlier daemon has spooled. Must be called inside the runtime.
+    /// Starts to deliver what an earlier daemon has spooled, and what it had counted when it was killed. Must be called
+    /// inside the runtime.
     ///
     /// # Errors
     ///
     /// If the spool cannot be opened, or the file of address ranges cannot be used.
-    pub(crate) fn start(
+    pub(crate) async fn start(
         config: &Config,
         writer: Writer,
         datapath: Arc<Datapath>,
@@ -77,6 +99,7 @@ impl Recorder {
         let history = FlowHistory::open(&state.join("flows"), BYTES_MAX)
             .context("the history of flows cannot be opened")?;
         let spool = Spool::open(state.join("spool"), SPOOL_BYTES_MAX)?;
+        let (open, interrupted) = OpenWindows::open(state, spool.last_generation())?;
         let delivery = Delivery::start(
             DeliveryConfig::default(),
             spool,
@@ -84,20 +107,55 @@ impl Recorder {
             Arc::new(clock::now),
             report_to(writer.clone()),
         );
-        Ok(Arc::new(Self {
+        let recorder = Arc::new(Self {
             records: Feed::default(),
             live: Feed::default(),
             history: Arc::new(history),
             exports,
-            windows: Mutex::new(Windows {
+            windows: Arc::new(Mutex::new(Windows {
                 services,
                 aggregator,
+                open,
                 world: None,
-            }),
+            })),
+            counts: std::sync::Mutex::default(),
             datapath,
             writer,
             delivery,
-        }))
+        });
+        if let Some(interrupted) = interrupted {
+            recorder.recover(interrupted).await;
+        }
+        Ok(recorder)
+    }
+
+    /// Delivers what a daemon that was killed has left.
+    async fn recover(&self, interrupted: Interrupted) {
+        let mut windows = self.windows.lock().await;
+        let world = self.writer.world();
+        self.cover(&mut windows, world.clone());
+        let generation = interrupted.generation;
+        let left = open_windows::left_behind(
+            interrupted,
+            PERIOD,
+            &windows.aggregator,
+            &world,
+            &self.delivery,
+        );
+        let records: usize = left.iter().map(|batch| batch.lines.len()).sum();
+        tracing::warn!(
+            records,
+            "the last daemon was killed; flow logs get what it had counted, and SKIPDATA"
+        );
+        let refused = self.delivery.submit(left, generation).await;
+        for interface in open_windows::attached(&world, &windows.aggregator) {
+            for refused in &refused {
+                let id = refused.batch.flow_log_id;
+                windows
+                    .aggregator
+                    .mark_skipped_for(&interface, id, clock::now());
+            }
+        }
     }
 
     /// Harvests and closes windows until the daemon ends.
@@ -112,10 +170,10 @@ impl Recorder {
     /// Takes in what has been seen until now and which flow logs there are now. Traffic from here on
     /// belongs to them.
     pub(crate) async fn catch_up(&self) {
-        let mut windows = self.windows.lock().await;
+        let mut windows = self.windows.clone().lock_owned().await;
         self.take_in(&mut windows).await;
-        let closed = windows.aggregator.close_due(clock::now());
-        self.deliver(&mut windows, closed).await;
+        let (windows, _) = self.close(windows, Aggregator::close_due).await;
+        self.keep(windows).await;
     }
 
     /// Closes every window and waits until its records are delivered, or an attempt has failed.
@@ -124,12 +182,10 @@ impl Recorder {
     ///
     /// Never so far; a delivery that failed is in the report.
     pub(crate) async fn flush(&self) -> anyhow::Result<FlushReport> {
-        let records = {
-            let mut windows = self.windows.lock().await;
-            self.take_in(&mut windows).await;
-            let closed = windows.aggregator.close_all(clock::now());
-            self.deliver(&mut windows, closed).await
-        };
+        let mut windows = self.windows.clone().lock_owned().await;
+        self.take_in(&mut windows).await;
+        let (windows, records) = self.close(windows, Aggregator::close_all).await;
+        self.keep(windows).await;
         self.delivery.flush().await;
         Ok(FlushReport {
             records,
@@ -139,10 +195,12 @@ impl Recorder {
 
     /// Puts what open windows hold on disk, as the daemon ends.
     pub(crate) async fn shut_down(self: &Arc<Self>) {
-        let mut windows = self.windows.lock().await;
+        let mut windows = self.windows.clone().lock_owned().await;
         self.take_in(&mut windows).await;
-        let closed = windows.aggregator.close_all(clock::now());
-        self.deliver(&mut windows, closed).await;
+        let (mut windows, _) = self.close(windows, Aggregator::close_all).await;
+        // What the spool has just refused.
+        let unsaid = windows.aggregator.close_all(clock::now());
+        blocking(move || windows.open.end(&unsaid)).await;
         let recorder = self.clone();
         // Waits for threads, for a while at most.
         let _ = tokio::task::spawn_blocking(move || recorder.exports.finish()).await;
@@ -151,6 +209,36 @@ impl Recorder {
     /// The exports.
     pub(crate) fn exports(&self) -> &Exports {
         &self.exports
+    }
+
+    /// How all flow logs together are doing.
+    pub(crate) fn summary(&self) -> FlowLogSummary {
+        let lines = self.status().flow_logs;
+        FlowLogSummary {
+            flow_logs: lines.len(),
+            failing: lines.iter().filter(|line| line.error.is_some()).count(),
+            delivered: lines.iter().map(|line| line.delivered).sum(),
+            waiting_batches: lines.iter().map(|line| line.waiting_batches).sum(),
+            spooled_bytes: self.spooled_bytes(),
+            lag_s: lines.iter().map(|line| line.lag_s).max().unwrap_or(0),
+            skipdata: lines.iter().map(|line| line.skipdata).sum(),
+        }
+    }
+
+    /// What has become of windows.
+    pub(crate) fn counts(&self) -> RecordCounts {
+        let counts = self.counts.lock();
+        counts.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How the deliveries go, by flow log.
+    pub(crate) fn deliveries(&self) -> Vec<FlowLogDelivery> {
+        self.delivery.snapshot()
+    }
+
+    /// Bytes of the spool on disk.
+    pub(crate) fn spooled_bytes(&self) -> u64 {
+        self.delivery.spooled_bytes()
     }
 
     /// The records of the past.
@@ -162,6 +250,7 @@ impl Recorder {
     pub(crate) fn status(&self) -> FlowLogStatuses {
         let world = self.writer.world();
         let deliveries = self.delivery.snapshot();
+        let counts = self.counts();
         let flow_logs = world
             .regions
             .values()
@@ -172,7 +261,14 @@ impl Recorder {
                 flow_log_id: flow_log.id.to_string(),
                 destination: destination(&flow_log.destination),
                 delivered: known.map_or(0, |d| d.delivered_records),
+                waiting_batches: known.map_or(0, |d| d.waiting_batches),
                 spooled_bytes: known.map_or(0, |d| d.waiting_bytes),
+                lag_s: known.map_or(0, |d| d.lag.as_secs()),
+                last_delivery: known.and_then(|d| Some(d.last_delivery?.as_secs())),
+                failures: known.map_or(0, |d| d.failures),
+                skipdata: counts.skip_data.get(&flow_log.id).copied().unwrap_or(0),
+                dropped_batches: known.map_or(0, |d| d.dropped_batches),
+                rejected: known.map_or(0, |d| d.rejected_records),
                 error: known.and_then(|d| d.last_error.clone()),
             }
         });
@@ -193,18 +289,32 @@ impl Recorder {
             for interface in &harvest.skipped {
                 windows.aggregator.mark_skipped(interface, now);
             }
+            if !harvest.samples.is_empty() || !harvest.skipped.is_empty() {
+                windows.open.counted();
+            }
             self.live.push(&harvest.samples);
             if !harvest.more {
                 break;
             }
             harvest = self.harvest(harvest.samples).await;
         }
-        let now = clock::now();
+        self.cover(windows, world);
+        for id in self.delivery.take_lost() {
+            let Some(world) = &windows.world else { break };
+            for interface in open_windows::attached(world, &windows.aggregator) {
+                let now = clock::now();
+                windows.aggregator.mark_skipped_for(&interface, id, now);
+            }
+        }
+    }
+
+    /// Learns which flow logs there are.
+    fn cover(&self, windows: &mut Windows, world: Arc<World>) {
         let known = windows.world.as_ref();
         if known.is_none_or(|known| !Arc::ptr_eq(known, &world)) {
             let coverage = coverage_with(&world, &windows.services);
             self.delivery.set_flow_logs(coverage.flow_log_ids());
-            windows.aggregator.set_coverage(coverage, now);
+            windows.aggregator.set_coverage(coverage, clock::now());
             windows.world = Some(world);
         }
     }
@@ -221,11 +331,26 @@ impl Recorder {
         }
     }
 
-    /// Spools the records of closed windows; tells how many there are.
-    async fn deliver(&self, windows: &mut Windows, closed: Vec<ClosedWindow>) -> usize {
-        if closed.is_empty() {
-            return 0;
-        }
+    /// Closes windows and spools their records; tells how many there are. Printing many records takes a while, in which
+    /// the runtime has other things to do.
+    async fn close(
+        &self,
+        mut windows: OwnedMutexGuard<Windows>,
+        close: fn(&mut Aggregator, Timestamp) -> Vec<ClosedWindow>,
+    ) -> (OwnedMutexGuard<Windows>, usize) {
+        let (history, now) = (self.history.clone(), clock::now());
+        let (mut windows, closed, batches, records) = blocking(move || {
+            let closed = close(&mut windows.aggregator, now);
+            let records = closed.iter().flat_map(|window| window.records.iter());
+            let mut records: Vec<FlowRecord> = records.cloned().collect();
+            if !records.is_empty() {
+                history.append(&records, now);
+            }
+            records.sort_by_key(|record| record.start);
+            let batches = batches(&closed);
+            (windows, closed, batches, records)
+        })
+        .await;
         if !self.exports.is_empty() {
             // Each packet once: with windows of two lengths, those of a minute have them all.
             let windows = closed.iter();
@@ -233,21 +358,61 @@ impl Recorder {
             let exported: Vec<_> = windows.flat_map(ClosedWindow::exported).collect();
             self.exports.push(&exported);
         }
-        let records = closed.iter().flat_map(|window| window.records.iter());
-        let mut records: Vec<FlowRecord> = records.cloned().collect();
+        self.count(&closed, &batches, windows.aggregator.flows());
         let count = records.len();
-        let (history, now) = (self.history.clone(), clock::now());
-        let kept = tokio::task::spawn_blocking(move || {
-            history.append(&records, now);
-            records.sort_by_key(|record| record.start);
-            records
-        });
         // Written down first, so that whoever reads both misses nothing.
-        self.records.push(&kept.await.unwrap_or_default());
-        for refused in self.delivery.submit(batches(&closed)).await {
-            windows.aggregator.mark_lost(&refused.batch);
+        self.records.push(&records);
+        if !batches.is_empty() {
+            let refused = self.delivery.submit(batches, windows.open.generation).await;
+            windows.open.closed();
+            for refused in refused {
+                let now = clock::now();
+                windows.aggregator.mark_lost(&refused.batch, &closed, now);
+            }
         }
-        count
+        (windows, count)
+    }
+
+    /// Keeps what is on disk of open windows up to date.
+    async fn keep(&self, mut windows: OwnedMutexGuard<Windows>) {
+        windows.open.touch(clock::now());
+        if windows.open.is_due(&windows.aggregator) {
+            blocking(move || {
+                let Windows {
+                    open, aggregator, ..
+                } = &mut *windows;
+                open.write(aggregator);
+            })
+            .await;
+        }
+    }
+
+    fn count(&self, closed: &[ClosedWindow], batches: &[Batch], flows: usize) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = counts.no_data + counts.skip_data.values().sum::<u64>();
+        for window in closed {
+            counts.windows += 1;
+            counts.no_data += window.no_data().len() as u64;
+            for id in window.skip_data() {
+                *counts.skip_data.entry(*id).or_default() += 1;
+            }
+        }
+        let empty = counts.no_data + counts.skip_data.values().sum::<u64>() - before;
+        let all: usize = batches.iter().map(|batch| batch.lines.len()).sum();
+        counts.ok += (all as u64).saturating_sub(empty);
+        counts.flows = flows;
+    }
+}
+
+/// Does what takes long away from the runtime's own thread.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(value) => value,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is going down, and this task with it.
+            Err(_) => std::future::pending().await,
+        },
     }
 }
 

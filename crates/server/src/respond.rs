@@ -43,6 +43,12 @@ pub(crate) fn json_bytes(status: u16, request_id: &str, body: Vec<u8>) -> Answer
     )
 }
 
+/// Text in Prometheus' format.
+pub(crate) fn text(status: u16, request_id: &str, body: String) -> Answer {
+    let content_type = "text/plain; version=0.0.4; charset=utf-8";
+    build(status, request_id, content_type, Bytes::from(body))
+}
+
 /// An error of AWS JSON 1.1.
 pub(crate) fn json_error(status: u16, request_id: &str, code: &str, message: &str) -> Answer {
     let body = serde_json::json!({ "__type": code, "message": message }).to_string();

@@ -115,8 +115,9 @@ on SIGHUP. What an export cannot take is dropped and counted: `weir flows status
 
 State lives in $XDG_STATE_HOME/weir (or ~/.local/state/weir) unless told otherwise.
 
-Endpoints are http://HOST[:PORT], for now without TLS. Their keys are those of $AWS_ACCESS_KEY_ID,
-$AWS_SECRET_ACCESS_KEY and, for temporary ones, $AWS_SESSION_TOKEN.")]
+Endpoints are http://HOST[:PORT], https://HOST[:PORT], or aws for AWS itself. Their keys are those of
+$AWS_ACCESS_KEY_ID, $AWS_SECRET_ACCESS_KEY and, for temporary ones, $AWS_SESSION_TOKEN; certificates are
+checked against this machine's authorities, or those in the file $AWS_CA_BUNDLE.")]
 pub(crate) struct Up {
     /// Where to listen; loopback only, port 0 picks a free one
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:4566")]

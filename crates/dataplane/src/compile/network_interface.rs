@@ -64,6 +64,16 @@ impl Interface {
     }
 }
 
+/// An interface as its flow samples would have it now; `None` if its subnet is gone.
+pub fn interface_metadata(
+    state: &State,
+    scope: Scope,
+    interface: &model::NetworkInterface,
+) -> Option<InterfaceMetadata> {
+    let subnet = state.subnets.get(&interface.subnet_id)?;
+    Some(metadata(state, interface, subnet, scope))
+}
+
 pub(crate) fn metadata(
     state: &State,
     interface: &model::NetworkInterface,

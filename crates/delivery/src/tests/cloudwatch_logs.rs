@@ -222,3 +222,23 @@ fn chunks_keep_the_limits() {
     );
     assert!(chunks.len() < 10);
 }
+
+#[test]
+fn what_the_service_throws_away_is_counted() {
+    let rejected = |info| crate::cloudwatch_logs::rejected(&info, 10);
+    assert_eq!(rejected(serde_json::json!({})), 0);
+    assert_eq!(
+        rejected(serde_json::json!({"tooOldLogEventEndIndex": 3})),
+        3
+    );
+    let both = serde_json::json!({"tooOldLogEventEndIndex": 2, "expiredLogEventEndIndex": 4, "tooNewLogEventStartIndex": 9});
+    assert_eq!(rejected(both), 5);
+    assert_eq!(
+        rejected(serde_json::json!({"tooNewLogEventStartIndex": 0})),
+        10
+    );
+    assert_eq!(
+        rejected(serde_json::json!({"tooOldLogEventEndIndex": 99})),
+        10
+    );
+}

@@ -1,6 +1,8 @@
 //! Signed requests over loopback.
 
 use std::convert::Infallible;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -11,11 +13,120 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-use super::support::{clock, gunzip, line, logs_batch, s3_batch};
+use super::support::{Folder, clock, gunzip, line, logs_batch, s3_batch};
 use crate::{CloudWatchLogsSink, Entry, Remote, S3Sink, Sink, SinkErrorKind};
 
 type Seen = Arc<Mutex<Vec<String>>>;
+
+/// Answers requests over TLS; gives the endpoint, its certificate, and the count of connections.
+async fn serve_tls(folder: &Folder) -> (String, PathBuf, Arc<AtomicUsize>) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let path = folder.path().join("ca.pem");
+    std::fs::write(&path, made.cert.pem()).unwrap();
+    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let connections = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&connections);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let (acceptor, count) = (acceptor.clone(), Arc::clone(&count));
+            tokio::spawn(async move {
+                let Ok(stream) = acceptor.accept(stream).await else {
+                    return;
+                };
+                count.fetch_add(1, Ordering::SeqCst);
+                let service = service_fn(|request: Request<Incoming>| async {
+                    request.into_body().collect().await.unwrap();
+                    Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
+                });
+                let connection = hyper::server::conn::http1::Builder::new();
+                let _ = connection
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await;
+            });
+        }
+    });
+    (format!("https://localhost:{port}"), path, connections)
+}
+
+#[tokio::test]
+async fn connections_are_encrypted_and_used_again() {
+    let folder = Folder::new();
+    let (endpoint, certificate, connections) = serve_tls(&folder).await;
+    let keys = sigv4::Credentials {
+        access_key_id: "AKID",
+        secret_access_key: "secret",
+        session_token: None,
+    };
+    let sink = |ca: &Path| {
+        let remote = Remote::new(&endpoint, None, keys, Some(ca), clock()).unwrap();
+        S3Sink::new(Arc::new(remote))
+    };
+    let trusting = sink(&certificate);
+    for sequence in 1..=5 {
+        let batch = s3_batch(1, &["one", "two"]);
+        trusting.deliver(&Entry { sequence, batch }).await.unwrap();
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+
+    // Somebody else's certificate.
+    let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let path = folder.path().join("other.pem");
+    std::fs::write(&path, other.cert.pem()).unwrap();
+    let batch = s3_batch(1, &["secret"]);
+    let refused = sink(&path).deliver(&Entry { sequence: 6, batch }).await;
+    let error = refused.unwrap_err();
+    assert_eq!(error.kind, SinkErrorKind::Unavailable);
+    assert!(error.message.contains("certificate"), "{error}");
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+}
+
+/// A bucket that is in another Region than the flow log says so, once.
+#[tokio::test]
+async fn a_bucket_elsewhere_is_signed_for_its_region() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let seen = Seen::default();
+    let notes = Arc::clone(&seen);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let notes = Arc::clone(&notes);
+            let service = service_fn(move |request: Request<Incoming>| {
+                let signature = request.headers()["authorization"].to_str().unwrap();
+                let region = signature.split('/').nth(2).unwrap().to_owned();
+                notes.lock().unwrap().push(region.clone());
+                async move {
+                    let wrong = region != "eu-west-3";
+                    let answer = Response::builder()
+                        .status(if wrong { 400 } else { 200 })
+                        .header("x-amz-bucket-region", "eu-west-3");
+                    Ok::<_, Infallible>(answer.body(Full::<Bytes>::default()).unwrap())
+                }
+            });
+            let connection = hyper::server::conn::http1::Builder::new();
+            tokio::spawn(connection.serve_connection(TokioIo::new(stream), service));
+        }
+    });
+    let sink = S3Sink::new(remote(&endpoint));
+    for sequence in 1..=2 {
+        let batch = s3_batch(1, &["one"]);
+        sink.deliver(&Entry { sequence, batch }).await.unwrap();
+    }
+    let seen = seen.lock().unwrap();
+    assert_eq!(seen[..], ["us-east-1", "eu-west-3", "eu-west-3"]);
+}
 
 /// Answers every request alike, and notes what came.
 async fn serve(status: u16, body: &'static str) -> (String, Seen) {
@@ -73,7 +184,7 @@ fn remote(endpoint: &str) -> Arc<Remote> {
         secret_access_key: "secret",
         session_token: None,
     };
-    Arc::new(Remote::new(endpoint, None, keys, clock()).unwrap())
+    Arc::new(Remote::new(endpoint, None, keys, None, clock()).unwrap())
 }
 
 #[tokio::test]

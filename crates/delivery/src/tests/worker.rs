@@ -54,7 +54,7 @@ async fn a_destination_that_comes_back_gets_everything_once_and_in_order() {
         let text = format!("line {n}");
         assert!(
             delivery
-                .submit(vec![s3_batch(1, &[&text])])
+                .submit(vec![s3_batch(1, &[&text])], 1)
                 .await
                 .is_empty()
         );
@@ -99,20 +99,46 @@ async fn a_destination_that_comes_back_gets_everything_once_and_in_order() {
 }
 
 #[tokio::test]
+async fn an_outage_of_hours_is_caught_up_with_in_order() {
+    let folder = Folder::new();
+    let bucket = Arc::new(Bucket::default());
+    bucket.fail(Some(SinkErrorKind::Unavailable));
+    let (delivery, reports) = start(folder.path(), &bucket);
+    let texts: Vec<_> = (0..2000).map(|n| format!("line {n}")).collect();
+    for text in &texts {
+        assert!(
+            delivery
+                .submit(vec![s3_batch(1, &[text])], 1)
+                .await
+                .is_empty()
+        );
+    }
+    assert_eq!(delivery.snapshot()[0].waiting_batches, 2000);
+    assert_eq!(delivery.snapshot()[0].lag.as_secs(), 95);
+    bucket.fail(None);
+    while delivery.snapshot()[0].waiting_batches > 0 {
+        delivery.flush().await;
+    }
+    assert_eq!(bucket.lines(), texts);
+    assert_eq!(statuses(&reports).last(), Some(&DeliveryStatus::Success));
+    assert_eq!(delivery.spooled_bytes(), 0);
+}
+
+#[tokio::test]
 async fn what_waits_survives_a_restart() {
     let folder = Folder::new();
     let bucket = Arc::new(Bucket::default());
     bucket.fail(Some(SinkErrorKind::Unavailable));
     let (delivery, _) = start(folder.path(), &bucket);
     delivery
-        .submit(vec![s3_batch(1, &["a"]), s3_batch(2, &["b"])])
+        .submit(vec![s3_batch(1, &["a"]), s3_batch(2, &["b"])], 1)
         .await;
-    delivery.submit(vec![s3_batch(1, &["c"])]).await;
+    delivery.submit(vec![s3_batch(1, &["c"])], 1).await;
     delivery.flush().await;
     delivery.shutdown().await;
     // Taken, not tried.
     bucket.fail(None);
-    delivery.submit(vec![s3_batch(2, &["d"])]).await;
+    delivery.submit(vec![s3_batch(2, &["d"])], 1).await;
     delivery.flush().await;
     assert!(bucket.lines().is_empty());
 
@@ -143,7 +169,7 @@ async fn one_failing_flow_log_holds_up_nobody_else() {
     let (delivery, _) = start_bounded(folder.path(), &bucket, 1500);
     bucket.fail(Some(SinkErrorKind::Access));
     let refused = delivery
-        .submit((0..20).map(|_| s3_batch(1, &["x"])).collect())
+        .submit((0..20).map(|_| s3_batch(1, &["x"])).collect(), 1)
         .await;
     assert!(!refused.is_empty());
     assert!(
@@ -159,7 +185,12 @@ async fn one_failing_flow_log_holds_up_nobody_else() {
         tokio::task::yield_now().await;
     }
     assert_eq!(bucket.lines().len(), 20 - refused.len());
-    assert!(delivery.submit(vec![s3_batch(2, &["y"])]).await.is_empty());
+    assert!(
+        delivery
+            .submit(vec![s3_batch(2, &["y"])], 1)
+            .await
+            .is_empty()
+    );
 }
 
 #[tokio::test]
@@ -170,14 +201,14 @@ async fn a_deleted_flow_log_is_drained_or_given_up() {
     let path = |n| folder.path().join(id(n).to_string());
 
     // Its last records come after the deletion, and still arrive.
-    delivery.submit(vec![s3_batch(1, &["early"])]).await;
+    delivery.submit(vec![s3_batch(1, &["early"])], 1).await;
     delivery.set_flow_logs(BTreeSet::new());
-    delivery.submit(vec![s3_batch(1, &["late"])]).await;
+    delivery.submit(vec![s3_batch(1, &["late"])], 1).await;
     delivery.flush().await;
     while path(1).exists() {
         tokio::task::yield_now().await;
     }
-    delivery.submit(vec![s3_batch(1, &["latest"])]).await;
+    delivery.submit(vec![s3_batch(1, &["latest"])], 1).await;
     while path(1).exists() {
         tokio::task::yield_now().await;
     }
@@ -189,7 +220,7 @@ async fn a_deleted_flow_log_is_drained_or_given_up() {
     // A destination that is gone with it does not keep it for ever.
     reports.lock().unwrap().clear();
     bucket.fail(Some(SinkErrorKind::NotFound));
-    delivery.submit(vec![s3_batch(2, &["never"])]).await;
+    delivery.submit(vec![s3_batch(2, &["never"])], 1).await;
     while path(2).exists() {
         tokio::task::yield_now().await;
     }
@@ -224,15 +255,25 @@ async fn what_has_arrived_is_not_sent_again_when_the_disk_cannot_note_it() {
     // A folder where the file should be fails as a disk does.
     std::fs::create_dir_all(queue.join("acknowledged.new")).unwrap();
     std::fs::create_dir_all(queue.join("acknowledged")).unwrap();
-    let refused = delivery.submit(vec![s3_batch(1, &["a"])]).await;
+    let refused = delivery.submit(vec![s3_batch(1, &["a"])], 1).await;
     assert_eq!(refused.len(), 1, "without the number nothing is taken");
 
     std::fs::remove_dir(queue.join("acknowledged.new")).unwrap();
     std::fs::remove_dir(queue.join("acknowledged")).unwrap();
-    assert!(delivery.submit(vec![s3_batch(1, &["b"])]).await.is_empty());
+    assert!(
+        delivery
+            .submit(vec![s3_batch(1, &["b"])], 1)
+            .await
+            .is_empty()
+    );
     delivery.flush().await;
     std::fs::create_dir(queue.join("acknowledged.new")).unwrap();
-    assert!(delivery.submit(vec![s3_batch(1, &["c"])]).await.is_empty());
+    assert!(
+        delivery
+            .submit(vec![s3_batch(1, &["c"])], 1)
+            .await
+            .is_empty()
+    );
     for _ in 0..3 {
         let outcome = delivery.flush().await.remove(&id(1)).unwrap();
         assert_eq!(outcome.waiting, 1);
@@ -252,13 +293,18 @@ async fn a_flush_does_not_wait_for_what_the_disk_refused() {
     let queue = folder.path().join(id(1).to_string());
     std::fs::create_dir_all(&queue).unwrap();
     let (delivery, _) = start(folder.path(), &bucket);
-    assert!(delivery.submit(vec![s3_batch(1, &["a"])]).await.is_empty());
+    assert!(
+        delivery
+            .submit(vec![s3_batch(1, &["a"])], 1)
+            .await
+            .is_empty()
+    );
     drop(delivery);
     // After a restart the next entry begins a file, here one that cannot be written.
     let (delivery, _) = start(folder.path(), &bucket);
     let next = queue.join(format!("{:020}.spool", 2));
     std::os::unix::fs::symlink("/dev/full", next).unwrap();
-    let refused = delivery.submit(vec![s3_batch(1, &["b"])]).await;
+    let refused = delivery.submit(vec![s3_batch(1, &["b"])], 1).await;
     assert_eq!(refused.len(), 1);
     bucket.fail(None);
     let flushed = delivery.flush();

@@ -194,7 +194,7 @@ fn what_does_not_fit_is_skipped_data() {
 
     // What delivery had to refuse, and what the data plane lost, is said in the next window.
     for batch in batches(&closed) {
-        a.mark_lost(&batch);
+        a.mark_lost(&batch, &closed, at(70));
     }
     expect![[r#"
         fl-00000001 ALL slot 0
@@ -295,4 +295,41 @@ fn delivery_status_does_not_cut_windows() {
     state.flow_logs.insert(log.id, log);
     a.set_coverage(coverage(&after), at(20));
     assert!(a.close_due(at(69)).is_empty());
+}
+
+#[test]
+fn what_a_crash_would_interrupt_can_be_told_before() {
+    let mut a = aggregator(
+        &[ENI],
+        &[
+            &format!("{VPC} ALL s3:a 60"),
+            &format!("{VPC} REJECT s3:b 60"),
+        ],
+    );
+    let before = a.changes();
+    let eni = interface(ENI);
+    a.observe(&sample(&eni, PING));
+    assert!(a.changes() > before, "a window was opened");
+    expect![[r#"
+        fl-00000001 ALL slot 0
+          2 123456789010 eni-1235b8ca123456789 10.0.1.20 10.0.0.62 0 0 1 1 84 10 10 ACCEPT OK
+    "#]]
+    .assert_eq(&print(&a.so_far().collect::<Vec<_>>()));
+    let lost: Vec<_> = a.lost().collect();
+    let mut text = String::new();
+    for mut batch in batches(&lost) {
+        batch.end_at(at(33));
+        text += &format!("{} {}\n", batch.flow_log_id, batch.lines[0].text);
+        batch.end_at(at(5));
+        assert_eq!(batch.lines[0].end, at(10), "not before it began");
+    }
+    expect![[r#"
+        fl-00000001 2 123456789010 eni-1235b8ca123456789 - - - - - - - 10 33 - SKIPDATA
+        fl-00000002 2 123456789010 eni-1235b8ca123456789 - - - - - - - 10 33 - SKIPDATA
+    "#]]
+    .assert_eq(&text);
+    // Looking changes nothing.
+    let changes = a.changes();
+    assert_eq!(print(&a.close_due(at(70))).lines().count(), 2);
+    assert!(a.changes() > changes, "the window was closed");
 }

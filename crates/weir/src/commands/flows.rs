@@ -183,6 +183,10 @@ fn report(flow_logs: &[FlowLogLine]) -> anyhow::Result<ExitCode> {
         "destination",
         ">delivered",
         ">waiting",
+        ">lag",
+        "last delivery",
+        ">SKIPDATA",
+        ">lost",
         "last error",
     ]);
     for line in flow_logs {
@@ -190,7 +194,17 @@ fn report(flow_logs: &[FlowLogLine]) -> anyhow::Result<ExitCode> {
             line.flow_log_id.as_str().into(),
             line.destination.as_str().into(),
             line.delivered.to_string().into(),
-            format!("{} B", line.spooled_bytes).into(),
+            match line.waiting_batches {
+                0 => "0 B".to_owned(),
+                1 => format!("1 batch, {} B", line.spooled_bytes),
+                many => format!("{many} batches, {} B", line.spooled_bytes),
+            }
+            .into(),
+            format!("{} s", line.lag_s).into(),
+            line.last_delivery
+                .map_or_else(Cell::default, |at| output::time_of_day(at).into()),
+            line.skipdata.to_string().into(),
+            lost(line).into(),
             Cell::new(Tone::Bad, line.error.clone().unwrap_or_default()),
         ]);
     }
@@ -199,6 +213,16 @@ fn report(flow_logs: &[FlowLogLine]) -> anyhow::Result<ExitCode> {
     }
     let fails = flow_logs.iter().any(|line| line.error.is_some());
     Ok(ExitCode::from(u8::from(fails)))
+}
+
+/// What never arrives: batches given up, and records that the destination has thrown away.
+fn lost(line: &FlowLogLine) -> String {
+    match (line.dropped_batches, line.rejected) {
+        (0, 0) => "0".to_owned(),
+        (0, records) => format!("{records} records"),
+        (batches, 0) => format!("{batches} batches"),
+        (batches, records) => format!("{batches} batches, {records} records"),
+    }
 }
 
 /// Turns records into text.

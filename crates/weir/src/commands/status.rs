@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use server::ops::{Status, StatusReport};
+use server::ops::{FlowLogSummary, Status, StatusReport};
 
 use crate::cli::Target;
 use crate::output::{self, Style, Tone};
@@ -16,6 +16,31 @@ pub(crate) fn run(target: &Target, json: bool) -> anyhow::Result<ExitCode> {
         output::print(&render(&report, Style::of_stdout()))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn flow_logs(summary: &FlowLogSummary) -> String {
+    let FlowLogSummary {
+        flow_logs,
+        failing,
+        delivered,
+        waiting_batches,
+        spooled_bytes,
+        lag_s,
+        skipdata,
+    } = summary;
+    let mut text = format!("{flow_logs}, {delivered} records delivered");
+    if *waiting_batches > 0 {
+        text += &format!(
+            ", {waiting_batches} batches ({spooled_bytes} B) waiting, the oldest for {lag_s} s"
+        );
+    }
+    if *skipdata > 0 {
+        text += &format!(", {skipdata} SKIPDATA");
+    }
+    if *failing > 0 {
+        text += &format!(", {failing} failing: see `weir flows status`");
+    }
+    text
 }
 
 fn render(report: &StatusReport, style: Style) -> String {
@@ -44,6 +69,7 @@ fn render(report: &StatusReport, style: Style) -> String {
             ),
         ),
         ("datapath", report.datapath.clone()),
+        ("flow logs", flow_logs(&report.flow_logs)),
     ];
     // Of the many reasons to drop a packet, those that came up.
     let counters = report

@@ -107,6 +107,7 @@ fn endpoint(
         access_key_id: needed("AWS_ACCESS_KEY_ID")?,
         secret_access_key: needed("AWS_SECRET_ACCESS_KEY")?,
         session_token: set("AWS_SESSION_TOKEN"),
+        ca_bundle: set("AWS_CA_BUNDLE").map(PathBuf::from),
     })
 }
 

@@ -1,0 +1,294 @@
+"""Daemons that are killed under traffic, and destinations that refuse, delay, break off and lose their answers."""
+
+import collections
+import contextlib
+import gzip
+import http.server
+import json
+import os
+import random
+import signal
+import ssl
+import subprocess
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+
+from destinations import Pair, delivering
+from weirtest import WEIR, Daemon, Lab, eventually, main, same
+
+
+def test_a_killed_daemon_delivers_what_it_had_counted_and_says_that_more_is_lost(_):
+    with tempfile.TemporaryDirectory() as state:
+        first = Daemon(state)
+        lab = Lab(first)
+        pair = Pair(lab)
+        lab.client("s3").create_bucket(Bucket="records")
+        pair.flow_log(bucket="records")
+        pair.flow_log(group="records")
+        pair.ping(20)
+        counted = f" {Pair.X} {Pair.Y} 0 0 1 20 1680 ".encode()
+        eventually("the counters are on disk", lambda: counted in open_windows(state), 30)
+        same(first.end(signal.SIGKILL), -signal.SIGKILL)
+
+        with Daemon(state) as second:
+            pair.lab = lab = Lab(second, lab.account)
+            assert "the last daemon was killed" in second.said(), second.said()
+            eventually("what waits is delivered", lambda: len(skipped(lab)) >= 1 and len(events(lab)) >= 3)
+            same(sum(packets(lab)), 20, "what was counted, once")
+            same({r["interface-id"] for r in skipped(lab)}, {pair.eni})
+            gap = skipped(lab)[0]
+            assert int(gap["start"]) <= int(gap["end"]) <= int(gap["start"]) + 60, gap
+            same(sorted(events(lab)), sorted(" ".join(r.values()) for r in records(lab)))
+            before = len(skipped(lab))
+            pair.flush()
+        same(open_windows(state), b"", "a daemon that ends in good order leaves nothing")
+        with Daemon(state) as third:
+            pair.lab = lab = Lab(third, lab.account)
+            pair.flush()
+            same(len(skipped(lab)), before, "and loses nothing")
+
+
+def test_kill_9_at_random_moments(_):
+    """Whatever the moment: no record twice, no packet too many, and SKIPDATA wherever one may be missing."""
+    chance = random.Random(4)
+    with tempfile.TemporaryDirectory() as state:
+        account, pair, sent, undisturbed = None, None, 0, 0
+        for number in range(4):
+            daemon = Daemon(state)
+            lab = Lab(daemon, account)
+            if pair is None:
+                account, pair = lab.account, Pair(lab)
+                lab.client("s3").create_bucket(Bucket="records")
+                pair.flow_log(bucket="records")
+                pair.flow_log(group="records")
+            pair.lab = lab
+            lab.running(pair.x)
+            eventually("packets pass", lambda: lab.ping(pair.x, Pair.Y), 20)
+            sent += 1
+            pinging = subprocess.Popen(
+                [WEIR, "--endpoint", daemon.endpoint, "exec", pair.x, "--", "ping", "-q", "-i0.02", "-c1000", Pair.Y],
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )
+            for _ in range(chance.randrange(1, 3)):
+                # Records know whole seconds: those of two windows differ if more than one lies between.
+                time.sleep(1.1)
+                pair.flush()
+            time.sleep(1.1)
+            # Some kills come while windows are closed.
+            flushing = subprocess.Popen(
+                [WEIR, "--endpoint", daemon.endpoint, "flows", "flush"],
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )
+            time.sleep(chance.uniform(0, 0.15))
+            daemon.end(signal.SIGKILL)
+            flushing.wait()
+            pinging.kill()
+            pinging.wait()
+            sent += 1000
+            undisturbed = number + 1
+        with Daemon(state) as daemon:
+            pair.lab = lab = Lab(daemon, account)
+            pair.flush()
+            eventually("everything is delivered", lambda: " 0 B " in daemon_status(lab) and not waits(lab))
+            lines = records(lab)
+            flows = [tuple(r.values()) for r in lines if r["log-status"] == "OK"]
+            same([line for line, count in collections.Counter(flows).items() if count > 1], [], "no record twice")
+            total = sum(packets(lab))
+            assert undisturbed < total <= sent, (total, sent)
+            gaps = {r["start"] for r in skipped(lab)}
+            assert len(gaps) >= 4, (gaps, "every kill is told")
+            assert set(events(lab)) == {" ".join(r.values()) for r in lines}, "the same in CloudWatch Logs"
+
+
+def open_windows(state):
+    try:
+        with open(os.path.join(state, "open-windows"), "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return b""
+
+
+def records(lab):
+    found = []
+    s3 = lab.client("s3")
+    for one in s3.list_objects_v2(Bucket="records").get("Contents", []):
+        body = s3.get_object(Bucket="records", Key=one["Key"])["Body"].read()
+        header, *lines = gzip.decompress(body).decode().splitlines()
+        found += [dict(zip(header.split(), line.split(), strict=True)) for line in lines]
+    return found
+
+
+def packets(lab):
+    return [int(r["packets"]) for r in records(lab) if r["dstaddr"] == Pair.Y]
+
+
+def skipped(lab):
+    return [r for r in records(lab) if r["log-status"] == "SKIPDATA"]
+
+
+def events(lab):
+    logs = lab.client("logs")
+    if not logs.describe_log_groups()["logGroups"]:
+        return []
+    pages = logs.get_paginator("filter_log_events").paginate(logGroupName="records")
+    return [event["message"] for page in pages for event in page["events"]]
+
+
+def daemon_status(lab):
+    return lab.weir("flows", "status", check=False).stdout
+
+
+def waits(lab):
+    return "batch" in daemon_status(lab)
+
+
+class Unreliable:
+    """S3 and CloudWatch Logs over TLS that do to each request what `fault` says."""
+
+    def __init__(self, folder):
+        self.fault = None
+        self.objects, self.events, self.faults = collections.defaultdict(list), [], collections.Counter()
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_):
+                pass
+
+            def do_PUT(self):
+                self.take(lambda body: outer.objects[self.path].append(body))
+
+            def do_POST(self):
+                def store(body):
+                    if self.headers["x-amz-target"].endswith("PutLogEvents"):
+                        call = json.loads(body)
+                        stream = call["logStreamName"]
+                        outer.events += [(stream, e["timestamp"], e["message"]) for e in call["logEvents"]]
+                self.take(store, b"{}")
+
+            def take(self, store, answer=b""):
+                fault = outer.fault() if outer.fault else None
+                outer.faults[fault] += 1
+                body = self.rfile.read(int(self.headers["content-length"]) // (2 if fault == "half" else 1))
+                if fault == "half":
+                    self.close_connection = True
+                    return
+                if fault in (500, 503):
+                    self.answer(fault, b"")
+                    return
+                if fault == "delay":
+                    time.sleep(0.3)
+                store(body)
+                if fault == "lost":
+                    self.close_connection = True
+                    return
+                self.answer(200, answer)
+
+            def answer(self, status, body):
+                self.send_response(status)
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.bundle = os.path.join(folder, "ca.pem")
+        key = os.path.join(folder, "key.pem")
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+             "-keyout", key, "-out", self.bundle, "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+             "-addext", "basicConstraints=critical,CA:FALSE"],
+            check=True, capture_output=True,
+        )
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.bundle, key)
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.endpoint = f"https://localhost:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def received(self):
+        lines = []
+        for bodies in self.objects.values():
+            same(len(set(bodies)), 1, "a file that comes again is the same, byte for byte")
+            header, *records = gzip.decompress(bodies[0]).decode().splitlines()
+            lines += [dict(zip(header.split(), record.split(), strict=True)) for record in records]
+        return lines
+
+
+def test_an_unreliable_destination_over_tls(_):
+    chance = random.Random(7)
+    with tempfile.TemporaryDirectory() as folder:
+        far = Unreliable(folder)
+        os.environ["AWS_CA_BUNDLE"] = far.bundle
+        try:
+            daemon = delivering(far.endpoint, far.endpoint)
+        finally:
+            del os.environ["AWS_CA_BUNDLE"]
+        with daemon:
+            lab = Lab(daemon)
+            pair = Pair(lab)
+            to_s3, to_logs = pair.flow_log(bucket="records"), pair.flow_log(group="records")
+            far.fault = lambda: 503
+            pair.ping(1)
+            pair.flush()
+            pair.fails_with(to_s3, "Rate limited", "503")
+            pair.fails_with(to_logs, "Rate limited", "503")
+            found = metrics(daemon)
+            same(found[f'weir_flow_log_waiting_batches{{flow_log_id="{to_s3}"}}'], 1)
+            assert found[f'weir_flow_log_failures_total{{flow_log_id="{to_s3}"}}'] >= 1
+            same(found["weir_spool_bytes"] > 0, True)
+            assert "2 failing" in lab.weir("status").stdout
+
+            faults = ["half", 500, 503, "delay", "lost", None, None]
+            far.fault = lambda: chance.choice(faults)
+            sent = 1
+            for count in range(1, 9):
+                pair.ping(count)
+                pair.flush()
+                sent += count
+            far.fault = None
+            pair.flush()
+            pair.is_well(to_s3)
+            pair.is_well(to_logs)
+            assert len(far.faults) >= 5, far.faults
+            lines = far.received()
+            same(sum(int(r["packets"]) for r in lines if r["dstaddr"] == Pair.Y), sent, "exactly once")
+            same({r["log-status"] for r in lines}, {"OK"})
+            # At least once, and what comes again is the same: stream, time and message tell.
+            expected = {(f"{pair.eni}-all", int(r["start"]) * 1000, " ".join(r.values())) for r in lines}
+            same(set(far.events), expected)
+            found = metrics(daemon)
+            for flow_log in (to_s3, to_logs):
+                same(found[f'weir_flow_log_waiting_batches{{flow_log_id="{flow_log}"}}'], 0)
+                same(found[f'weir_flow_log_lag_seconds{{flow_log_id="{flow_log}"}}'], 0)
+                same(found[f'weir_flow_log_delivered_records_total{{flow_log_id="{flow_log}"}}'], len(lines))
+            same(found['weir_flow_log_records_total{status="OK"}'], 2 * len(lines))
+            same(found['weir_flow_log_records_total{status="SKIPDATA"}'], 0)
+            assert found["weir_packets_forwarded_total"] >= 2 * sent
+
+
+def metrics(daemon):
+    """Every sample, by its name and labels; also that the format is what Prometheus reads."""
+    with urllib.request.urlopen(daemon.endpoint + "/_weir/metrics") as answer:
+        assert answer.headers["content-type"].startswith("text/plain; version=0.0.4"), answer.headers
+        text = answer.read().decode()
+    kinds = dict(line.split()[2:4] for line in text.splitlines() if line.startswith("# TYPE"))
+    found = {}
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            name, value = line.rsplit(" ", 1)
+            assert name not in found and name.split("{")[0] in kinds, line
+            found[name] = float(value)
+    page = urllib.request.Request(daemon.endpoint + "/_weir/metrics", headers={"Origin": "http://page.example"})
+    with contextlib.suppress(urllib.error.HTTPError):
+        urllib.request.urlopen(page)
+        raise AssertionError("a web page may read the metrics")
+    return found
+
+
+if __name__ == "__main__":
+    main(daemon="none", parallel=3)
