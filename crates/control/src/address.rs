@@ -9,14 +9,14 @@ use ec2_api::{
     AllocateAddressRequest, AllocateAddressResponse, DescribeAddressesRequest,
     DescribeAddressesResponse, ReleaseAddressRequest, ReleaseAddressResponse,
 };
-use model::{Address, AllocationId, NetworkInterface, Vpc};
+use model::{Address, AddressAssociation, AllocationId, NetworkInterface, Tags, Vpc};
 
 use crate::filter::{Filters, optional};
-use crate::{Error, Transaction, network_interface, parameter, tag};
+use crate::{Error, Transaction, parameter, tag};
 
 pub(crate) use association::{
-    already_associated, associate_address, disassociate_address, expose, map, move_association,
-    unmap,
+    already_associated, associate_address, disassociate_address, expose, map, map_to_nat_gateway,
+    move_association, unmap, unmap_from_nat_gateway,
 };
 pub(crate) use pool::{assign_automatic, release_automatic};
 
@@ -47,7 +47,9 @@ pub(crate) fn allocate_address(
         "elastic-ip",
         &["elastic-ip"],
     )?;
-    tx.quotas().addresses(tx.state().addresses.len())?;
+    // Those that a service has allocated are not the account's own doing.
+    let own = tx.rows::<Address>().filter(|a| !a.service_managed);
+    tx.quotas().addresses(own.count())?;
     let public_ip = match &request.address {
         Some(text) => {
             let wanted = parameter::ipv4(text, "address")?;
@@ -59,6 +61,7 @@ pub(crate) fn allocate_address(
         allocation_id: tx.id(),
         public_ip,
         association: None,
+        service_managed: false,
         tags,
     };
     let answer = AllocateAddressResponse {
@@ -73,13 +76,31 @@ pub(crate) fn allocate_address(
     Ok(answer)
 }
 
+/// Allocates an address for a regional NAT gateway, which will release it.
+pub(crate) fn allocate_managed(tx: &mut Transaction<'_>) -> Result<AllocationId, Error> {
+    let public_ip = pool::pick(tx)?;
+    let address = Address {
+        allocation_id: tx.id(),
+        public_ip,
+        association: None,
+        service_managed: true,
+        tags: Tags::new(),
+    };
+    let id = address.allocation_id;
+    tx.put(id, address);
+    Ok(id)
+}
+
 pub(crate) fn release_address(
     tx: &mut Transaction<'_>,
     request: &ReleaseAddressRequest,
 ) -> Result<ReleaseAddressResponse, Error> {
     let address = named(tx, &request.allocation_id, &request.public_ip)?;
+    if address.service_managed {
+        return Err(Error::not_yours());
+    }
     if let Some(association) = &address.association {
-        let eni = network_interface::own(tx, association.network_interface_id)?;
+        let eni = association::own_interface(tx, association)?;
         if !tx.find::<Vpc>(eni.vpc_id)?.is_default {
             return Err(Error::new(
                 "InvalidIPAddress.InUse",
@@ -154,7 +175,7 @@ fn shape(tx: &Transaction<'_>, address: &Address) -> ec2_api::Address {
     let association = address.association.as_ref();
     let eni = association.and_then(|a| {
         let table = &tx.state().network_interfaces;
-        table.get(&a.network_interface_id)
+        table.get(&a.network_interface_id()?)
     });
     ec2_api::Address {
         allocation_id: Some(address.allocation_id.to_string()),
@@ -162,7 +183,9 @@ fn shape(tx: &Transaction<'_>, address: &Address) -> ec2_api::Address {
         domain: Some("vpc".to_owned()),
         network_interface_id: eni.map(|e| e.id.to_string()),
         network_interface_owner_id: eni.map(|_| tx.scope().account.to_string()),
-        private_ip_address: association.map(|a| a.private_ip_address.to_string()),
+        private_ip_address: association
+            .and_then(AddressAssociation::private_ip_address)
+            .map(|a| a.to_string()),
         tags: tag::tag_set(&address.tags),
         public_ipv4_pool: Some("amazon".to_owned()),
         network_border_group: Some(tx.scope().region.to_string()),
@@ -171,6 +194,7 @@ fn shape(tx: &Transaction<'_>, address: &Address) -> ec2_api::Address {
             .and_then(NetworkInterface::instance_id)
             .map(|id| id.to_string()),
         public_ip: Some(address.public_ip.to_string()),
+        service_managed: address.service_managed.then(|| "rnat".to_owned()),
         ..Default::default()
     }
 }

@@ -84,10 +84,11 @@ pub fn observe(
         Event::Tick => {
             instance::forget_terminated(&mut tx);
             prefix_list::forget_deleted(&mut tx);
-            nat_gateway::tick(&mut tx)?;
             vpc_peering_connection::tick(&mut tx);
             elbv2::tick(&mut tx);
             vpc_endpoint::tick(&mut tx)?;
+            // Regional ones follow the network interfaces, some of which the others make and delete.
+            nat_gateway::tick(&mut tx)?;
         }
     }
     Ok(tx.into_changes())

@@ -11,7 +11,7 @@ use model::{InternetGateway, InternetGatewayId, NetworkInterface, Tags, Vpc, Vpc
 use crate::filter::{Filters, optional};
 use crate::page::Page;
 use crate::tag::{from_specifications, tag_set};
-use crate::{Error, Transaction, parameter, route_table};
+use crate::{Error, Transaction, nat_gateway, parameter, route_table};
 
 const TYPE: &str = "internet-gateway";
 
@@ -104,10 +104,12 @@ pub(crate) fn detach_internet_gateway(
 }
 
 fn has_public_address(tx: &Transaction<'_>, vpc_id: VpcId) -> bool {
-    tx.rows::<NetworkInterface>()
+    let mut private = tx
+        .rows::<NetworkInterface>()
         .filter(|eni| eni.vpc_id == vpc_id)
-        .flat_map(|eni| &eni.private_ip_addresses)
-        .any(|address| address.association.is_some())
+        .flat_map(|eni| &eni.private_ip_addresses);
+    private.any(|address| address.association.is_some())
+        || nat_gateway::has_public_address(tx, vpc_id)
 }
 
 /// Deletes a gateway that is not attached.

@@ -1,4 +1,4 @@
-//! NAT gateways of one zone (Amazon VPC User Guide, "NAT gateways").
+//! NAT gateways, of one zone and regional (Amazon VPC User Guide, "NAT gateways").
 //!
 //! An action only moves a gateway to `pending` or `deleting`; the next tick moves it on.
 
@@ -6,6 +6,7 @@ mod address;
 mod create;
 mod describe;
 mod life;
+mod regional;
 
 use ec2_api::{DeleteNatGatewayRequest, DeleteNatGatewayResponse};
 use model::{NatGateway, NatGatewayId, NatGatewayState, VpcId};
@@ -19,6 +20,7 @@ pub(crate) use address::{
 pub(crate) use create::create_nat_gateway;
 pub(crate) use describe::describe_nat_gateways;
 pub(crate) use life::{due, tick};
+pub(crate) use regional::{has_public_address, owner_of};
 
 /// Begins to delete a gateway. It takes no packets from here on, and routes to it are blackholes.
 pub(crate) fn delete_nat_gateway(

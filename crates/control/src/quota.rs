@@ -51,6 +51,10 @@ quotas! {
     nat_gateway_allocations: 2, "AddressLimitExceeded", "A NAT gateway may have up to {} Elastic IP addresses.";
     /// Private IPv4 addresses per NAT gateway.
     nat_gateway_addresses: 8, "PrivateIpAddressLimitExceeded", "A NAT gateway may have up to {} private IP addresses.";
+    /// Regional NAT gateways per VPC.
+    regional_nat_gateways: 5, "NatGatewayLimitExceeded", "Performing this operation would exceed the limit of {} NAT gateways";
+    /// Elastic IP addresses per zone of a regional NAT gateway.
+    regional_nat_gateway_addresses: 32, "AddressLimitExceeded", "A regional NAT gateway may have up to {} Elastic IP addresses in an Availability Zone.";
     /// Elastic IP addresses per Region.
     addresses: 5, "AddressLimitExceeded", "The maximum number of addresses has been reached.";
     /// Network interfaces per Region.

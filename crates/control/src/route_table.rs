@@ -27,7 +27,7 @@ pub(crate) use route::{
 use crate::filter::{Filters, boolean, optional};
 use crate::page::Page;
 use crate::tag::{from_specifications, tag_set};
-use crate::{Error, Transaction, parameter, token, vpc_endpoint};
+use crate::{Error, Transaction, nat_gateway, parameter, token, vpc_endpoint};
 
 const TYPE: &str = "route-table";
 const ACTION: &str = "CreateRouteTable";
@@ -42,6 +42,19 @@ pub(crate) fn create_main(tx: &mut Transaction<'_>, vpc: &Vpc) {
         gateway_id: None,
     });
     tx.put(table.id, table);
+}
+
+/// Creates the route table of a new regional NAT gateway, with a route to everywhere. The quota does not count for it.
+pub(crate) fn create_for_nat_gateway(
+    tx: &mut Transaction<'_>,
+    vpc: &Vpc,
+    target: RouteTarget,
+) -> RouteTableId {
+    let mut table = new_table(tx, vpc, Tags::new());
+    let id = table.id;
+    table.routes.push(default_route(target));
+    tx.put(id, table);
+    id
 }
 
 /// A table with the local routes that every table has.
@@ -99,12 +112,16 @@ pub(crate) fn remove_routes(tx: &mut Transaction<'_>, vpc_id: VpcId, destination
 /// Adds the route to everywhere that the default VPC has.
 pub(crate) fn add_default_route(tx: &mut Transaction<'_>, vpc_id: VpcId, target: RouteTarget) {
     change_all(tx, vpc_id, |table| {
-        table.routes.push(Route {
-            destination: Destination::Ipv4(Ipv4Net::default()),
-            target,
-            origin: RouteOrigin::CreateRoute,
-        });
+        table.routes.push(default_route(target));
     });
+}
+
+fn default_route(target: RouteTarget) -> Route {
+    Route {
+        destination: Destination::Ipv4(Ipv4Net::default()),
+        target,
+        origin: RouteOrigin::CreateRoute,
+    }
 }
 
 /// Ends the association of a subnet that goes away.
@@ -166,12 +183,18 @@ pub(crate) fn delete_route_table(
     request: &DeleteRouteTableRequest,
 ) -> Result<DeleteRouteTableResponse, Error> {
     let id: RouteTableId = parameter::id(&request.route_table_id, "routeTableId")?;
-    if !tx.find::<RouteTable>(id)?.associations.is_empty() {
+    let rules_something = !tx.find::<RouteTable>(id)?.associations.is_empty();
+    if rules_something || nat_gateway::owner_of(tx, id).is_some() {
         return Err(Error::DependencyViolation(id.into()));
     }
+    delete(tx, id);
+    Ok(DeleteRouteTableResponse {})
+}
+
+/// Deletes a route table, whatever it rules.
+pub(crate) fn delete(tx: &mut Transaction<'_>, id: RouteTableId) {
     vpc_endpoint::forget_route_table(tx, id);
     tx.delete::<RouteTable>(id);
-    Ok(DeleteRouteTableResponse {})
 }
 
 const FILTERS: &[&str] = &[

@@ -8,7 +8,7 @@ use packet::Mac;
 
 use crate::compile::network_acl::NetworkAcl;
 use crate::compile::network_interface::Interface;
-use crate::compile::route_table::{Next, Route};
+use crate::compile::route_table::{Next, Route, RouteTable};
 use crate::compile::vpc::Vpc;
 use crate::disposition::Disposition;
 use crate::flow_cache::Translation;
@@ -23,7 +23,7 @@ use crate::{Action, Direction, DropReason, vpc_peering_connection};
 /// `traffic-path` of what stays inside the VPC.
 pub(crate) const PATH_LOCAL: u8 = 1;
 /// `traffic-path` of what leaves through an internet gateway.
-const PATH_INTERNET_GATEWAY: u8 = 8;
+pub(crate) const PATH_INTERNET_GATEWAY: u8 = 8;
 /// `traffic-path` of what leaves through a gateway endpoint.
 const PATH_GATEWAY_ENDPOINT: u8 = 7;
 
@@ -43,7 +43,9 @@ impl Hop<'_> {
             Self::Neighbour(_) | Self::Routed(None) => return false,
         };
         match next {
-            Next::NatGateway(_) | Next::EgressOnlyInternetGateway(_) => true,
+            Next::NatGateway(_)
+            | Next::RegionalNatGateway(_)
+            | Next::EgressOnlyInternetGateway(_) => true,
             Next::VpcEndpoint { service, .. } => service == GatewayService::DynamoDb,
             Next::Local
             | Next::InternetGateway(_)
@@ -97,7 +99,8 @@ impl<'a> Walk<'a> {
     ) -> End {
         let returns = self.back_to_nat_gateway(from, subject);
         let route = route.filter(|_| returns.is_none());
-        let target = route.and_then(|route| self.interface_of(from, route, subject.tuple.dst));
+        let vpc = self.snapshot.vpc_of(from);
+        let target = route.and_then(|route| self.interface_of(vpc, route, subject.tuple.dst));
         let stays = target.is_some_and(|to| to.subnet.id == from.subnet.id);
         self.exit(from, !stays, &subject.tuple)?;
         if let Some(peering) = returns {
@@ -107,7 +110,8 @@ impl<'a> Walk<'a> {
             );
             return self.vpc_peering_connection(from, peering, subject);
         }
-        let route = self.take_route(from, route)?;
+        let subnet = self.snapshot.subnet_of(from);
+        let route = self.take_route(subnet.id.into(), subnet.route_table.as_deref(), route)?;
         match route.next {
             Next::InternetGateway(gateway) => {
                 self.left_by(&from.metadata, PATH_INTERNET_GATEWAY);
@@ -128,6 +132,11 @@ impl<'a> Walk<'a> {
                 self.left_by(&from.metadata, PATH_GATEWAY_ENDPOINT);
                 self.check_vpc_mtu(subject)?;
                 self.vpc_endpoint(from, endpoint, subject)
+            }
+            Next::RegionalNatGateway(gateway) => {
+                self.left_by(&from.metadata, PATH_LOCAL);
+                self.check_vpc_mtu(subject)?;
+                self.leave_by_regional_nat_gateway(from, gateway, subject)
             }
             Next::Local | Next::Interface(..) | Next::NatGateway(_) | Next::Blackhole => {
                 self.left_by(&from.metadata, PATH_LOCAL);
@@ -163,18 +172,18 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// The route, if there is one and its target is there.
-    fn take_route<'r>(
+    /// The route, if there is one and its target is there. `place` is what the table rules.
+    pub(crate) fn take_route<'r>(
         &mut self,
-        from: &Interface,
+        place: ResourceId,
+        table: Option<&RouteTable>,
         route: Option<&'r Route>,
     ) -> Result<&'r Route, Disposition> {
-        let subnet = self.snapshot.subnet_of(from);
-        let table = subnet.route_table.as_ref().map(|table| table.id);
+        let table = table.map(|table| table.id);
         let (side, stage) = (Direction::Egress, Stage::RouteTable);
         let (Some(route), Some(id)) = (route, table) else {
             let resource = table.map(Into::into);
-            self.step(subnet.id, side, stage, resource, Outcome::Drop, || {
+            self.step(place, side, stage, resource, Outcome::Drop, || {
                 "no route".to_owned()
             });
             return Err(Disposition::NoRoute { table });
@@ -186,7 +195,7 @@ impl<'a> Walk<'a> {
             target,
         };
         if let Next::Blackhole = route.next {
-            self.step(subnet.id, side, stage, resource, Outcome::Drop, || {
+            self.step(place, side, stage, resource, Outcome::Drop, || {
                 format!("{destination} to {target} (blackhole)")
             });
             self.cite(cited);
@@ -196,7 +205,7 @@ impl<'a> Walk<'a> {
                 target,
             });
         }
-        self.step(subnet.id, side, stage, resource, Outcome::Pass, || {
+        self.step(place, side, stage, resource, Outcome::Pass, || {
             format!("{destination} to {target}")
         });
         self.cite(cited);
@@ -240,20 +249,26 @@ impl<'a> Walk<'a> {
             .ok_or(Disposition::RefusedOnLink(DropReason::DestinationMac))
     }
 
-    /// The interface that a route leads to.
-    fn interface_of(&self, from: &Interface, route: &Route, dst: IpAddr) -> Option<&'a Interface> {
+    /// The interface that a route of a VPC leads to.
+    pub(crate) fn interface_of(
+        &self,
+        vpc: &Vpc,
+        route: &Route,
+        dst: IpAddr,
+    ) -> Option<&'a Interface> {
         let port = match route.next {
-            Next::Local => *self.snapshot.vpc_of(from).addresses.get(&dst)?,
+            Next::Local => *vpc.addresses.get(&dst)?,
             Next::Interface(port) | Next::NatGateway(port) => port,
             Next::InternetGateway(_)
             | Next::EgressOnlyInternetGateway(_)
+            | Next::RegionalNatGateway(_)
             | Next::VpcEndpoint { .. }
             | Next::VpcPeeringConnection(_)
             | Next::Blackhole => return None,
         };
         self.snapshot
             .interface(port)
-            .filter(|to| to.vpc.id == from.vpc.id)
+            .filter(|to| to.vpc.id == vpc.id)
     }
 
     /// Translates the source and carries the packet out (Amazon VPC User Guide, "Enable internet
@@ -274,8 +289,8 @@ impl<'a> Walk<'a> {
             (Some(_), IpAddr::V6(_)) => Some(src),
             (None, _) => None,
         };
-        let stage = Stage::InternetGateway;
         let Some(public) = public else {
+            let stage = Stage::InternetGateway;
             let address = src;
             let disposition = Disposition::NoPublicAddress { gateway, address };
             self.step(
@@ -288,6 +303,17 @@ impl<'a> Walk<'a> {
             );
             return Err(disposition);
         };
+        self.leave_by_internet_gateway(gateway, public, subject)
+    }
+
+    /// Carries a packet out by an internet gateway, with a public source.
+    pub(crate) fn leave_by_internet_gateway(
+        &mut self,
+        gateway: InternetGatewayId,
+        public: IpAddr,
+        subject: &Subject,
+    ) -> End {
+        let (src, stage) = (subject.tuple.src, Stage::InternetGateway);
         self.step(
             gateway,
             Direction::Egress,

@@ -42,6 +42,7 @@ impl<'a> Walk<'a> {
             Next::InternetGateway(_)
             | Next::EgressOnlyInternetGateway(_)
             | Next::NatGateway(_)
+            | Next::RegionalNatGateway(_)
             | Next::VpcEndpoint { .. }
             | Next::VpcPeeringConnection(_)
             | Next::Blackhole => None,

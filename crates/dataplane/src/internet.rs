@@ -118,6 +118,9 @@ impl Walk<'_> {
 
     /// Into a VPC by its gateway. `None` if the VPC has none.
     fn enter_vpc(&mut self, port: PortId, private: IpAddr, subject: &Subject) -> Option<End> {
+        if let Some(gateway) = self.snapshot.regional_nat_gateway(port) {
+            return self.enter_by_regional_nat_gateway(gateway, subject);
+        }
         let interface = self.snapshot.interface(port)?;
         if private.is_ipv6()
             && let Some(end) = self.enter_by_egress_only_internet_gateway(interface, subject)

@@ -1,7 +1,11 @@
 //! NAT gateways: many inside hosts behind few addresses (Amazon VPC User Guide, "NAT gateway basics").
 //!
-//! A gateway has a network interface, whose subnet's network ACL and route table rule what it sends on. No security
-//! group does. It is the one router that packets notice: it takes a hop off them.
+//! A zonal gateway has a network interface, whose subnet's network ACL and route table rule what it sends on. No security
+//! group does. A regional one has neither (`regional.rs`). They are the routers that packets notice: they take a hop off.
+
+mod regional;
+
+use std::net::IpAddr;
 
 use packet::{protocol, tcp};
 
@@ -10,6 +14,7 @@ use crate::compile::nat_gateway::NatGateway;
 use crate::compile::network_interface::Interface;
 use crate::disposition::Disposition;
 use crate::flow_cache::{Membership, Owner, Translation};
+use crate::ports::PortId;
 use crate::session::Key;
 use crate::step::{Outcome, Stage};
 use crate::subject::Subject;
@@ -21,6 +26,18 @@ use crate::{Direction, DropReason};
 pub(crate) const MTU_NAT_GATEWAY: u16 = 8500;
 /// More gateways than this on one way are a loop.
 pub(crate) const HOPS_MAX: u8 = 3;
+
+/// A gateway as a packet meets it.
+#[derive(Clone, Copy)]
+struct Side<'g> {
+    /// What its sessions are known by.
+    port: PortId,
+    gateway: &'g NatGateway,
+    /// What a new connection may have as its source.
+    addresses: &'g [IpAddr],
+    /// The address that it has as a hop.
+    as_router: Option<IpAddr>,
+}
 
 impl Walk<'_> {
     /// A packet that a route sends to a gateway.
@@ -35,8 +52,46 @@ impl Walk<'_> {
             return end;
         }
         self.pass_into(to, enters_subnet, &subject.tuple)?;
-        self.take_hop(to, gateway, subject)?;
-        let translation = match self.translation_out(to, gateway, subject) {
+        let as_router = to.addresses.first().copied();
+        let side = Side {
+            port: to.port,
+            gateway,
+            addresses: &gateway.addresses,
+            as_router,
+        };
+        let translated = self.translated_out(side, subject)?;
+        self.send_on(to, &translated)
+    }
+
+    /// A packet that has come to a gateway's own address: an answer, or nothing that it knows of.
+    pub(crate) fn enter_by_nat_gateway(
+        &mut self,
+        to: &Interface,
+        gateway: &NatGateway,
+        enters_subnet: bool,
+        subject: &Subject,
+    ) -> End {
+        self.pass_into(to, enters_subnet, &subject.tuple)?;
+        let as_router = to.addresses.first().copied();
+        let side = Side {
+            port: to.port,
+            gateway,
+            addresses: &[],
+            as_router,
+        };
+        let translated = self.translated_in(side, subject)?;
+        self.send_on(to, &translated)
+    }
+
+    /// A packet from inside, as it is on the gateway's other side.
+    fn translated_out(
+        &mut self,
+        side: Side<'_>,
+        subject: &Subject,
+    ) -> Result<Subject, Disposition> {
+        self.take_hop(side, subject)?;
+        let gateway = side.gateway;
+        let translation = match self.translation_out(side, subject) {
             Ok(translation) => translation,
             Err(disposition) => return Err(self.refused_by_nat_gateway(gateway, disposition)),
         };
@@ -52,20 +107,14 @@ impl Walk<'_> {
                 format!("source {} is {}", near(was), near(is))
             },
         );
-        self.send_on(to, &translated)
+        Ok(translated)
     }
 
-    /// A packet that has come to a gateway's own address: an answer, or nothing that it knows of.
-    pub(crate) fn enter_by_nat_gateway(
-        &mut self,
-        to: &Interface,
-        gateway: &NatGateway,
-        enters_subnet: bool,
-        subject: &Subject,
-    ) -> End {
-        self.pass_into(to, enters_subnet, &subject.tuple)?;
-        self.take_hop(to, gateway, subject)?;
-        let Some(translation) = self.translation_in(to, gateway, subject) else {
+    /// A packet from outside, as it is on the gateway's other side.
+    fn translated_in(&mut self, side: Side<'_>, subject: &Subject) -> Result<Subject, Disposition> {
+        self.take_hop(side, subject)?;
+        let gateway = side.gateway;
+        let Some(translation) = self.translation_in(side, subject) else {
             let gateway_id = gateway.id;
             let unknown = Disposition::NoNatSession {
                 gateway: gateway_id,
@@ -84,7 +133,7 @@ impl Walk<'_> {
                 format!("destination {} is {}", near(&was), near(&is))
             },
         );
-        self.send_on(to, &translated)
+        Ok(translated)
     }
 
     /// The network ACL of the gateway's subnet, and what its interface records.
@@ -107,18 +156,13 @@ impl Walk<'_> {
         self.leave(from, route, translated)
     }
 
-    fn take_hop(
-        &mut self,
-        to: &Interface,
-        gateway: &NatGateway,
-        subject: &Subject,
-    ) -> Result<(), Disposition> {
+    fn take_hop(&mut self, side: Side<'_>, subject: &Subject) -> Result<(), Disposition> {
         self.way.hops += 1;
         if subject.ttl > self.way.hops && self.way.hops <= HOPS_MAX {
             return Ok(());
         }
-        let router = to.addresses.first().copied();
-        self.way.answer = router.map(|from| Answer::TimeExceeded { from });
+        let gateway = side.gateway;
+        self.way.answer = side.as_router.map(|from| Answer::TimeExceeded { from });
         self.way.cacheable = false;
         let exceeded = Disposition::HopLimitExceeded {
             gateway: gateway.id,
@@ -129,16 +173,16 @@ impl Walk<'_> {
     /// What replaces the source of a packet from inside, or of the packet that an ICMP error from inside is about.
     fn translation_out(
         &mut self,
-        to: &Interface,
-        gateway: &NatGateway,
+        side: Side<'_>,
         subject: &Subject,
     ) -> Result<Translation, Disposition> {
+        let gateway = side.gateway;
         let unknown = Disposition::NoNatSession {
             gateway: gateway.id,
         };
         if let Some(quoted) = &subject.quoted {
             self.way.cacheable = false;
-            let key = Key::outward(to.port, &quoted.reversed());
+            let key = Key::outward(side.port, &quoted.reversed());
             let index = key.and_then(|key| self.session(&key, gateway, subject));
             return self.source_of(index.ok_or(unknown)?, quoted);
         }
@@ -148,7 +192,7 @@ impl Walk<'_> {
                 protocol: subject.tuple.protocol,
             });
         }
-        let key = Key::outward(to.port, &subject.tuple);
+        let key = Key::outward(side.port, &subject.tuple);
         let Some(key) = key.filter(|_| !is_echo(subject, packet::icmp::ECHO_REPLY)) else {
             return Err(unknown);
         };
@@ -163,7 +207,7 @@ impl Walk<'_> {
             self.way.answer = answerable.then_some(Answer::Reset);
             return Err(unknown);
         }
-        let begun = self.sessions.begin(key, &gateway.addresses, self.now);
+        let begun = self.sessions.begin(key, side.addresses, self.now);
         let Some(index) = begun else {
             return Err(Disposition::NatPortAllocation {
                 gateway: gateway.id,
@@ -175,19 +219,15 @@ impl Walk<'_> {
     }
 
     /// What replaces the destination of a packet from outside.
-    fn translation_in(
-        &mut self,
-        to: &Interface,
-        gateway: &NatGateway,
-        subject: &Subject,
-    ) -> Option<Translation> {
+    fn translation_in(&mut self, side: Side<'_>, subject: &Subject) -> Option<Translation> {
+        let (port, gateway) = (side.port, side.gateway);
         let (key, tuple) = match &subject.quoted {
             Some(quoted) => {
                 self.way.cacheable = false;
-                (Key::inward(to.port, &quoted.reversed())?, quoted.reversed())
+                (Key::inward(port, &quoted.reversed())?, quoted.reversed())
             }
             None if is_translatable(subject) && !is_echo(subject, packet::icmp::ECHO_REQUEST) => {
-                (Key::inward(to.port, &subject.tuple)?, subject.tuple)
+                (Key::inward(port, &subject.tuple)?, subject.tuple)
             }
             None => return None,
         };

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use imbl::OrdMap;
-use model::{NetworkInterfaceId, RecorderId};
+use model::{NatGatewayId, NetworkInterfaceId, RecorderId};
 
 use crate::InterfaceMetadata;
 
@@ -58,6 +58,8 @@ impl fmt::Debug for PortId {
 pub enum Device {
     /// A network interface, attached or not.
     Interface(NetworkInterfaceId),
+    /// A regional NAT gateway, behind which there is no device: frames neither come from it nor go to it.
+    NatGateway(NatGatewayId),
     /// A host of the simulated internet.
     InternetHost(IpAddr),
     /// The way to the real internet.
@@ -126,9 +128,12 @@ impl Ports {
             let generation = (port.generation() + 1) % 0xfff;
             self.free.push(PortId::new(port.index() as u32, generation));
         }
-        if let Device::Interface(id) = device {
-            self.metadata.remove(&RecorderId::from(*id));
-        }
+        let recorder = match *device {
+            Device::Interface(id) => RecorderId::from(id),
+            Device::NatGateway(id) => RecorderId::RegionalNatGateway(id),
+            Device::InternetHost(_) | Device::Uplink | Device::Services => return,
+        };
+        self.metadata.remove(&recorder);
     }
 
     /// Every device and its port, as of now.

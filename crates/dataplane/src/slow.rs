@@ -45,6 +45,7 @@ impl Dataplane {
         let mac = match port {
             Port::Interface(interface) => interface.mac,
             Port::Outside(outside) => outside.mac,
+            Port::NatGateway(_) => return self.drop(DropReason::UnknownPort),
             Port::Services => snapshot.services.as_ref().map_or(Mac::default(), |s| s.mac),
         };
         if packet.src_mac != mac {
@@ -61,7 +62,7 @@ impl Dataplane {
                         arp,
                     ),
                     Port::Outside(outside) => neighbour::arp(outside, arp),
-                    Port::Services => None,
+                    Port::NatGateway(_) | Port::Services => None,
                 };
                 return self.answer(from, answer.ok_or(DropReason::Neighbour));
             }
@@ -78,7 +79,7 @@ impl Dataplane {
                     neighbour::discovery(&link, packet, ip, frame)
                 }
                 Port::Outside(outside) => neighbour::discovery(outside, packet, ip, frame),
-                Port::Services => None,
+                Port::NatGateway(_) | Port::Services => None,
             };
             return self.answer(from, answer.ok_or(DropReason::Neighbour));
         }
@@ -354,7 +355,7 @@ impl Dataplane {
                 (address, snapshot.vpc_of(interface).router_mac)
             }
             Port::Outside(_) => (ip.dst, crate::compile::internet::INTERNET_ROUTER_MAC),
-            Port::Services => return None,
+            Port::NatGateway(_) | Port::Services => return None,
         };
         let error = IcmpError::TooBig { mtu: mtu.into() };
         let mut answer = Vec::new();

@@ -348,7 +348,7 @@ pub(crate) fn next_hop(snapshot: &Snapshot, at: &At) -> Mac {
                 .unwrap_or_else(|| link.router())
         }
         Some(Port::Services) => SERVICES_ROUTER_MAC,
-        Some(Port::Outside(_)) | None => INTERNET_ROUTER_MAC,
+        Some(Port::NatGateway(_) | Port::Outside(_)) | None => INTERNET_ROUTER_MAC,
     }
 }
 

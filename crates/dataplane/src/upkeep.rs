@@ -74,7 +74,7 @@ impl Dataplane {
             let last = self.last_seen(Owner::Session(index));
             let is_orphan = self.sessions.get(index).is_some_and(|session| {
                 let mut ends = [session.gateway(), session.far_gateway()].into_iter();
-                ends.any(|port| self.snapshot.interface(port).is_none())
+                ends.any(|port| self.snapshot.port(port).is_none())
             });
             if (is_orphan || self.sessions.is_expired(index, last, now))
                 && let Some(session) = self.sessions.remove(index)

@@ -152,7 +152,9 @@ impl<'a> Walk<'a> {
                 self.out_of_internet(outside, dst_mac, subject)
             }
             Some(crate::compile::Port::Services) => self.out_of_services(dst_mac, subject),
-            None => Err(Disposition::RefusedOnLink(DropReason::UnknownPort)),
+            Some(crate::compile::Port::NatGateway(_)) | None => {
+                Err(Disposition::RefusedOnLink(DropReason::UnknownPort))
+            }
         };
         self.conclude(end)
     }

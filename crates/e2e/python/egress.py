@@ -349,8 +349,8 @@ def test_a_gateway_that_cannot_be(lab):
     )
     same((failed["FailureCode"], failed["FailureMessage"]),
          ("Gateway.NotAttached", f"Network {vpc} has no Internet gateway attached"))
-    with refused("UnsupportedOperation", ".*AvailabilityMode.*"):
-        ec2.create_nat_gateway(VpcId=vpc, AvailabilityMode="regional")
+    with refused("InvalidParameterCombination", ".*SubnetId.*regional.*"):
+        ec2.create_nat_gateway(VpcId=vpc, SubnetId=subnet, AvailabilityMode="regional")
     with refused("NatGatewayNotFound", "NatGateway nat-00000000000000000 was not found"):
         ec2.delete_nat_gateway(NatGatewayId="nat-00000000000000000")
     gateway = nat(lab, subnet)

@@ -88,6 +88,11 @@ fn ways_out_that_are_no_ways_in() {
 }
 
 #[test]
+fn regional_nat_gateways() {
+    script("regional_nat_gateway.py");
+}
+
+#[test]
 fn names_addresses_routers_and_the_time() {
     script("link_local.py");
 }

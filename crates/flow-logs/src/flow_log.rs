@@ -82,6 +82,11 @@ pub fn coverage_with(world: &World, services: &Arc<ServiceRanges>) -> Coverage {
             let attached = eni.is_in_use();
             coverage.recorders.insert((scope, eni.id.into()), attached);
         }
+        let gateways = state.nat_gateways.values();
+        for gateway in gateways.filter(|g| g.is_regional() && g.state.is_alive()) {
+            let recorder = RecorderId::RegionalNatGateway(gateway.id);
+            coverage.recorders.insert((scope, recorder), true);
+        }
     }
     coverage
 }

@@ -40,7 +40,7 @@ pub mod vpc_endpoint;
 pub mod vpc_endpoint_service;
 pub mod vpc_peering_connection;
 
-pub use address::{Address, AddressAssociation};
+pub use address::{Address, AddressAssociation, AddressTarget};
 pub use aws_prefix_list::{AwsPrefixList, GatewayService};
 pub use aws_service::{AwsService, PUBLIC_IPV4_POOL};
 pub use client_token::ClientToken;
@@ -63,7 +63,7 @@ pub use load_balancer::{
 };
 pub use metadata_options::MetadataOptions;
 pub use nat_gateway::{
-    Connectivity, NatGateway, NatGatewayAddress, NatGatewayElasticIp, NatGatewayState,
+    Availability, Connectivity, NatGateway, NatGatewayAddress, NatGatewayElasticIp, NatGatewayState,
 };
 pub use network_acl::{NetworkAcl, NetworkAclAssociation, NetworkAclEntry, RuleAction};
 pub use network_interface::{

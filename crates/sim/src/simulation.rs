@@ -191,7 +191,9 @@ impl Stage<'_> {
         match *device {
             dataplane::Device::Interface(id) => Some(Device::Interface(id)),
             dataplane::Device::InternetHost(address) => Some(Device::Host(address)),
-            dataplane::Device::Uplink | dataplane::Device::Services => None,
+            dataplane::Device::NatGateway(_)
+            | dataplane::Device::Uplink
+            | dataplane::Device::Services => None,
         }
     }
 

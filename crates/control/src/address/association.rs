@@ -8,8 +8,9 @@ use ec2_api::{
     DisassociateAddressResponse,
 };
 use model::{
-    Address, AddressAssociation, AddressAssociationId, AllocationId, Instance, InstanceId,
-    InstanceState, NetworkInterface, NetworkInterfaceId, PublicIpAssociation,
+    Address, AddressAssociation, AddressAssociationId, AddressTarget, AllocationId, Instance,
+    InstanceId, InstanceState, NatGatewayId, NetworkInterface, NetworkInterfaceId,
+    PublicIpAssociation,
 };
 
 use super::{by_public_ip, named, pool};
@@ -44,12 +45,14 @@ pub(crate) fn associate_address(
         ));
     }
     if let Some(association) = &address.association {
-        let same =
-            association.network_interface_id == eni.id && association.private_ip_address == private;
-        if same {
+        let same = AddressTarget::PrivateAddress {
+            network_interface_id: eni.id,
+            private_ip_address: private,
+        };
+        if association.target == same {
             return Ok(answer(association.id));
         }
-        network_interface::own(tx, association.network_interface_id)?;
+        own_interface(tx, association)?;
         if request.allow_reassociation == Some(false) {
             return Err(already_associated(address.allocation_id, association.id));
         }
@@ -88,8 +91,10 @@ pub(crate) fn disassociate_address(
 /// Takes an Elastic IP address off its interface, which may then get one of Amazon's pool.
 pub(super) fn disassociate(tx: &mut Transaction<'_>, address: &Address) -> Result<(), Error> {
     if let Some(association) = &address.association {
-        let eni = network_interface::own(tx, association.network_interface_id)?.id;
-        unmap(tx, eni, association.private_ip_address)?;
+        let eni = own_interface(tx, association)?.id;
+        if let Some(private) = association.private_ip_address() {
+            unmap(tx, eni, private)?;
+        }
         pool::assign_automatic(tx, eni)?;
     }
     Ok(())
@@ -126,7 +131,13 @@ pub(crate) fn move_association(
 ) -> Result<(), Error> {
     let mut address = tx.take::<Address>(allocation_id)?;
     if let Some(association) = &mut address.association {
-        association.network_interface_id = to;
+        if let AddressTarget::PrivateAddress {
+            network_interface_id,
+            ..
+        } = &mut association.target
+        {
+            *network_interface_id = to;
+        }
         tx.put(allocation_id, address);
     }
     Ok(())
@@ -168,8 +179,10 @@ pub(crate) fn map(
     let mut address = tx.take::<Address>(allocation_id)?;
     address.association = Some(AddressAssociation {
         id,
-        network_interface_id: eni_id,
-        private_ip_address: private,
+        target: AddressTarget::PrivateAddress {
+            network_interface_id: eni_id,
+            private_ip_address: private,
+        },
     });
     let mut eni = tx.take::<NetworkInterface>(eni_id)?;
     for own in &mut eni.private_ip_addresses {
@@ -183,6 +196,49 @@ pub(crate) fn map(
     tx.put(eni_id, eni);
     tx.put(allocation_id, address);
     Ok(id)
+}
+
+/// Maps an Elastic IP address that is mapped to nothing to a regional NAT gateway; which one it is, and the association.
+pub(crate) fn map_to_nat_gateway(
+    tx: &mut Transaction<'_>,
+    allocation_id: AllocationId,
+    nat_gateway_id: NatGatewayId,
+) -> Result<(Ipv4Addr, AddressAssociationId), Error> {
+    let id = tx.id();
+    let mut address = tx.take::<Address>(allocation_id)?;
+    let public_ip = address.public_ip;
+    address.association = Some(AddressAssociation {
+        id,
+        target: AddressTarget::NatGateway { nat_gateway_id },
+    });
+    tx.put(allocation_id, address);
+    Ok((public_ip, id))
+}
+
+/// Takes an Elastic IP address off a regional NAT gateway, and releases it if the gateway has allocated it.
+pub(crate) fn unmap_from_nat_gateway(
+    tx: &mut Transaction<'_>,
+    allocation_id: AllocationId,
+) -> Result<(), Error> {
+    let mut address = tx.take::<Address>(allocation_id)?;
+    if address.service_managed {
+        tx.delete::<Address>(allocation_id);
+        return Ok(());
+    }
+    address.association = None;
+    tx.put(allocation_id, address);
+    Ok(())
+}
+
+/// The interface that an address is mapped to, if its owner may change that.
+pub(super) fn own_interface(
+    tx: &Transaction<'_>,
+    association: &AddressAssociation,
+) -> Result<NetworkInterface, Error> {
+    match association.network_interface_id() {
+        Some(id) => network_interface::own(tx, id),
+        None => Err(Error::not_yours()),
+    }
 }
 
 /// The address is mapped to something already.

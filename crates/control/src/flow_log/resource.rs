@@ -63,13 +63,15 @@ pub(super) fn exists(tx: &Transaction<'_>, resource: FlowLogResource) -> bool {
         FlowLogResource::Vpc(id) => tx.state().vpcs.contains(&id),
         FlowLogResource::Subnet(id) => tx.state().subnets.contains(&id),
         FlowLogResource::NetworkInterface(id) => tx.state().network_interfaces.contains(&id),
-        FlowLogResource::RegionalNatGateway(id) => tx.state().nat_gateways.contains(&id),
+        FlowLogResource::RegionalNatGateway(id) => {
+            let gateway = tx.state().nat_gateways.get(&id);
+            gateway.is_some_and(|gateway| gateway.state.is_alive())
+        }
     }
 }
 
-/// Every NAT gateway is, so far.
-fn is_zonal(_: &NatGateway) -> bool {
-    true
+fn is_zonal(gateway: &NatGateway) -> bool {
+    !gateway.is_regional()
 }
 
 /// The codes are spelt as CreateFlowLogs does, which is not how other actions do.

@@ -14,10 +14,11 @@ use model::{
     NatGatewayId,
 };
 
-use super::{create, describe};
+use super::{create, describe, regional};
 use crate::{Error, Transaction, network_interface, parameter};
 
-const DRAIN_SECS: i32 = 350;
+/// For how long the connections of an address that goes may go on, unless a request says otherwise, in seconds.
+pub(super) const DRAIN_SECS: u32 = 350;
 const DRAIN_SECS_MAX: i32 = 4000;
 
 /// Gives a public gateway more Elastic IP addresses.
@@ -26,10 +27,6 @@ pub(crate) fn associate_nat_gateway_address(
     request: &AssociateNatGatewayAddressRequest,
 ) -> Result<AssociateNatGatewayAddressResponse, Error> {
     let id = parameter::id(&request.nat_gateway_id, "NatGatewayId")?;
-    parameter::refuse_unsupported(&[
-        (request.availability_zone.is_some(), "AvailabilityZone"),
-        (request.availability_zone_id.is_some(), "AvailabilityZoneId"),
-    ])?;
     let allocations: Vec<AllocationId> = parameter::ids(&request.allocation_ids, "AllocationId")?;
     let named = addresses(&request.private_ip_addresses)?;
     if named.len() > allocations.len() {
@@ -39,6 +36,15 @@ pub(crate) fn associate_nat_gateway_address(
     }
     let gateway = editable(tx, id, Connectivity::Public)?;
     let elastic = create::free_allocations(tx, &allocations)?;
+    if gateway.is_regional() {
+        return associate_regional(tx, request, gateway, &allocations);
+    }
+    if request.availability_zone.is_some() || request.availability_zone_id.is_some() {
+        return Err(Error::InvalidParameterCombination(format!(
+            "NatGateway {id} is not a regional NAT gateway, so its addresses have no Availability \
+             Zone of their own."
+        )));
+    }
     let count = allocations.len() - named.len();
     let elastic = elastic.into_iter().map(Some).collect();
     let added = add(tx, gateway, &named, count, elastic)?;
@@ -48,7 +54,41 @@ pub(crate) fn associate_nat_gateway_address(
     })
 }
 
-/// Takes secondary Elastic IP addresses off a public gateway, when their connections have had time to end.
+/// Gives a zone of a regional gateway more addresses.
+fn associate_regional(
+    tx: &mut Transaction<'_>,
+    request: &AssociateNatGatewayAddressRequest,
+    mut gateway: NatGateway,
+    allocations: &[AllocationId],
+) -> Result<AssociateNatGatewayAddressResponse, Error> {
+    let id = gateway.id;
+    if !request.private_ip_addresses.is_empty() {
+        return Err(Error::InvalidParameterCombination(
+            "A regional NAT gateway has no private IP addresses.".to_owned(),
+        ));
+    }
+    let zone = regional::zone(
+        tx,
+        &request.availability_zone,
+        &request.availability_zone_id,
+    )?;
+    if tx.state().internet_gateway_of(gateway.vpc_id).is_none() {
+        return Err(create::no_internet_gateway(gateway.vpc_id));
+    }
+    let own = gateway.addresses.iter().filter(|a| a.zone == Some(zone));
+    regional::check_addresses(tx, own.count() + allocations.len())?;
+    for &allocation_id in allocations {
+        let address = regional::map(tx, id, zone, allocation_id)?;
+        gateway.addresses.push(address);
+    }
+    tx.put(id, gateway);
+    Ok(AssociateNatGatewayAddressResponse {
+        nat_gateway_id: Some(id.to_string()),
+        nat_gateway_addresses: newest(tx, id, allocations.len(), "associating")?,
+    })
+}
+
+/// Takes secondary Elastic IP addresses off a public gateway, or any off a regional one, when their connections have had time to end.
 pub(crate) fn disassociate_nat_gateway_address(
     tx: &mut Transaction<'_>,
     request: &DisassociateNatGatewayAddressRequest,
@@ -134,6 +174,11 @@ fn editable(
             connectivity.name()
         )));
     }
+    if gateway.is_automatic() {
+        return Err(Error::InvalidParameterValue(format!(
+            "NatGateway {id} manages its Availability Zones and addresses by itself"
+        )));
+    }
     if !gateway.is_available() {
         return Err(Error::new(
             "IncorrectState",
@@ -177,7 +222,7 @@ fn drain(
     places: &[usize],
     secs: u32,
 ) -> Result<(), Error> {
-    if places.contains(&0) {
+    if places.contains(&0) && !gateway.is_regional() {
         return Err(Error::InvalidParameterValue(format!(
             "The primary address of the NAT gateway {} cannot be removed",
             gateway.id
@@ -222,7 +267,7 @@ fn at(
 }
 
 fn drain_secs(given: Option<i32>) -> Result<u32, Error> {
-    let secs = given.unwrap_or(DRAIN_SECS);
+    let secs = given.unwrap_or(DRAIN_SECS as i32);
     match u32::try_from(secs) {
         Ok(valid) if (1..=DRAIN_SECS_MAX).contains(&secs) => Ok(valid),
         _ => Err(Error::invalid_value(

@@ -6,11 +6,13 @@ use std::net::Ipv4Addr;
 
 use ec2_api::{CreateNatGatewayRequest, CreateNatGatewayResponse};
 use model::{
-    Address, AllocationId, Connectivity, InterfaceType, NatGateway, NatGatewayAddress,
-    NatGatewayElasticIp, NatGatewayId, NatGatewayState, NetworkInterface, Subnet, SubnetId, Tags,
+    Address, AllocationId, Availability, Connectivity, InterfaceType, NatGateway,
+    NatGatewayAddress, NatGatewayElasticIp, NatGatewayId, NatGatewayState, NetworkInterface,
+    Subnet, SubnetId, Tags, VpcId,
 };
 
-use super::describe;
+use super::regional::NewRegional;
+use super::{describe, regional};
 use crate::network_interface::{self, AddressRequest, Wanted};
 use crate::{Error, Transaction, address, parameter, tag, token};
 
@@ -28,6 +30,10 @@ pub(crate) fn create_nat_gateway(
         ..request.clone()
     };
     let id = token::once(tx, ACTION, &request.client_token, &plain, |tx| {
+        if is_regional(request)? {
+            let new = NewRegional::parse(tx, request)?;
+            return regional::create(tx, new);
+        }
         let new = NewGateway::parse(tx, request)?;
         create(tx, new)
     })?;
@@ -48,7 +54,7 @@ struct NewGateway {
 
 impl NewGateway {
     fn parse(tx: &Transaction<'_>, request: &CreateNatGatewayRequest) -> Result<Self, Error> {
-        check_mode(request)?;
+        refuse_regional(request)?;
         let connectivity = connectivity(request)?;
         let subnet_id = parameter::id(&request.subnet_id, "SubnetId")?;
         check_combination(request, connectivity)?;
@@ -86,22 +92,25 @@ impl NewGateway {
     }
 }
 
-fn check_mode(request: &CreateNatGatewayRequest) -> Result<(), Error> {
+fn is_regional(request: &CreateNatGatewayRequest) -> Result<bool, Error> {
     let mode = request.availability_mode.as_deref().unwrap_or("zonal");
     let mode = parameter::one_of(mode, "availabilityMode", &["zonal", "regional"])?;
-    if mode == "regional" {
-        return Err(Error::new(
-            "UnsupportedOperation",
-            "The value regional of the parameter AvailabilityMode is not supported.",
-        ));
-    }
-    parameter::refuse_unsupported(&[
+    Ok(mode == "regional")
+}
+
+/// What says where a regional gateway is and which addresses it has is not for one of a zone.
+fn refuse_regional(request: &CreateNatGatewayRequest) -> Result<(), Error> {
+    let by_zone = !request.availability_zone_addresses.is_empty();
+    let given = [
         (request.vpc_id.is_some(), "VpcId"),
-        (
-            !request.availability_zone_addresses.is_empty(),
-            "AvailabilityZoneAddress",
-        ),
-    ])
+        (by_zone, "AvailabilityZoneAddress"),
+    ];
+    match given.iter().find(|(given, _)| *given) {
+        None => Ok(()),
+        Some((_, name)) => Err(Error::InvalidParameterCombination(format!(
+            "The parameter {name} can only be used with a regional NAT gateway."
+        ))),
+    }
 }
 
 fn connectivity(request: &CreateNatGatewayRequest) -> Result<Connectivity, Error> {
@@ -162,8 +171,10 @@ fn create(tx: &mut Transaction<'_>, new: NewGateway) -> Result<NatGatewayId, Err
     let id: NatGatewayId = tx.id();
     let mut gateway = NatGateway {
         id,
-        subnet_id: subnet.id,
         vpc_id: subnet.vpc_id,
+        availability: Availability::Zonal {
+            subnet_id: subnet.id,
+        },
         connectivity: new.connectivity,
         state: NatGatewayState::Pending,
         addresses: Vec::new(),
@@ -172,7 +183,7 @@ fn create(tx: &mut Transaction<'_>, new: NewGateway) -> Result<NatGatewayId, Err
         failure: None,
         tags: new.tags,
     };
-    match interface(tx, &gateway, new.addresses) {
+    match interface(tx, &gateway, subnet.id, new.addresses) {
         Ok(eni) => {
             elastic.reverse();
             for private in eni.private_ip_addresses {
@@ -209,6 +220,7 @@ pub(super) fn add(
     Ok(NatGatewayAddress {
         network_interface_id: Some(*eni),
         private_ip: Some(private),
+        zone: None,
         elastic: elastic.map(map).transpose()?,
         draining: None,
     })
@@ -237,8 +249,8 @@ pub(super) fn free_allocations(
 
 fn check_quotas(tx: &Transaction<'_>, subnet: &Subnet, new: &NewGateway) -> Result<(), Error> {
     let in_zone = |g: &&NatGateway| {
-        let zone = tx.state().subnets.get(&g.subnet_id).map(|s| s.zone);
-        g.state.is_alive() && zone == Some(subnet.zone)
+        let home = g.subnet_id().and_then(|id| tx.state().subnets.get(&id));
+        g.state.is_alive() && home.is_some_and(|home| home.zone == subnet.zone)
     };
     let quotas = tx.quotas();
     quotas.nat_gateways(tx.rows::<NatGateway>().filter(in_zone).count())?;
@@ -261,27 +273,29 @@ pub(super) fn check_addresses(
 fn interface(
     tx: &mut Transaction<'_>,
     gateway: &NatGateway,
+    subnet_id: SubnetId,
     addresses: AddressRequest,
 ) -> Result<NetworkInterface, Error> {
     let is_public = gateway.connectivity == Connectivity::Public;
     if is_public && tx.state().internet_gateway_of(gateway.vpc_id).is_none() {
-        return Err(Error::new(
-            NO_INTERNET_GATEWAY,
-            format!(
-                "Network {} has no Internet gateway attached",
-                gateway.vpc_id
-            ),
-        ));
+        return Err(no_internet_gateway(gateway.vpc_id));
     }
     let wanted = Wanted {
         interface_type: InterfaceType::NatGateway,
-        subnet_id: gateway.subnet_id,
+        subnet_id,
         description: format!("Interface for NAT Gateway {}", gateway.id),
         groups: Vec::new(),
         addresses,
         tags: Tags::new(),
     };
     network_interface::create(tx, wanted)
+}
+
+pub(super) fn no_internet_gateway(vpc_id: VpcId) -> Error {
+    Error::new(
+        NO_INTERNET_GATEWAY,
+        format!("Network {vpc_id} has no Internet gateway attached"),
+    )
 }
 
 fn fails_later(error: &Error) -> bool {
@@ -296,6 +310,7 @@ fn unmade(elastic: Vec<Address>) -> Vec<NatGatewayAddress> {
     let described = |address: Address| NatGatewayAddress {
         network_interface_id: None,
         private_ip: None,
+        zone: None,
         elastic: Some(NatGatewayElasticIp {
             allocation_id: address.allocation_id,
             public_ip: address.public_ip,

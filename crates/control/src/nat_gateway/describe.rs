@@ -5,9 +5,12 @@ use model::{
     AvailabilityZone, Connectivity, NatGateway, NatGatewayAddress, NatGatewayState, Subnet,
 };
 
-use crate::filter::Filters;
+use crate::filter::{Filters, optional};
 use crate::page::Page;
 use crate::{Error, Transaction, tag};
+
+/// Why an automatic gateway has no address of its own for a zone.
+const NO_ADDRESS: &str = "Not enough available addresses to satisfy your request.";
 
 const FILTERS: &[&str] = &["nat-gateway-id", "state", "subnet-id", "vpc-id"];
 
@@ -27,12 +30,12 @@ pub(crate) fn describe_nat_gateways(
     let mut rows = tx.select::<NatGateway>(ids)?;
     rows.retain(|gateway| {
         filters.matches(&gateway.tags, |name| {
-            vec![match name {
-                "nat-gateway-id" => gateway.id.to_string(),
-                "state" => gateway.state.name().to_owned(),
-                "subnet-id" => gateway.subnet_id.to_string(),
-                _ => gateway.vpc_id.to_string(),
-            }]
+            optional(match name {
+                "nat-gateway-id" => Some(gateway.id.to_string()),
+                "state" => Some(gateway.state.name().to_owned()),
+                "subnet-id" => gateway.subnet_id().map(|id| id.to_string()),
+                _ => Some(gateway.vpc_id.to_string()),
+            })
         })
     });
     let (rows, next_token) = page.take(rows, |gateway| gateway.id.to_string());
@@ -48,11 +51,17 @@ pub(super) fn shape(tx: &Transaction<'_>, gateway: &NatGateway) -> ec2_api::NatG
     let failure = failure.filter(|_| gateway.state != NatGatewayState::Pending);
     ec2_api::NatGateway {
         nat_gateway_id: Some(gateway.id.to_string()),
-        subnet_id: Some(gateway.subnet_id.to_string()),
+        subnet_id: gateway.subnet_id().map(|id| id.to_string()),
         vpc_id: Some(gateway.vpc_id.to_string()),
         state: Some(gateway.state.name().to_owned()),
         connectivity_type: Some(gateway.connectivity.name().to_owned()),
-        availability_mode: Some("zonal".to_owned()),
+        availability_mode: Some(gateway.availability.name().to_owned()),
+        // A zone's one address is all that the gateway takes by itself.
+        auto_scaling_ips: gateway.is_regional().then(|| state_name(false)),
+        auto_provision_zones: gateway
+            .is_regional()
+            .then(|| state_name(gateway.is_automatic())),
+        route_table_id: gateway.route_table_id().map(|id| id.to_string()),
         create_time: Some(gateway.created_at.to_string()),
         delete_time: gateway.deleted_at.map(|at| at.to_string()),
         failure_code: failure.map(|(code, _)| code.clone()),
@@ -61,6 +70,11 @@ pub(super) fn shape(tx: &Transaction<'_>, gateway: &NatGateway) -> ec2_api::NatG
         tags: tag::tag_set(&gateway.tags),
         ..Default::default()
     }
+}
+
+fn state_name(enabled: bool) -> String {
+    let name = if enabled { "enabled" } else { "disabled" };
+    name.to_owned()
 }
 
 pub(super) fn addresses(
@@ -80,7 +94,10 @@ fn address(
     address: &NatGatewayAddress,
 ) -> ec2_api::NatGatewayAddress {
     let elastic = address.elastic.as_ref();
-    let zone = tx.find::<Subnet>(gateway.subnet_id).ok().map(|s| s.zone);
+    let home = gateway.subnet_id();
+    let home = home.and_then(|id| tx.find::<Subnet>(id).ok());
+    let zone = address.zone.or(home.map(|subnet| subnet.zone));
+    let missing = gateway.is_regional() && elastic.is_none();
     ec2_api::NatGatewayAddress {
         allocation_id: elastic.map(|e| e.allocation_id.to_string()),
         association_id: elastic
@@ -89,11 +106,11 @@ fn address(
         network_interface_id: address.network_interface_id.map(|id| id.to_string()),
         private_ip: address.private_ip.map(|a| a.to_string()),
         public_ip: elastic.map(|e| e.public_ip.to_string()),
-        is_primary: Some(is_primary),
+        is_primary: (!gateway.is_regional()).then_some(is_primary),
+        failure_message: missing.then(|| NO_ADDRESS.to_owned()),
         status: Some(status(gateway, address).to_owned()),
         availability_zone: zone.map(|z| z.to_string()),
         availability_zone_id: zone.map(AvailabilityZone::zone_id),
-        ..Default::default()
     }
 }
 
@@ -101,6 +118,7 @@ fn status(gateway: &NatGateway, address: &NatGatewayAddress) -> &'static str {
     let is_public = gateway.connectivity == Connectivity::Public;
     match (gateway.state, address.draining, is_public) {
         (NatGatewayState::Failed, ..) => "failed",
+        _ if gateway.is_regional() && address.elastic.is_none() => "failed",
         (NatGatewayState::Pending, _, true) => "associating",
         (NatGatewayState::Pending, _, false) => "assigning",
         (_, Some(_), true) => "disassociating",

@@ -3,39 +3,42 @@
 use std::time::Duration;
 
 use model::{
-    NatGateway, NatGatewayAddress, NatGatewayState, NetworkInterface, NetworkInterfaceId, State,
-    Timestamp,
+    FlowLogResource, NatGateway, NatGatewayAddress, NatGatewayState, NetworkInterface,
+    NetworkInterfaceId, State, Timestamp,
 };
 
-use crate::{Error, Transaction, address, network_interface};
+use super::regional;
+use crate::{Error, Transaction, address, flow_log, network_interface};
 
 /// For how long failed and deleted gateways stay described ("Troubleshoot NAT gateways").
 const VISIBLE: Duration = Duration::from_secs(3600);
 
 /// When the next step of any gateway is due.
 pub(crate) fn due(state: &State) -> Option<Timestamp> {
-    state.nat_gateways.values().filter_map(next_step).min()
+    let gateways = state.nat_gateways.values();
+    gateways.filter_map(|g| next_step(state, g)).min()
 }
 
-/// Takes every step that is due; of a gateway several, if no tick has come for long.
+/// Takes every step that is due; of a gateway several, if no tick has come for long. One gateway's step may be the reason
+/// for another's: with its network interface, a zone may lose its last.
 pub(crate) fn tick(tx: &mut Transaction<'_>) -> Result<(), Error> {
     let now = tx.now();
-    let is_due = |g: &NatGateway| next_step(g).is_some_and(|at| at <= now);
-    let gateways: Vec<NatGateway> = tx.rows().filter(|g| is_due(g)).cloned().collect();
-    for first in gateways {
-        let id = first.id;
-        let mut next = Some(first);
-        while let Some(gateway) = next.filter(is_due) {
-            step(tx, gateway)?;
-            next = tx.take(id).ok();
-        }
+    loop {
+        let state = tx.state();
+        let is_due = |g: &&NatGateway| next_step(state, g).is_some_and(|at| at <= now);
+        let Some(gateway) = state.nat_gateways.values().find(is_due).cloned() else {
+            return Ok(());
+        };
+        step(tx, gateway)?;
     }
-    Ok(())
 }
 
-fn next_step(gateway: &NatGateway) -> Option<Timestamp> {
+fn next_step(state: &State, gateway: &NatGateway) -> Option<Timestamp> {
     match gateway.state {
         NatGatewayState::Pending => Some(gateway.created_at),
+        NatGatewayState::Available if regional::is_behind(state, gateway) => {
+            Some(gateway.created_at)
+        }
         NatGatewayState::Available => gateway.addresses.iter().filter_map(drained_at).min(),
         NatGatewayState::Deleting => gateway.deleted_at,
         NatGatewayState::Failed | NatGatewayState::Deleted => Some(gateway.deleted_at? + VISIBLE),
@@ -49,10 +52,19 @@ fn step(tx: &mut Transaction<'_>, mut gateway: NatGateway) -> Result<(), Error> 
             gateway.deleted_at = Some(tx.now());
         }
         NatGatewayState::Pending => gateway.state = NatGatewayState::Available,
-        NatGatewayState::Available => drop_drained(tx, &mut gateway)?,
+        NatGatewayState::Available => {
+            if regional::is_behind(tx.state(), &gateway) {
+                regional::follow(tx, &mut gateway)?;
+            }
+            drop_drained(tx, &mut gateway)?;
+        }
         NatGatewayState::Deleting => {
             if let Some(id) = gateway.network_interface_id() {
                 network_interface::delete(tx, id)?;
+            }
+            if gateway.is_regional() {
+                regional::let_go(tx, &mut gateway)?;
+                flow_log::delete_for(tx, FlowLogResource::RegionalNatGateway(gateway.id));
             }
             gateway.state = NatGatewayState::Deleted;
             gateway.addresses.iter_mut().for_each(let_go);
@@ -95,6 +107,9 @@ fn remove(
     id: Option<NetworkInterfaceId>,
     over: &NatGatewayAddress,
 ) -> Result<(), Error> {
+    if over.zone.is_some() {
+        return regional::unmap(tx, over);
+    }
     if let (Some(id), Some(private)) = (id, over.private_ip) {
         address::unmap(tx, id, private)?;
         let mut eni = tx.take::<NetworkInterface>(id)?;

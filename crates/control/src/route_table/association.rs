@@ -11,7 +11,7 @@ use model::{
 };
 
 use super::gateway;
-use crate::{Error, Transaction, parameter};
+use crate::{Error, Transaction, nat_gateway, parameter};
 
 /// Makes a route table rule a subnet or what comes in through an internet gateway. Neither may have
 /// an association of its own yet.
@@ -26,6 +26,7 @@ pub(crate) fn associate_route_table(
         ));
     }
     parameter::refuse_unsupported(&[(request.public_ipv4_pool.is_some(), "publicIpv4Pool")])?;
+    refuse_nat_gateways(tx, id)?;
     let (mut table, subnet_id, gateway_id) = match &request.gateway_id {
         Some(gateway) => {
             let table = tx.take::<RouteTable>(id)?;
@@ -97,6 +98,7 @@ pub(crate) fn replace_route_table_association(
     let id: RouteTableAssociationId = parameter::id(&request.association_id, "associationId")?;
     let table_id: RouteTableId = parameter::id(&request.route_table_id, "routeTableId")?;
     let (old, mut association) = take_out(tx, id)?;
+    refuse_nat_gateways(tx, table_id)?;
     let vpc_id = tx.find::<RouteTable>(table_id)?.vpc_id;
     if vpc_id != old.vpc_id {
         return Err(Error::InvalidParameterValue(format!(
@@ -117,6 +119,17 @@ pub(crate) fn replace_route_table_association(
     }
     tx.put(table_id, new);
     Ok(response)
+}
+
+/// The route table of a regional NAT gateway rules nothing else.
+fn refuse_nat_gateways(tx: &Transaction<'_>, id: RouteTableId) -> Result<(), Error> {
+    match nat_gateway::owner_of(tx, id) {
+        None => Ok(()),
+        Some(owner) => Err(Error::InvalidParameterValue(format!(
+            "The route table {id} is the one of {owner} and cannot be associated with anything \
+             else."
+        ))),
+    }
 }
 
 /// The table that has an association, without it, and the association.

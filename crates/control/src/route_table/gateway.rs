@@ -1,4 +1,5 @@
-//! Route tables of internet gateways (Amazon VPC User Guide, "Gateway route tables").
+//! Route tables of gateways (Amazon VPC User Guide, "Gateway route tables" and "Regional NAT gateways for automatic
+//! multi-AZ expansion").
 
 use model::{Destination, InternetGateway, InternetGatewayId, RouteTable, RouteTarget, Vpc};
 
@@ -70,6 +71,17 @@ pub(super) fn check_route(
         return Ok(());
     }
     Err(unsupported(&format!("destination: {destination}")))
+}
+
+/// Whether the table of a regional NAT gateway can have a route with a target: it leads to the internet and back to hosts
+/// and middleboxes.
+pub(super) fn check_nat_gateway_route(target: RouteTarget) -> Result<(), Error> {
+    match target {
+        RouteTarget::Local | RouteTarget::InternetGateway(_) | RouteTarget::NetworkInterface(_) => {
+            Ok(())
+        }
+        other => Err(unsupported(&format!("target: {other}"))),
+    }
 }
 
 fn unsupported(what: &str) -> Error {

@@ -10,7 +10,7 @@ use model::{
 };
 
 use super::{destination, gateway, target};
-use crate::{Error, Transaction, parameter, prefix_list, vpc_peering_connection};
+use crate::{Error, Transaction, nat_gateway, parameter, prefix_list, vpc_peering_connection};
 
 /// Adds a route.
 pub(crate) fn create_route(
@@ -138,6 +138,9 @@ pub(crate) fn check(
     destination::check(tx, table, destination, target)?;
     if gateway::rules_gateway(table) {
         gateway::check_route(tx, table, destination, target)?;
+    }
+    if nat_gateway::owner_of(tx, table.id).is_some() {
+        gateway::check_nat_gateway_route(target)?;
     }
     Ok(())
 }

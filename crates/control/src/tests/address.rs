@@ -357,14 +357,14 @@ fn a_mapping_moves_with_its_private_address() {
     answer!(fixture, AssignPrivateIpAddresses, assign(&b));
     let row = fixture.state().addresses.values().next().unwrap();
     let association = row.association.clone().unwrap();
-    assert_eq!(text(association.network_interface_id), b);
+    assert_eq!(association.network_interface_id().and_then(text), b);
     let eni = fixture
         .state()
         .network_interfaces
-        .get(&association.network_interface_id)
+        .get(&association.network_interface_id().unwrap())
         .unwrap();
     assert_eq!(
-        eni.public_ip(association.private_ip_address),
+        eni.public_ip(association.private_ip_address().unwrap()),
         Some(row.public_ip)
     );
 }

@@ -4,6 +4,7 @@ mod address;
 mod life;
 mod property;
 mod refusal;
+mod regional;
 mod route;
 
 use std::time::Duration;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use model::{Scope, State, VpcId, World};
+use model::{NatGateway, Scope, State, VpcId, World};
 use packet::Mac;
 
 use super::affected::{Affected, Reference, Referrers};
@@ -57,6 +57,11 @@ pub fn compile(world: &World, ports: &mut Ports, options: Options) -> Snapshot {
         Device::Interface(id) => {
             let mut states = world.regions.values();
             states.any(|state| state.network_interfaces.contains(id))
+        }
+        Device::NatGateway(id) => {
+            let mut states = world.regions.values();
+            let is_regional = |gateway: &NatGateway| gateway.is_regional();
+            states.any(|state| state.nat_gateways.get(id).is_some_and(is_regional))
         }
         Device::InternetHost(address) => {
             let mut states = world.regions.values();
@@ -222,6 +227,9 @@ impl Memory {
             for interface in before.iter().flat_map(|whole| &whole.interfaces) {
                 self.snapshot.take_out(interface);
             }
+            for gateway in before.iter().flat_map(|whole| &whole.nat_gateways) {
+                self.snapshot.take_out_nat_gateway(gateway);
+            }
             self.snapshot.vpcs.remove(&vpc_id);
             let nothing = BTreeSet::new();
             self.referrers.update(
@@ -234,6 +242,9 @@ impl Memory {
         for whole in compiled {
             for interface in &whole.interfaces {
                 self.snapshot.put_in(interface);
+            }
+            for gateway in &whole.nat_gateways {
+                self.snapshot.put_in_nat_gateway(gateway);
             }
             self.snapshot.vpcs.insert(whole.vpc.id, whole.vpc.clone());
             self.vpcs.insert(whole.vpc.id, whole);

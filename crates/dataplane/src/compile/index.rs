@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use hashbrown::hash_map::Entry;
 use model::{
-    Difference, InstanceId, InternetGatewayId, NetworkAclId, NetworkInterface, NetworkInterfaceId,
-    RouteTableId, Scope, SecurityGroupId, State, SubnetId, Vpc, VpcId, VpcPeeringConnection,
-    VpcPeeringConnectionId, World,
+    Difference, InstanceId, InternetGatewayId, NatGateway, NatGatewayId, NetworkAclId,
+    NetworkInterface, NetworkInterfaceId, RouteTableId, Scope, SecurityGroupId, State, SubnetId,
+    Vpc, VpcId, VpcPeeringConnection, VpcPeeringConnectionId, World,
 };
 
 use super::affected::{Affected, Reference};
@@ -34,6 +34,8 @@ pub(crate) struct Rows {
     pub(crate) security_groups: BTreeSet<SecurityGroupId>,
     pub(crate) network_interfaces: BTreeSet<NetworkInterfaceId>,
     pub(crate) internet_gateways: BTreeSet<InternetGatewayId>,
+    /// Regional ones; the others are where their network interfaces are.
+    pub(crate) nat_gateways: BTreeSet<NatGatewayId>,
     /// Connections of which it is a side, and who requested them.
     pub(crate) peerings: BTreeSet<(VpcPeeringConnectionId, Scope)>,
 }
@@ -132,9 +134,8 @@ impl Index {
                 affected.vpcs.extend(rows.map(|r| r.vpc_id));
                 affected.endpoints = true;
             }
-            Difference::NatGateway(&id, ..) => {
-                affected.references.insert(Reference::NatGateway(id));
-                affected.nat_gateways.insert(scope);
+            Difference::NatGateway(&id, before, now) => {
+                self.take_nat_gateway(scope, id, before, now, affected);
             }
             Difference::DhcpOptions(&id, ..) => {
                 let told = state.vpcs.values();
@@ -164,6 +165,22 @@ impl Index {
             // An address works by its association, which is the interface's.
             Difference::Address(..) | Difference::FlowLog(..) | Difference::ClientToken(..) => {}
         }
+    }
+
+    fn take_nat_gateway(
+        &mut self,
+        scope: Scope,
+        id: NatGatewayId,
+        before: Option<&NatGateway>,
+        now: Option<&NatGateway>,
+        affected: &mut Affected,
+    ) {
+        let [before, now] = [before, now].map(|row| row.filter(|g| g.is_regional()));
+        let homes = [before.map(|r| r.vpc_id), now.map(|r| r.vpc_id)];
+        self.place(homes, id, |rows| &mut rows.nat_gateways, affected);
+        affected.note_device(Device::NatGateway(id), before.is_some(), now.is_some());
+        affected.references.insert(Reference::NatGateway(id));
+        affected.nat_gateways.insert(scope);
     }
 
     fn take_interface(

@@ -3,10 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use imbl::OrdMap;
-use model::NetworkInterfaceId;
 use packet::Mac;
 
-use crate::ports::PortId;
+use crate::ports::{Device, PortId};
 
 /// The MAC address of the router that internet hosts and the uplink see.
 pub const INTERNET_ROUTER_MAC: Mac = Mac([0x0e, 0, 0, 0, 0, 1]);
@@ -14,7 +13,8 @@ pub const INTERNET_ROUTER_MAC: Mac = Mac([0x0e, 0, 0, 0, 0, 1]);
 /// Who is reachable on the internet.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Internet {
-    /// Public IPv4 addresses of every VPC: the interface and its private address.
+    /// Public IPv4 addresses of every VPC: the interface and its private address, or a regional NAT gateway, which has
+    /// the address itself.
     pub(crate) public_v4: Owners<Ipv4Addr, (PortId, Ipv4Addr)>,
     /// IPv6 addresses of every VPC.
     pub(crate) public_v6: Owners<Ipv6Addr, PortId>,
@@ -22,9 +22,9 @@ pub(crate) struct Internet {
     pub(crate) uplink: Option<PortId>,
 }
 
-/// Who has an address: of several interfaces, the one with the lowest id. Cloning is cheap.
+/// Who has an address: of several devices, the one with the lowest id. Cloning is cheap.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Owners<A: Ord + Clone, T>(OrdMap<(A, Option<NetworkInterfaceId>), T>);
+pub(crate) struct Owners<A: Ord + Clone, T>(OrdMap<(A, Option<Device>), T>);
 
 impl<A: Ord + Clone, T> Default for Owners<A, T> {
     fn default() -> Self {
@@ -38,12 +38,12 @@ impl<A: Ord + Copy, T: Clone> Owners<A, T> {
         (found == address).then_some(owner)
     }
 
-    pub(crate) fn insert(&mut self, address: A, interface: NetworkInterfaceId, owner: T) {
-        self.0.insert((address, Some(interface)), owner);
+    pub(crate) fn insert(&mut self, address: A, device: Device, owner: T) {
+        self.0.insert((address, Some(device)), owner);
     }
 
-    pub(crate) fn remove(&mut self, address: A, interface: NetworkInterfaceId) {
-        self.0.remove(&(address, Some(interface)));
+    pub(crate) fn remove(&mut self, address: A, device: Device) {
+        self.0.remove(&(address, Some(device)));
     }
 }
 

@@ -31,6 +31,7 @@ use crate::health_check::HealthCheck;
 use crate::ports::{Device, PortId};
 use dns_names::DnsNames;
 use internet::{Internet, Outside};
+use nat_gateway::RegionalNatGateway;
 use network_interface::Interface;
 use services::Services;
 use subnet::Subnet;
@@ -63,6 +64,7 @@ pub struct Snapshot {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Port {
     Interface(Arc<Interface>),
+    NatGateway(Arc<RegionalNatGateway>),
     Outside(Outside),
     Services,
 }
@@ -110,6 +112,7 @@ impl Snapshot {
         let port = self.ports.get(id.index())?.as_ref()?;
         let own = match port {
             Port::Interface(interface) => interface.port,
+            Port::NatGateway(gateway) => gateway.port,
             Port::Outside(outside) => outside.port,
             Port::Services => self.services.as_ref()?.port,
         };
@@ -129,7 +132,14 @@ impl Snapshot {
     pub(crate) fn interface(&self, id: PortId) -> Option<&Interface> {
         match self.port(id)? {
             Port::Interface(interface) => Some(interface),
-            Port::Outside(_) | Port::Services => None,
+            Port::NatGateway(_) | Port::Outside(_) | Port::Services => None,
+        }
+    }
+
+    pub(crate) fn regional_nat_gateway(&self, id: PortId) -> Option<&RegionalNatGateway> {
+        match self.port(id)? {
+            Port::NatGateway(gateway) => Some(gateway),
+            Port::Interface(_) | Port::Outside(_) | Port::Services => None,
         }
     }
 
@@ -184,7 +194,7 @@ impl Snapshot {
     }
 
     fn put_in(&mut self, interface: &Arc<Interface>) {
-        let (id, port) = (interface.id, interface.port);
+        let (id, port) = (Device::Interface(interface.id), interface.port);
         for &(private, public) in &interface.public {
             let owners = &mut self.internet.public_v4;
             owners.insert(public, id, (port, private));
@@ -198,7 +208,7 @@ impl Snapshot {
     }
 
     fn take_out(&mut self, interface: &Interface) {
-        let id = interface.id;
+        let id = Device::Interface(interface.id);
         for &(_, public) in &interface.public {
             self.internet.public_v4.remove(public, id);
         }
@@ -208,5 +218,22 @@ impl Snapshot {
             }
         }
         self.clear(interface.port);
+    }
+
+    fn put_in_nat_gateway(&mut self, gateway: &Arc<RegionalNatGateway>) {
+        let (id, port) = (Device::NatGateway(gateway.gateway.id), gateway.port);
+        for public in gateway.public_addresses() {
+            let owners = &mut self.internet.public_v4;
+            owners.insert(public, id, (port, public));
+        }
+        self.put(port, Port::NatGateway(gateway.clone()));
+    }
+
+    fn take_out_nat_gateway(&mut self, gateway: &RegionalNatGateway) {
+        for public in gateway.public_addresses() {
+            let id = Device::NatGateway(gateway.gateway.id);
+            self.internet.public_v4.remove(public, id);
+        }
+        self.clear(gateway.port);
     }
 }

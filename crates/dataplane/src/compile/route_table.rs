@@ -38,6 +38,8 @@ pub(crate) enum Next {
     Interface(PortId),
     /// The gateway's interface.
     NatGateway(PortId),
+    /// A gateway without an interface.
+    RegionalNatGateway(PortId),
     /// A gateway endpoint.
     VpcEndpoint {
         id: VpcEndpointId,
@@ -121,17 +123,25 @@ fn next(
         (_, RouteTarget::NetworkInterface(id)) => ports
             .get(&Device::Interface(id))
             .map_or(Next::Blackhole, Next::Interface),
-        (_, RouteTarget::NatGateway(id)) => state
-            .nat_gateways
-            .get(&id)
-            .filter(|gateway| gateway.is_available())
-            .and_then(NatGateway::network_interface_id)
-            .and_then(|id| ports.get(&Device::Interface(id)))
-            .map_or(Next::Blackhole, Next::NatGateway),
+        (_, RouteTarget::NatGateway(id)) => {
+            let gateway = state.nat_gateways.get(&id).filter(|g| g.is_available());
+            gateway
+                .and_then(|gateway| to_nat_gateway(gateway, ports))
+                .unwrap_or(Next::Blackhole)
+        }
         (_, RouteTarget::VpcPeeringConnection(id)) => peerings
             .from(id)
             .map_or(Next::Blackhole, Next::VpcPeeringConnection),
     }
+}
+
+fn to_nat_gateway(gateway: &NatGateway, ports: &Ports) -> Option<Next> {
+    if gateway.is_regional() {
+        let port = ports.get(&Device::NatGateway(gateway.id))?;
+        return Some(Next::RegionalNatGateway(port));
+    }
+    let port = ports.get(&Device::Interface(gateway.network_interface_id()?))?;
+    Some(Next::NatGateway(port))
 }
 
 /// The service that a gateway endpoint leads to.

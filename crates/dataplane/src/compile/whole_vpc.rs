@@ -11,6 +11,7 @@ use packet::Mac;
 use super::affected::Reference;
 use super::index::{Index, Rows};
 use super::managed::Managed;
+use super::nat_gateway::{self, RegionalNatGateway};
 use super::network_acl;
 use super::network_interface::{self, Interface, ResourceName};
 use super::route_table::{self, RouteTable};
@@ -25,6 +26,8 @@ use crate::ports::{Device, PortId, Ports};
 pub(crate) struct WholeVpc {
     pub(crate) vpc: Arc<Vpc>,
     pub(crate) interfaces: Vec<Arc<Interface>>,
+    /// Its regional NAT gateways.
+    pub(crate) nat_gateways: Vec<Arc<RegionalNatGateway>>,
     /// What its routes and rules name.
     pub(crate) references: BTreeSet<Reference>,
 }
@@ -62,13 +65,24 @@ pub(crate) fn compile(
     for name in names.filter(|name| name.inside == Some(vpc_id)) {
         vpc.private_names.insert(&name.name, &name.addresses);
     }
-    let subnets = own.subnets(&mut vpc, ports);
+    let tables = own.route_tables(&mut vpc, ports);
+    let subnets = own.subnets(&tables);
     let (vpc, interfaces) = own.interfaces(around.members, vpc, &subnets, ports);
+    let nat_gateways = own.nat_gateways(&vpc, &tables, ports);
     Some(WholeVpc {
         vpc,
         interfaces,
+        nat_gateways,
         references: own.references,
     })
+}
+
+/// The route tables of a VPC, and which of them rules what.
+#[derive(Default)]
+struct Tables {
+    all: BTreeMap<RouteTableId, Arc<RouteTable>>,
+    of_subnet: BTreeMap<SubnetId, RouteTableId>,
+    main: Option<RouteTableId>,
 }
 
 struct Own<'a> {
@@ -89,11 +103,9 @@ impl<'a> Own<'a> {
             .filter_map(|id| tables.get(id))
     }
 
-    /// The subnets; and for the VPC, what rules packets that come in through its internet gateway.
-    fn subnets(&mut self, vpc: &mut Vpc, ports: &Ports) -> BTreeMap<SubnetId, Arc<Subnet>> {
-        let mut tables: BTreeMap<RouteTableId, Arc<RouteTable>> = BTreeMap::new();
-        let mut table_of = BTreeMap::new();
-        let mut main = None;
+    /// The route tables; and for the VPC, which one rules packets that come in through its internet gateway.
+    fn route_tables(&mut self, vpc: &mut Vpc, ports: &Ports) -> Tables {
+        let mut tables = Tables::default();
         for row in self.tables() {
             self.note_routes(row);
             let compiled = Arc::new(route_table::compile(self.state, row, &self.peerings, ports));
@@ -101,15 +113,38 @@ impl<'a> Own<'a> {
                 if association.gateway_id.is_some() {
                     vpc.ingress_table = Some(compiled.clone());
                 }
-                if association.main && main.is_none() {
-                    main = Some(row.id);
+                if association.main && tables.main.is_none() {
+                    tables.main = Some(row.id);
                 }
                 if let Some(subnet) = association.subnet_id {
-                    table_of.entry(subnet).or_insert(row.id);
+                    tables.of_subnet.entry(subnet).or_insert(row.id);
                 }
             }
-            tables.insert(row.id, compiled);
+            tables.all.insert(row.id, compiled);
         }
+        tables
+    }
+
+    /// The regional NAT gateways that take packets.
+    fn nat_gateways(
+        &self,
+        vpc: &Arc<Vpc>,
+        tables: &Tables,
+        ports: &mut Ports,
+    ) -> Vec<Arc<RegionalNatGateway>> {
+        let rows = self.rows.nat_gateways.iter();
+        let rows = rows.filter_map(|id| self.state.nat_gateways.get(id));
+        let available = rows.filter(|row| row.is_available() && row.is_regional());
+        let compiled = available.filter_map(|row| {
+            let table = row.route_table_id().and_then(|id| tables.all.get(&id));
+            let (vpc, table) = (vpc.clone(), table.cloned());
+            let compiled = nat_gateway::compile_regional(row, self.scope, vpc, table, ports)?;
+            Some(Arc::new(compiled))
+        });
+        compiled.collect()
+    }
+
+    fn subnets(&self, tables: &Tables) -> BTreeMap<SubnetId, Arc<Subnet>> {
         let mut acls = BTreeMap::new();
         let mut acl_of = BTreeMap::new();
         let mut default = None;
@@ -127,9 +162,9 @@ impl<'a> Own<'a> {
         rows.filter_map(|id| self.state.subnets.get(id))
             .map(|row| {
                 let acl = acl_of.get(&row.id).copied().or(default);
-                let table = table_of.get(&row.id).copied().or(main);
+                let table = tables.of_subnet.get(&row.id).copied().or(tables.main);
                 let acl = acl.and_then(|id| acls.get(&id).cloned());
-                let table = table.and_then(|id| tables.get(&id).cloned());
+                let table = table.and_then(|id| tables.all.get(&id).cloned());
                 (row.id, Arc::new(subnet::compile(row, acl, table)))
             })
             .collect()

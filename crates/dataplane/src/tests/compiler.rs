@@ -14,7 +14,7 @@ const EVERYTHING: &str = "\
     pl corp 10.2.0.0/16 198.51.100.0/24\n\
     subnet a1 10.1.1.0/24 2001:db8:1:1::/64 local, 10.2.0.0/16 > pcx:ab, 10.3.0.0/16 > pcx:ac, 0.0.0.0/0 > nat:n1, ::/0 > eigw\n\
     subnet a2 10.1.2.0/24 local, 0.0.0.0/0 > igw, pl:corp > eni:fw\n\
-    subnet a3 10.1.3.0/24\n\
+    subnet a3 10.1.3.0/24 local, 0.0.0.0/0 > nat:r1\n\
     igw routes 10.1.1.0/24 > eni:fw\n\
     sg web in tcp 443 from pl:corp\n\
     sg web in all from sg:far\n\
@@ -28,6 +28,7 @@ const EVERYTHING: &str = "\
     eni node 10.1.2.30 in a2 sg:own\n\
     eni door 10.1.3.10 in a3 sg:own\n\
     nat n1 10.1.2.40 in a2 public 203.0.113.40\n\
+    rnat r1 a=203.0.113.60 b=203.0.113.61 routes 0.0.0.0/0 > igw, 10.1.1.0/24 > eni:fw\n\
     nlb front node\n\
     targets app tcp 8080 w1:81 w2/unhealthy\n\
     listener front tcp 80 > app\n\
@@ -36,7 +37,7 @@ const EVERYTHING: &str = "\
     endpoint s3 a1 a3\n\
     host 198.51.100.7\n\
     vpc b 10.2.0.0/16\n\
-    subnet b1 10.2.1.0/24 local, 10.1.0.0/16 > pcx:ab, 10.3.0.0/16 > pcx:bc, 10.5.0.0/16 > eni:fw, 10.6.0.0/16 > nat:n1\n\
+    subnet b1 10.2.1.0/24 local, 10.1.0.0/16 > pcx:ab, 10.3.0.0/16 > pcx:bc, 10.5.0.0/16 > eni:fw, 10.6.0.0/16 > nat:n1, 10.7.0.0/16 > nat:r1\n\
     sg far in tcp 22 from sg:web\n\
     sg far in icmp all from 10.0.0.0/8\n\
     eni b0 10.2.1.10 in b1 sg:far\n\
@@ -63,7 +64,7 @@ const OTHERWISE: &str = "\
     dns hostnames off\n\
     pl corp 10.4.0.0/16\n\
     subnet a1 10.1.1.0/24 local, 0.0.0.0/0 > igw, pl:corp > pcx:ab\n\
-    subnet a2 10.1.2.0/24 local, 10.8.0.0/16 > eni:w1, 10.7.0.0/16 > nat:n1\n\
+    subnet a2 10.1.2.0/24 local, 10.8.0.0/16 > eni:w1, 10.7.0.0/16 > nat:r1\n\
     subnet a3 10.9.3.0/24\n\
     sg web in udp 53 from sg:own\n\
     sg own out tcp all to pl:corp\n\
@@ -76,6 +77,7 @@ const OTHERWISE: &str = "\
     eni spare 10.1.2.31 in a2 sg:own\n\
     eni door 10.9.3.11 in a3 sg:web\n\
     nat n1 10.1.2.41 in a2\n\
+    rnat r1 c=203.0.113.61\n\
     nlb front node spare\n\
     targets app tcp 8081 w2 10.1.1.12\n\
     listener front tcp 81 > app\n\

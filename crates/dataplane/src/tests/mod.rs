@@ -17,6 +17,7 @@ mod nat_gateway;
 mod never_logged;
 mod property;
 mod reference;
+mod regional_nat_gateway;
 mod service;
 mod service_network;
 mod trace;
@@ -146,6 +147,7 @@ impl Net {
         let (device, _) = self.ports().iter().find(|(_, p)| *p == port).unwrap();
         match device {
             Device::Interface(id) => self.fixture.readable(&id.to_string()),
+            Device::NatGateway(id) => self.fixture.readable(&id.to_string()),
             Device::InternetHost(address) => address.to_string(),
             Device::Uplink => "uplink".to_owned(),
             Device::Services => "services".to_owned(),

@@ -1,6 +1,5 @@
 //! AWS's worked records, each made by real packets and compared literally (Amazon VPC User Guide,
-//! "Flow log record examples"). What other tests have: regional NAT gateways. What Weir has not:
-//! transit gateways.
+//! "Flow log record examples"). What Weir has not: transit gateways.
 //!
 //! Some of AWS's records last longer than 60 seconds, the longest window of a Nitro instance; these
 //! are made with the intervals that flow logs ask for ([`Aggregation::AsRequested`], 600 seconds).
@@ -8,6 +7,8 @@
 //! is of two networks.
 
 use std::sync::Arc;
+
+use model::FlowLogResource;
 
 use super::lab::{Flow, Lab, addresses, source_port};
 use crate::{Aggregation, LogFormat, ServiceRanges};
@@ -280,6 +281,56 @@ fn zonal_nat_gateway() {
          - eni-1235b8ca123456789 10.0.0.220 10.0.1.5 203.0.113.5 10.0.1.5
          i-01234567890123456 eni-1111aaaa2222bbbb3 10.0.1.5 203.0.113.5 10.0.1.5 203.0.113.5
          i-01234567890123456 eni-1111aaaa2222bbbb3 203.0.113.5 10.0.1.5 203.0.113.5 10.0.1.5",
+    );
+}
+
+/// The client's lines are of its VPC's flow log, which does not cover the gateway.
+#[test]
+fn regional_nat_gateway() {
+    let net = format!(
+        "scope 123456789010 us-east-1
+         vpc {VPC} 10.0.0.0/16
+         rnat nat-01234567890abcdef a=107.22.182.139
+         subnet subnet-aaaaaaaa012345678 10.0.1.0/24 local, 0.0.0.0/0 > nat:nat-01234567890abcdef
+         sg client
+         eni eni-1111aaaa2222bbbb3 10.0.1.5 in subnet-aaaaaaaa012345678 sg:client as:i-01234567890123456
+         host 203.0.113.5"
+    );
+    let format =
+        "resource-id instance-id interface-id subnet-id srcaddr dstaddr pkt-srcaddr pkt-dstaddr";
+    let gateway = "nat-01234567890abcdef".parse().unwrap();
+    let exchange = |lab: &mut Lab| {
+        let asked = "eni-1111aaaa2222bbbb3 sends udp 10.0.1.5:4000 > 203.0.113.5:53 len 10";
+        let out = lab.send(asked, 1000).unwrap();
+        let (src, dst) = addresses(&out);
+        assert_eq!(format!("{src} {dst}"), "107.22.182.139 203.0.113.5");
+        let port = source_port(&out);
+        let answer = format!("203.0.113.5 sends udp 203.0.113.5:53 > 107.22.182.139:{port} len 10");
+        assert!(lab.send(&answer, 1000).is_some());
+        lab.flush(1001);
+    };
+    let own = FlowLogResource::RegionalNatGateway(gateway);
+    let mut lab = Lab::with(&net, VPC, format, Aggregation::Nitro, |f| f.resource = own);
+    exchange(&mut lab);
+    lab.check(
+        "nat-01234567890abcdef - - - 10.0.1.5 203.0.113.5 10.0.1.5 203.0.113.5
+         nat-01234567890abcdef - - - 107.22.182.139 203.0.113.5 107.22.182.139 203.0.113.5
+         nat-01234567890abcdef - - - 203.0.113.5 107.22.182.139 203.0.113.5 107.22.182.139
+         nat-01234567890abcdef - - - 203.0.113.5 10.0.1.5 203.0.113.5 10.0.1.5",
+    );
+    // NODATA, once it has had a record, says whose it is.
+    lab.close_due(1120);
+    assert!(
+        lab.lines()
+            .contains(&"nat-01234567890abcdef - - - - - - -".to_owned()),
+        "{:?}",
+        lab.lines()
+    );
+    let mut lab = Lab::new(&net, VPC, format, Aggregation::Nitro);
+    exchange(&mut lab);
+    lab.check(
+        "- i-01234567890123456 eni-1111aaaa2222bbbb3 subnet-aaaaaaaa012345678 10.0.1.5 203.0.113.5 10.0.1.5 203.0.113.5
+         - i-01234567890123456 eni-1111aaaa2222bbbb3 subnet-aaaaaaaa012345678 203.0.113.5 10.0.1.5 203.0.113.5 10.0.1.5",
     );
 }
 

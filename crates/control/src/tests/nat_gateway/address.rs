@@ -261,7 +261,7 @@ fn refusals() {
         InvalidParameterCombination: There are more private IP addresses than allocation IDs.
         InvalidParameterValue: Address does not fall within the subnet's address range
         Resource.AlreadyAssigned: [172.31.0.4] assigned, but move is not allowed.
-        UnsupportedOperation: The parameter AvailabilityZone is not supported.
+        InvalidParameterCombination: NatGateway nat-00000000000000019 is not a regional NAT gateway, so its addresses have no Availability Zone of their own.
         NatGatewayNotFound: NatGateway nat-0123456789abcdef0 was not found
         InvalidParameterValue: The primary address of the NAT gateway nat-00000000000000019 cannot be removed
         InvalidParameterValue: NatGateway nat-0000000000000001f is not a public NAT gateway

@@ -1,6 +1,8 @@
 //! What holds after any sequence of requests and moments.
 
-use model::State;
+use std::collections::BTreeSet;
+
+use model::{AddressAssociation, AddressTarget, State};
 use proptest::prelude::*;
 
 use super::super::network_interface::created;
@@ -49,7 +51,7 @@ fn private_ip(state: &State, n: u8) -> Option<String> {
 
 fn request(fixture: &Fixture, (action, l, m, n): Step) -> Request {
     let state = fixture.state();
-    match action % 13 {
+    match action % 15 {
         0 => CreateNatGatewayRequest {
             subnet_id: pick(state.subnets.values().map(|s| s.id), l),
             allocation_id: allocation(state, m).filter(|_| l > 60),
@@ -119,6 +121,24 @@ fn request(fixture: &Fixture, (action, l, m, n): Step) -> Request {
             ..Default::default()
         }
         .into(),
+        12 => CreateNatGatewayRequest {
+            vpc_id: pick(state.vpcs.values().map(|v| v.id), l.max(1)),
+            availability_mode: text("regional"),
+            availability_zone_addresses: allocation(state, m)
+                .filter(|_| m > 127)
+                .map(|id| in_zone(n, id))
+                .into_iter()
+                .collect(),
+            ..Default::default()
+        }
+        .into(),
+        13 => AssociateNatGatewayAddressRequest {
+            nat_gateway_id: gateway(state, l),
+            allocation_ids: allocation(state, m).into_iter().collect(),
+            availability_zone_id: text(format!("use1-az{}", n % 8)),
+            ..Default::default()
+        }
+        .into(),
         _ => {
             let vpc_id = state.default_vpc().map(|v| v.id);
             let internet_gateway_id = state.internet_gateways.values().next().map(|g| g.id);
@@ -145,7 +165,15 @@ fn request(fixture: &Fixture, (action, l, m, n): Step) -> Request {
     }
 }
 
-/// An Elastic IP address and its interface say the same of each other.
+fn in_zone(n: u8, allocation_id: String) -> AvailabilityZoneAddress {
+    AvailabilityZoneAddress {
+        availability_zone_id: text(format!("use1-az{}", n % 8)),
+        availability_zone: None,
+        allocation_ids: vec![allocation_id],
+    }
+}
+
+/// An Elastic IP address and its interface or gateway say the same of each other.
 fn check_mappings(state: &State) {
     let mut mapped = 0;
     for eni in state.network_interfaces.values() {
@@ -157,9 +185,22 @@ fn check_mappings(state: &State) {
             let address = state.addresses.get(&allocation_id).unwrap();
             let own = address.association.as_ref().unwrap();
             assert_eq!(
-                (own.id, own.network_interface_id, own.private_ip_address),
-                (id, eni.id, private.address)
+                (own.id, own.network_interface_id(), own.private_ip_address()),
+                (id, Some(eni.id), Some(private.address))
             );
+            mapped += 1;
+        }
+    }
+    for gateway in state.nat_gateways.values().filter(|g| g.is_regional()) {
+        for elastic in gateway.addresses.iter().filter_map(|a| a.elastic.as_ref()) {
+            let Some(id) = elastic.association_id else {
+                continue;
+            };
+            let address = state.addresses.get(&elastic.allocation_id).unwrap();
+            let nat_gateway_id = gateway.id;
+            let target = AddressTarget::NatGateway { nat_gateway_id };
+            assert_eq!(address.association, Some(AddressAssociation { id, target }));
+            assert_eq!(address.service_managed, gateway.is_automatic());
             mapped += 1;
         }
     }
@@ -174,6 +215,10 @@ fn check_mappings(state: &State) {
 fn check_gateways(state: &State) {
     let mut interfaces = Vec::new();
     for gateway in state.nat_gateways.values() {
+        if gateway.is_regional() {
+            check_regional(state, gateway);
+            continue;
+        }
         if !gateway.state.is_alive() || gateway.failure.is_some() {
             assert_eq!(gateway.network_interface_id(), None);
             continue;
@@ -204,6 +249,45 @@ fn check_gateways(state: &State) {
     assert_eq!(managed.count(), interfaces.len());
 }
 
+/// A regional gateway has its addresses and its table as long as it lives.
+fn check_regional(state: &State, gateway: &model::NatGateway) {
+    let lives = gateway.state.is_alive() && gateway.failure.is_none();
+    let table = gateway.route_table_id();
+    assert_eq!(table.is_some(), lives);
+    assert!(table.is_none_or(|id| state.route_tables.contains(&id)));
+    assert!(
+        !lives
+            || state.internet_gateway_of(gateway.vpc_id).is_some()
+            || gateway.addresses.is_empty()
+    );
+    for address in &gateway.addresses {
+        let elastic = address.elastic.as_ref();
+        assert!(address.network_interface_id.is_none() && address.zone.is_some());
+        assert_eq!(elastic.is_some_and(|e| e.association_id.is_some()), lives);
+    }
+}
+
+/// An automatic gateway is in the zones of the VPC's network interfaces.
+fn check_zones(state: &State) {
+    let available = state.nat_gateways.values().filter(|g| g.is_available());
+    for gateway in available.filter(|g| g.is_automatic()) {
+        let zones = |subnets: Vec<model::SubnetId>| -> BTreeSet<_> {
+            let subnets = subnets.into_iter();
+            subnets
+                .map(|id| state.subnets.get(&id).unwrap().zone)
+                .collect()
+        };
+        let enis = state.network_interfaces.values();
+        let reachable = state.internet_gateway_of(gateway.vpc_id).is_some();
+        let enis = enis.filter(|e| e.vpc_id == gateway.vpc_id && reachable);
+        let lasting = gateway.addresses.iter().filter(|a| a.draining.is_none());
+        assert_eq!(
+            lasting.map(|a| a.zone.unwrap()).collect::<BTreeSet<_>>(),
+            zones(enis.map(|e| e.subnet_id).collect())
+        );
+    }
+}
+
 proptest! {
     #[test]
     fn gateways_and_their_interfaces_agree(steps in prop::collection::vec(any::<Step>(), 1..60)) {
@@ -222,6 +306,7 @@ proptest! {
             if step.2 % 2 == 0 {
                 fixture.observe(&Event::Tick).unwrap();
                 prop_assert!(due(fixture.state()).is_none_or(|next| next > fixture.now));
+                check_zones(fixture.state());
             }
             check_mappings(fixture.state());
             check_gateways(fixture.state());

@@ -128,10 +128,10 @@ fn requests_for_gateways_that_cannot_be() {
         Resource.AlreadyAssociated: resource eipalloc-0000000000000001c is already associated with associate-id eipassoc-00000000000000020
         InvalidParameterCombination: Elastic IP addresses cannot be associated with a private NAT gateway.
         InvalidParameterValue: Value (secret) for parameter connectivityType is invalid. Valid values: public, private.
-        UnsupportedOperation: The value regional of the parameter AvailabilityMode is not supported.
+        InvalidParameterCombination: The parameter SubnetId cannot be used with a regional NAT gateway.
         InvalidParameterValue: Value (global) for parameter availabilityMode is invalid. Valid values: zonal, regional.
-        UnsupportedOperation: The parameter VpcId is not supported.
-        UnsupportedOperation: The parameter AvailabilityZoneAddress is not supported.
+        InvalidParameterCombination: The parameter VpcId can only be used with a regional NAT gateway.
+        InvalidParameterCombination: The parameter AvailabilityZoneAddress can only be used with a regional NAT gateway.
         InvalidParameterCombination: The parameter secondaryPrivateIpAddressCount can only be used with a private NAT gateway.
         InvalidParameterCombination: There are more secondary private IP addresses than secondary allocation IDs.
         InvalidParameterValue: An allocation ID may be given only once.
