@@ -3,11 +3,13 @@
 //! What shares the machine with it shows in the figures. Ratios are per CPU-second of the processes at work and taken
 //! from runs that alternate, so they suffer least.
 
+mod capture;
 mod client;
 mod daemon;
 mod files;
 mod forward;
 mod instances;
+mod meter;
 mod process;
 mod tcp;
 mod veth;
@@ -35,11 +37,27 @@ impl Row {
     }
 }
 
+/// Measures a part alone.
+pub fn run_part(root: &Path, part: &str) -> Result<()> {
+    let target = build(root)?;
+    let rows = match part {
+        "forward" => forward::rows(root)?,
+        "files" => files::rows(root)?,
+        "meter" => meter::rows(&target)?,
+        "daemon" => daemon::rows(&target.join("release/weir"))?,
+        "instances" => instances::rows(&target.join("release/weir"))?,
+        other => bail!("there is no part {other}: forward, files, meter, daemon or instances"),
+    };
+    println!("\n{}", table(&rows)?);
+    Ok(())
+}
+
 /// Measures everything, prints the table, and puts it into the README if asked to.
 pub fn run(root: &Path, write_readme: bool) -> Result<()> {
     let target = build(root)?;
     let mut rows = forward::rows(root)?;
     rows.extend(files::rows(root)?);
+    rows.extend(meter::rows(&target)?);
     rows.extend(daemon::rows(&target.join("release/weir"))?);
     rows.extend(instances::rows(&target.join("release/weir"))?);
     let table = table(&rows)?;

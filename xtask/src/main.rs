@@ -22,6 +22,9 @@ enum Command {
         /// Put the table into the README too.
         #[arg(long)]
         readme: bool,
+        /// Measure only forward, files, meter, daemon or instances.
+        #[arg(long, value_name = "PART", conflicts_with = "readme")]
+        only: Option<String>,
     },
     /// Runs every check and every test; what continuous integration runs.
     Ci,
@@ -37,7 +40,10 @@ enum Command {
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
-        Command::Bench { readme } => bench::run(&workspace_root(), readme),
+        Command::Bench { readme, only } => match only {
+            Some(part) => bench::run_part(&workspace_root(), &part),
+            None => bench::run(&workspace_root(), readme),
+        },
         Command::Ci => ci::run(&workspace_root()),
         Command::Codegen { check } => codegen::run(&workspace_root(), check),
         Command::Tidy => tidy::run(&workspace_root()),

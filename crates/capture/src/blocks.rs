@@ -118,8 +118,9 @@ pub(crate) fn unknown_interface() -> Interface {
 
 /// The packet of a block.
 pub(crate) struct Found<'a> {
-    /// Of the section.
-    pub(crate) interface: usize,
+    pub(crate) interface: &'a Interface,
+    /// In the section.
+    pub(crate) index: usize,
     pub(crate) time_ns: Option<u64>,
     pub(crate) original_len: u32,
     pub(crate) sent: Option<bool>,
@@ -131,7 +132,7 @@ pub(crate) struct Found<'a> {
 pub(crate) fn packet<'a>(
     endian: Endian,
     block: &'a [u8],
-    interfaces: &[Interface],
+    interfaces: &'a [Interface],
 ) -> Result<Found<'a>, ProblemKind> {
     let short = ProblemKind::MalformedBlock("a packet's block that is too short for it");
     let body = block.get(8..block.len() - 4).unwrap_or_default();
@@ -150,7 +151,8 @@ pub(crate) fn packet<'a>(
         let len = original_len.min(snaplen) as usize;
         let bytes = body.get(4..4 + len).ok_or(short)?;
         return Ok(Found {
-            interface: 0,
+            interface: first,
+            index: 0,
             time_ns: None,
             original_len,
             sent: None,
@@ -177,7 +179,8 @@ pub(crate) fn packet<'a>(
         .find(|(code, _)| *code == OPT_PACKET_FLAGS)
         .and_then(|(_, value)| endian.u32_at(value, 0));
     Ok(Found {
-        interface: id as usize,
+        interface,
+        index: id as usize,
         time_ns: Some(
             interface
                 .units

@@ -36,8 +36,10 @@ pub struct Interface {
 pub struct Captured<'a> {
     /// Where in the capture.
     pub place: Place,
-    /// Which of [`Reader::interfaces`] it was captured on.
-    pub interface: usize,
+    /// Where it was captured.
+    pub interface: &'a Interface,
+    /// Which of [`Reader::interfaces`] that is.
+    pub interface_index: usize,
     /// Nanoseconds since 1970; simple packets have no time.
     pub time_ns: Option<u64>,
     /// How long it was before it was cut.
@@ -229,12 +231,16 @@ impl<R: Read> Reader<R> {
             return self.end(place, len as u64, found as u64);
         }
         self.buffer.take(len);
-        let units = self.interfaces.first()?.units;
-        let one_second = if units == Units::NANOSECONDS { 1 } else { 1000 };
-        let time_ns = u64::from(seconds) * 1_000_000_000 + u64::from(fraction) * one_second;
+        let interface = self.interfaces.first()?;
+        let one_unit = match interface.units {
+            Units::NANOSECONDS => 1,
+            _ => 1000,
+        };
+        let time_ns = u64::from(seconds) * 1_000_000_000 + u64::from(fraction) * one_unit;
         Some(Item::Packet(Captured {
             place,
-            interface: 0,
+            interface,
+            interface_index: 0,
             time_ns: Some(time_ns),
             original_len,
             sent: None,
@@ -304,6 +310,7 @@ impl<R: Read> Reader<R> {
             return Some(match blocks::packet(endian, self.buffer.last(len), own) {
                 Ok(Found {
                     interface,
+                    index,
                     time_ns,
                     original_len,
                     sent,
@@ -311,7 +318,8 @@ impl<R: Read> Reader<R> {
                     options,
                 }) => Item::Packet(Captured {
                     place,
-                    interface: section + interface,
+                    interface,
+                    interface_index: section + index,
                     time_ns,
                     original_len,
                     sent,

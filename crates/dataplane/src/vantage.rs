@@ -1,6 +1,7 @@
 //! What one interface sees: packets that were captured there, decided on once more; and what the interfaces on the way
 //! of a packet make of it, for who captures there.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use model::NetworkInterfaceId;
@@ -62,13 +63,17 @@ impl Dataplane {
         if is_service || at.endpoint.is_some() {
             return None;
         }
-        let mac = at.mac;
-        self.alone = Some(port);
-        Some(Vantage {
-            snapshot,
+        let vantage = Vantage {
             port,
-            mac,
-        })
+            mac: at.mac,
+            router_mac: snapshot.vpc_of(at).router_mac,
+            addresses: at.addresses.clone(),
+            checks_addresses: at.source_dest_check,
+            metadata: at.metadata.clone(),
+            snapshot: snapshot.clone(),
+        };
+        self.alone = Some(port);
+        Some(vantage)
     }
 
     /// Whether [`Dataplane::sights`] is wanted; it costs something.
@@ -93,41 +98,25 @@ impl Dataplane {
 #[derive(Clone, Debug)]
 pub struct Vantage {
     snapshot: Arc<Snapshot>,
-    /// The interface's own.
+    /// The interface's own port.
     pub port: PortId,
-    mac: Mac,
+    /// Its MAC address.
+    pub mac: Mac,
+    /// The MAC address of the router that it sees.
+    pub router_mac: Mac,
+    /// Its addresses.
+    pub addresses: Vec<IpAddr>,
+    /// Whether it takes and sends only packets of its own addresses.
+    pub checks_addresses: bool,
+    /// As records name it.
+    pub metadata: Arc<InterfaceMetadata>,
 }
 
 impl Vantage {
-    /// The interface's MAC address.
-    pub const fn mac(&self) -> Mac {
-        self.mac
-    }
-
-    /// The MAC address of the router that the interface sees.
-    pub fn router_mac(&self) -> Mac {
-        self.interface()
-            .map_or(Mac::default(), |at| self.snapshot.vpc_of(at).router_mac)
-    }
-
-    /// Whether an address is the interface's own.
-    pub fn owns(&self, address: std::net::IpAddr) -> bool {
-        self.interface().is_some_and(|at| at.owns(address))
-    }
-
-    /// Whether the interface takes and sends only packets of its own addresses.
-    pub fn checks_addresses(&self) -> bool {
-        self.interface().is_some_and(|at| at.source_dest_check)
-    }
-
     /// Whether another interface of the subnet has this MAC address.
     pub fn is_neighbour(&self, mac: Mac) -> bool {
-        self.interface()
-            .is_some_and(|at| neighbour(&self.snapshot, at, mac).is_some())
-    }
-
-    fn interface(&self) -> Option<&Interface> {
-        self.snapshot.interface(self.port)
+        let at = self.snapshot.interface(self.port);
+        at.is_some_and(|at| neighbour(&self.snapshot, at, mac).is_some())
     }
 }
 
@@ -143,10 +132,14 @@ impl Walk<'_> {
         let snapshot = self.snapshot;
         let src = subject.tuple.src;
         let subnet = snapshot.subnet_of(at);
-        let is_neighbour = neighbour(snapshot, at, src_mac).is_some();
+        let sender = snapshot.vpc_of(at).addresses.get(&src);
+        let sender = sender.and_then(|&port| snapshot.interface(port));
+        let beside = neighbour(snapshot, at, src_mac);
+        let is_neighbour = beside.is_some();
+        self.way.sent_by = beside.or(sender).map(|from| from.metadata.clone());
         let is_of_subnet = match src {
-            std::net::IpAddr::V4(v4) => subnet.cidr.is_some_and(|cidr| cidr.contains(&v4)),
-            std::net::IpAddr::V6(v6) => subnet.ipv6_cidr.is_some_and(|cidr| cidr.contains(&v6)),
+            IpAddr::V4(v4) => subnet.cidr.is_some_and(|cidr| cidr.contains(&v4)),
+            IpAddr::V6(v6) => subnet.ipv6_cidr.is_some_and(|cidr| cidr.contains(&v6)),
         };
         let enters_subnet = !is_neighbour && !is_of_subnet;
         self.ingress(at, enters_subnet, is_neighbour.then_some(src_mac), subject)

@@ -108,14 +108,19 @@ impl FlowRecord {
     /// The line that a flow log of this format gets, without a newline.
     pub fn render(&self, format: &LogFormat) -> String {
         let mut line = String::with_capacity(128);
+        self.render_into(format, &mut line);
+        line
+    }
+
+    /// Writes the line that a flow log of this format gets, without a newline.
+    pub fn render_into(&self, format: &LogFormat, line: &mut String) {
         for (i, &field) in format.fields().iter().enumerate() {
             if i > 0 {
                 line.push(' ');
             }
             // Writing to a String cannot fail.
-            let _ = self.write_field(&mut line, field, format);
+            let _ = self.write_field(line, field, format);
         }
-        line
     }
 
     /// What a line prints for a field, whether the format has it or not.

@@ -52,3 +52,17 @@ pub use config::{Config, DEFAULT_ACCOUNT, DEFAULT_PORT, DEFAULT_REGION, Endpoint
 pub use daemon::run;
 pub use export::Export;
 pub use flow_logs::Aggregation;
+
+/// The network that a state folder holds, while no daemon uses it.
+///
+/// # Errors
+///
+/// If there is none, or a daemon has it open.
+pub fn world_of(folder: &std::path::Path) -> anyhow::Result<model::World> {
+    anyhow::ensure!(
+        folder.is_dir(),
+        "there is no state folder {}",
+        folder.display()
+    );
+    Ok(store::Journal::open(folder)?.load()?)
+}

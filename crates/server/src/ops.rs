@@ -40,6 +40,40 @@ operations! {
     FlushTrails => TrailFlushReport;
     Trace => TraceReport;
     Probe => ProbeReport;
+    ReadWorld => WorldReport;
+}
+
+/// Which network do the accounts have?
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadWorld {}
+
+/// Everything that all accounts have.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct WorldReport {
+    /// What makes it out of nothing.
+    pub changes: Vec<(model::Scope, model::Change)>,
+}
+
+impl WorldReport {
+    pub(crate) fn of(world: &model::World) -> Self {
+        let changes = world.regions.iter();
+        let changes = changes.flat_map(|(scope, state)| {
+            let changes = state.changes().into_iter();
+            changes.map(|change| (*scope, change))
+        });
+        Self {
+            changes: changes.collect(),
+        }
+    }
+
+    /// The world.
+    pub fn world(&self) -> model::World {
+        let mut world = model::World::default();
+        for (scope, change) in &self.changes {
+            world.apply(*scope, change);
+        }
+        world
+    }
 }
 
 /// Nothing to say but that it is done.

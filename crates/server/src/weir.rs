@@ -90,6 +90,10 @@ async fn dispatch(daemon: &Arc<Daemon>, operation: &str, body: &[u8]) -> Result<
             answer::<FlowLogStatus>(daemon, body, |daemon, _| Ok(daemon.flow_logs.status())).await
         }
         Trace::NAME => answer::<Trace>(daemon, body, tracing_packets::trace).await,
+        ReadWorld::NAME => {
+            let read = |daemon: &Daemon, _: &ReadWorld| Ok(WorldReport::of(&daemon.writer.world()));
+            answer::<ReadWorld>(daemon, body, read).await
+        }
         Probe::NAME => answer::<Probe>(daemon, body, tracing_packets::probe).await,
         AddInternetHost::NAME => {
             let AddInternetHost { address } = parse(body)?;

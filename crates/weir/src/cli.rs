@@ -56,6 +56,8 @@ pub(crate) enum Command {
     Exec(Exec),
     /// Show flow-log records, each with the rule behind it
     Flows(Flows),
+    /// Write the flow logs that a capture of packets would have left
+    Replay(Replay),
     /// Say what would happen to a packet and to its answer, step by step
     #[command(after_help = QUESTION_HELP)]
     Trace(Question),
@@ -346,6 +348,70 @@ pub(crate) enum Format {
     Json,
     /// Comma-separated values with a header
     Csv,
+}
+
+/// Arguments of `weir replay`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  weir replay web.pcapng --eni eni-0123…                       by the rules of the running daemon
+  weir replay web.pcap.gz --eni eni-0123… --config net.json    by rules in a file, without a daemon
+  weir capture eni-0123… --write - | weir replay - --eni eni-0123… --state DIR
+  (aws ec2 describe-vpcs; aws ec2 describe-subnets; aws ec2 describe-route-tables;
+   aws ec2 describe-network-acls; aws ec2 describe-security-groups;
+   aws ec2 describe-network-interfaces) | jq -s add > net.json
+
+net.json has what those six print, or only what matters, written by hand:
+  {\"Vpcs\": [{\"VpcId\": \"vpc-00000001\", \"CidrBlock\": \"10.0.0.0/16\"}],
+   \"Subnets\": [{\"SubnetId\": \"subnet-00000001\", \"VpcId\": \"vpc-00000001\", \"CidrBlock\": \"10.0.1.0/24\"}],
+   \"SecurityGroups\": [{\"GroupId\": \"sg-00000001\", \"VpcId\": \"vpc-00000001\", \"IpPermissions\": [
+     {\"IpProtocol\": \"tcp\", \"FromPort\": 443, \"ToPort\": 443, \"IpRanges\": [{\"CidrIp\": \"0.0.0.0/0\"}]}]}],
+   \"NetworkInterfaces\": [{\"NetworkInterfaceId\": \"eni-00000001\", \"SubnetId\": \"subnet-00000001\",
+     \"PrivateIpAddress\": \"10.0.1.10\", \"Groups\": [{\"GroupId\": \"sg-00000001\"}]}]}
+
+Packets are taken as the interface saw them: those that it sent are decided on from its security
+groups on, those that came to it from the network ACL of its subnet on. Which of the two a packet is
+says the interface's MAC address in it, else its addresses. Times are the capture's. What cannot be
+read is named with its place on stderr, and the rest is read; the summary there counts all of it.
+
+Exit status: 0 all of the capture was read; 1 a part of it could not be; 3 nothing could be done.")]
+pub(crate) struct Replay {
+    /// The capture: pcap or pcapng, gzip of those, or - for stdin
+    pub(crate) file: PathBuf,
+    /// The network interface at which it was made
+    #[arg(long, value_name = "ENI")]
+    pub(crate) eni: String,
+    /// The network, as `aws ec2 describe-…` prints it, instead of the daemon's
+    #[arg(long, value_name = "FILE", conflicts_with = "state")]
+    pub(crate) config: Option<PathBuf>,
+    /// The network of a state folder that no daemon uses, instead of the daemon's
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    /// Fields of the records, as of CreateFlowLogs [default: AWS's]
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) log_format: Option<String>,
+    /// Which records to write
+    #[arg(long, value_enum, default_value_t = Traffic::All)]
+    pub(crate) traffic_type: Traffic,
+    /// How long windows are, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = ["60", "600"])]
+    pub(crate) interval: String,
+    /// Write files below this folder, with the names that they would have in S3, instead of lines
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+    /// Flows that a window may hold; what does not fit is told by SKIPDATA
+    #[arg(long, value_name = "N", default_value_t = 1 << 20)]
+    pub(crate) flows_max: usize,
+}
+
+/// Which records to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Traffic {
+    /// All
+    All,
+    /// What was let pass
+    Accept,
+    /// What was refused
+    Reject,
 }
 
 /// Arguments of `weir trace` and `weir probe`.

@@ -16,6 +16,23 @@ pub(super) fn cpu_seconds(pid: u32) -> Result<f64> {
     Ok((field(11)? + field(12)?) / TICKS)
 }
 
+/// CPU seconds that the children of this process, and theirs, had used when they were waited for.
+pub(super) fn seconds_of_children() -> Result<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    let (_, fields) = stat.rsplit_once(')').context("not a stat line")?;
+    let fields: Vec<&str> = fields.split_whitespace().collect();
+    let field = |index: usize| -> Result<f64> { Ok(fields.get(index).context("short")?.parse()?) };
+    Ok((field(13)? + field(14)?) / TICKS)
+}
+
+/// The most memory that a process has had resident until now, in MiB; 0 once it has ended.
+pub(super) fn peak_mib(pid: u32) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|rest| rest.split_whitespace().next());
+    kib.and_then(|kib| kib.parse::<f64>().ok()).unwrap_or(0.0) / 1024.0
+}
+
 /// CPU seconds of the kernel's threads that carry packets when they are not carried on somebody's time.
 pub(super) fn softirq_seconds() -> Result<f64> {
     let mut sum = 0.0;

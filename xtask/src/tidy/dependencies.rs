@@ -25,6 +25,7 @@ pub(super) const PURE: &[&str] = &[
     "flow-log-files",
     "flow-why",
     "flow-export",
+    "replay",
     "instance-metadata",
     "cloudtrail",
 ];
@@ -48,6 +49,10 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "flow-export",
         &["model", "dataplane", "flow-logs", "flow-why"],
+    ),
+    (
+        "replay",
+        &["model", "packet", "dataplane", "flow-logs", "capture"],
     ),
     ("instance-metadata", &["model"]),
     ("cloudtrail", &["model", "ec2-query"]),
@@ -81,7 +86,17 @@ const EDGES: &[(&str, &[&str])] = &[
             "host",
         ],
     ),
-    ("weir", &["server", "host", "sigv4", "flow-log-files"]),
+    (
+        "weir",
+        &[
+            "server",
+            "host",
+            "sigv4",
+            "flow-log-files",
+            "capture",
+            "replay",
+        ],
+    ),
     ("xtask", &["sigv4"]),
 ];
 

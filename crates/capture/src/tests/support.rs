@@ -89,7 +89,7 @@ pub(crate) fn read(bytes: &[u8]) -> String {
                 lines += &format!(
                     "{} on {} at {time}: {} of {}{sent} {:02x?}{}\n",
                     packet.place,
-                    packet.interface,
+                    packet.interface_index,
                     packet.bytes.len(),
                     packet.original_len,
                     packet.bytes,

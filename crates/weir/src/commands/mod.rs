@@ -6,6 +6,7 @@ mod exec;
 mod flows;
 mod internet;
 mod question;
+mod replay;
 mod status;
 mod trail;
 mod up;
@@ -35,6 +36,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Env => env::run(&target),
         Command::Exec(arguments) => exec::run(&target, &arguments),
         Command::Flows(arguments) => flows::run(&target, &arguments),
+        Command::Replay(arguments) => replay::run(&target, &arguments),
         Command::Trace(question) => question::trace(&target, &question),
         Command::Probe(question) => question::probe(&target, &question),
         Command::Internet { action } => internet::run(&target, action),

@@ -1,0 +1,175 @@
+//! `weir replay`: the flow logs that a capture would have left.
+
+use std::fs::File;
+use std::io::{BufWriter, Read, Write as _, stdin, stdout};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use capture::Reader;
+use flate2::{Compression, write::GzEncoder};
+use replay::{AggregationInterval, FlowLog, Options, TrafficType};
+use server::ops::ReadWorld;
+
+use crate::cli::{Replay, Target, Traffic};
+use crate::output;
+
+/// Text is written when there is so much of it.
+const TEXT_BYTES: usize = 1 << 16;
+/// Connections that the interface may track: a capture may hold the traffic of days.
+const CONNECTIONS_MAX: u32 = 1 << 20;
+/// How many places that cannot be read are told; the summary counts all of them.
+const PROBLEMS_MAX: usize = 20;
+
+/// A part of the capture could not be read.
+const INCOMPLETE: u8 = 1;
+
+/// Replays the capture.
+pub(crate) fn run(target: &Target, arguments: &Replay) -> anyhow::Result<ExitCode> {
+    let options = options(arguments)?;
+    let mut replay = if let Some(config) = &arguments.config {
+        let text = std::fs::read_to_string(config)
+            .with_context(|| format!("cannot read {}", config.display()))?;
+        let network =
+            replay::network::parse(&text).with_context(|| config.display().to_string())?;
+        network
+            .notices
+            .iter()
+            .for_each(|notice| output::note(notice));
+        replay::Replay::new(&network.world, &options)?
+    } else if let Some(state) = &arguments.state {
+        replay::Replay::new(&server::world_of(state)?, &options)?
+    } else {
+        let report = super::client(target)?.weir(&ReadWorld {})?;
+        replay::Replay::new(&report.world(), &options)?
+    };
+    let name = arguments.file.display();
+    let source: Box<dyn Read> = match arguments.file.as_os_str() == "-" {
+        true => Box::new(stdin().lock()),
+        false => {
+            let file = File::open(&arguments.file);
+            Box::new(file.with_context(|| format!("cannot read {name}"))?)
+        }
+    };
+    let mut reader = Reader::new(source).with_context(|| name.to_string())?;
+    let mut records = Records::new(arguments.output.as_deref(), &replay)?;
+    let mut problems = 0;
+    while let Some(item) = reader.next() {
+        if let Some(problem) = replay.take(item) {
+            problems += 1;
+            if problems <= PROBLEMS_MAX {
+                output::note(&format!("{name}: {problem}"));
+            }
+        }
+        if replay.has_closed() {
+            records.write(&mut replay)?;
+        }
+    }
+    replay.finish();
+    records.write(&mut replay)?;
+    records.end()?;
+    if problems > PROBLEMS_MAX {
+        let more = problems - PROBLEMS_MAX;
+        output::note(&format!("{name}: and {more} more places"));
+    }
+    output::note(replay.summary().to_string().trim_end());
+    Ok(match problems {
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::from(INCOMPLETE),
+    })
+}
+
+fn options(arguments: &Replay) -> anyhow::Result<Options> {
+    Ok(Options {
+        interface: arguments.eni.parse()?,
+        log_format: match &arguments.log_format {
+            Some(format) => format.clone(),
+            None => FlowLog::DEFAULT_FORMAT.to_owned(),
+        },
+        traffic_type: match arguments.traffic_type {
+            Traffic::All => TrafficType::All,
+            Traffic::Accept => TrafficType::Accept,
+            Traffic::Reject => TrafficType::Reject,
+        },
+        interval: match arguments.interval.as_str() {
+            "600" => AggregationInterval::TenMinutes,
+            _ => AggregationInterval::OneMinute,
+        },
+        flows_max: arguments.flows_max,
+        connections_max: CONNECTIONS_MAX,
+    })
+}
+
+/// Where records go.
+enum Records {
+    Lines {
+        out: BufWriter<std::io::StdoutLock<'static>>,
+        text: String,
+    },
+    Files {
+        folder: PathBuf,
+        sequence: u64,
+    },
+}
+
+impl Records {
+    fn new(folder: Option<&Path>, replay: &replay::Replay) -> anyhow::Result<Self> {
+        if let Some(folder) = folder {
+            let folder = folder.to_owned();
+            return Ok(Self::Files {
+                folder,
+                sequence: 0,
+            });
+        }
+        let mut out = BufWriter::with_capacity(TEXT_BYTES, stdout().lock());
+        writeln!(out, "{}", replay.subscription().format.header())?;
+        Ok(Self::Lines {
+            out,
+            text: String::new(),
+        })
+    }
+
+    fn write(&mut self, replay: &mut replay::Replay) -> anyhow::Result<()> {
+        let closed = replay.take_closed();
+        match self {
+            Self::Lines { out, text } => {
+                for window in &closed {
+                    let mut records = window.records_of(replay.subscription());
+                    loop {
+                        text.clear();
+                        let more = replay.text(&mut records, TEXT_BYTES, text);
+                        out.write_all(text.as_bytes())?;
+                        if !more {
+                            break;
+                        }
+                    }
+                }
+            }
+            Self::Files { folder, sequence } => {
+                for batch in replay::batches(&closed) {
+                    let Some((_, key)) = batch.s3_object(*sequence) else {
+                        continue;
+                    };
+                    *sequence += 1;
+                    let path = folder.join(key.to_string());
+                    if let Some(parent) = path.parent() {
+                        std::fs::create_dir_all(parent)?;
+                    }
+                    let file = File::create(&path)
+                        .with_context(|| format!("cannot write {}", path.display()))?;
+                    let mut gzip = GzEncoder::new(file, Compression::default());
+                    gzip.write_all(batch.text().as_bytes())?;
+                    gzip.finish()?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn end(self) -> anyhow::Result<()> {
+        if let Self::Lines { mut out, .. } = self {
+            out.flush()?;
+        }
+        Ok(())
+    }
+}
