@@ -308,25 +308,7 @@ impl<R: Read> Reader<R> {
             self.packets += 1;
             let own = self.interfaces.get(section..).unwrap_or_default();
             return Some(match blocks::packet(endian, self.buffer.last(len), own) {
-                Ok(Found {
-                    interface,
-                    index,
-                    time_ns,
-                    original_len,
-                    sent,
-                    bytes,
-                    options,
-                }) => Item::Packet(Captured {
-                    place,
-                    interface,
-                    interface_index: section + index,
-                    time_ns,
-                    original_len,
-                    sent,
-                    bytes,
-                    options,
-                    endian,
-                }),
+                Ok(found) => Item::Packet(found.captured(place, section, endian)),
                 Err(kind) => Item::Problem(Problem { place, kind }),
             });
         }
@@ -363,6 +345,23 @@ impl<R: Read> Read for Source<R> {
         match self {
             Self::Plain(source) => source.read(into),
             Self::Gzip(source) => source.read(into),
+        }
+    }
+}
+
+impl<'a> Found<'a> {
+    /// The packet as readers get it; `section` is where the interfaces of its section begin.
+    fn captured(self, place: Place, section: usize, endian: Endian) -> Captured<'a> {
+        Captured {
+            place,
+            interface: self.interface,
+            interface_index: section + self.index,
+            time_ns: self.time_ns,
+            original_len: self.original_len,
+            sent: self.sent,
+            bytes: self.bytes,
+            options: self.options,
+            endian,
         }
     }
 }

@@ -55,5 +55,5 @@ pub struct Network {
 ///
 /// If it is no description; the error says where.
 pub fn parse(text: &str) -> Result<Network, Error> {
-    build::network(serde_json::from_str(text)?)
+    build::network(&serde_json::from_str(text)?)
 }

@@ -417,7 +417,7 @@ impl Replay {
 fn with_one_flow_log(world: &World, options: &Options) -> Option<World> {
     let mut world = world.clone();
     let mut found = false;
-    for (_, state) in &mut world.regions {
+    for state in world.regions.values_mut() {
         let ids: Vec<FlowLogId> = state.flow_logs.values().map(|f| f.id).collect();
         for id in &ids {
             state.flow_logs.remove(id);

@@ -29,9 +29,9 @@ struct Builder {
     ids: u32,
 }
 
-pub(super) fn network(shape: shape::Network) -> Result<Network, Error> {
+pub(super) fn network(shape: &shape::Network) -> Result<Network, Error> {
     let mut builder = Builder {
-        scope: scope(&shape)?,
+        scope: scope(shape)?,
         state: State::default(),
         notices: Vec::new(),
         ids: 0,
