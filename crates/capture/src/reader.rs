@@ -294,14 +294,10 @@ impl<R: Read> Reader<R> {
             self.buffer.take(len);
             let block = self.buffer.last(len);
             if !blocks::is_packet(endian, block) {
-                match blocks::interface(endian, block) {
-                    None => {}
-                    Some(Ok(interface)) => self.interfaces.push(interface),
-                    Some(Err(what)) => {
-                        // Its packets must not be taken for another's.
-                        self.interfaces.push(blocks::unknown_interface());
-                        return problem(place, ProblemKind::MalformedBlock(what));
-                    }
+                if let Some(interface) = blocks::interface(endian, block)
+                    && let Err(kind) = self.describe(interface)
+                {
+                    return problem(place, kind);
                 }
                 continue;
             }
@@ -312,6 +308,14 @@ impl<R: Read> Reader<R> {
                 Err(kind) => Item::Problem(Problem { place, kind }),
             });
         }
+    }
+
+    fn describe(&mut self, interface: Result<Interface, &'static str>) -> Result<(), ProblemKind> {
+        let malformed = interface.as_ref().err().copied();
+        // Packets of one that cannot be understood must not be taken for another's.
+        self.interfaces
+            .push(interface.unwrap_or_else(|_| blocks::unknown_interface()));
+        malformed.map_or(Ok(()), |what| Err(ProblemKind::MalformedBlock(what)))
     }
 
     fn place(&self) -> Place {

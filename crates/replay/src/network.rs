@@ -55,5 +55,9 @@ pub struct Network {
 ///
 /// If it is no description; the error says where.
 pub fn parse(text: &str) -> Result<Network, Error> {
+    if !text.trim_start().starts_with('{') {
+        // An array would be taken for the members of an object, in their order.
+        return Err(build::value("the network", "it is no JSON object"));
+    }
     build::network(&serde_json::from_str(text)?)
 }

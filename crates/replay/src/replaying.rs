@@ -404,7 +404,9 @@ impl Replay {
 
     fn keep(&mut self, closed: Vec<ClosedWindow>) {
         for window in &closed {
-            self.summary.records += window.records.len() as u64;
+            let kept = window.records.iter();
+            let kept = kept.filter(|r| r.is_kept_by(self.subscription.traffic_type));
+            self.summary.records += kept.count() as u64;
             let records = window.records_of(&self.subscription);
             let lost = records.filter(|r| r.log_status() == LogStatus::SkipData);
             self.summary.skip_data += lost.count() as u64;

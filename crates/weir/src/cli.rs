@@ -355,7 +355,7 @@ pub(crate) enum Format {
 #[command(after_help = "Examples:
   weir replay web.pcapng --eni eni-0123…                       by the rules of the running daemon
   weir replay web.pcap.gz --eni eni-0123… --config net.json    by rules in a file, without a daemon
-  weir capture eni-0123… --write - | weir replay - --eni eni-0123… --state DIR
+  tcpdump -w - | weir replay - --eni eni-0123… --state DIR
   (aws ec2 describe-vpcs; aws ec2 describe-subnets; aws ec2 describe-route-tables;
    aws ec2 describe-network-acls; aws ec2 describe-security-groups;
    aws ec2 describe-network-interfaces) | jq -s add > net.json

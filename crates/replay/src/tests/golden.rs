@@ -27,14 +27,41 @@ fn a_capture_leaves_the_records_of_its_packets_at_its_own_times() {
             frame(&text.replace("2001:db8:1:100::10:443", "[2001:db8:1:100::10]:443")),
         )
     });
-    expect![[""]].assert_eq(&replayed(&pcapng("eth0", &frames), &options()));
+    expect![[r#"
+        2 123456789012 eni-00000001 198.51.100.7 10.0.1.10 50000 443 6 2 180 1763000040 1763000041 ACCEPT OK
+        2 123456789012 eni-00000001 10.0.1.10 198.51.100.7 443 50000 6 1 40 1763000040 1763000040 ACCEPT OK
+        2 123456789012 eni-00000001 198.51.100.7 10.0.1.10 50001 22 6 1 40 1763000042 1763000042 REJECT OK
+        2 123456789012 eni-00000001 198.51.100.7 10.0.1.10 0 0 1 1 36 1763000043 1763000043 ACCEPT OK
+        2 123456789012 eni-00000001 203.0.113.9 10.0.1.10 0 0 1 1 36 1763000043 1763000043 REJECT OK
+        2 123456789012 eni-00000001 10.0.2.20 10.0.1.10 40000 5432 6 1 40 1763000044 1763000044 ACCEPT OK
+        2 123456789012 eni-00000001 10.0.1.10 10.0.2.20 5432 40000 6 1 40 1763000044 1763000044 ACCEPT OK
+        2 123456789012 eni-00000001 2001:db8:9::1 2001:db8:1:100::10 40000 443 6 1 60 1763000045 1763000045 ACCEPT OK
+        2 123456789012 eni-00000001 198.51.100.7 10.0.1.10 50000 443 6 1 40 1763000101 1763000101 ACCEPT OK
+        2 123456789012 eni-00000001 - - - - - - - 1763000160 1763000220 - NODATA
+        2 123456789012 eni-00000001 10.0.1.10 198.51.100.7 443 50000 6 1 40 1763000225 1763000225 ACCEPT OK
+        ---
+        packets in the capture: 11
+        accepted: 9 packets, 476 bytes
+        rejected: 2 packets, 76 bytes
+        records: 10
+    "#]].assert_eq(&replayed(&pcapng("eth0", &frames), &options()));
     let rejects = Options {
         traffic_type: TrafficType::Reject,
         log_format: "${interface-id} ${instance-id} ${flow-direction} ${srcaddr} ${dstport} ${action} ${end}"
             .to_owned(),
         ..options()
     };
-    expect![[""]].assert_eq(&replayed(&pcapng("eth0", &frames), &rejects));
+    expect![[r#"
+        eni-00000001 i-00000001 ingress 198.51.100.7 22 REJECT 1763000042
+        eni-00000001 i-00000001 ingress 203.0.113.9 0 REJECT 1763000043
+        eni-00000001 i-00000001 - - - - 1763000220
+        ---
+        packets in the capture: 11
+        accepted: 9 packets, 476 bytes
+        rejected: 2 packets, 76 bytes
+        records: 10
+    "#]]
+    .assert_eq(&replayed(&pcapng("eth0", &frames), &rejects));
 }
 
 #[test]
@@ -63,7 +90,25 @@ fn odd_packets_are_counted_with_their_place_and_the_rest_is_replayed() {
     });
     let mut file = pcapng("eth0", &frames);
     file.extend([6, 0, 0, 0, 64, 0, 0, 0, 1, 2, 3, 4]);
-    expect![[""]].assert_eq(&replayed(&file, &options()));
+    expect![[r#"
+        2 123456789012 eni-00000001 198.51.100.7 10.0.1.10 50000 443 6 3 9220 1763000045 1763000045 ACCEPT OK
+        ---
+        packet 9 at byte 9952: the capture ends here, 12 of 64 bytes are left
+        packets in the capture: 8
+        accepted: 3 packets, 9220 bytes
+        rejected: 0 packets, 0 bytes
+        records: 1
+        left no record: 1
+          not logged by AWS: DNS, DHCP, metadata, time, and answers of those: 1
+        skipped: 5
+          ARP: 1, the first is packet 2 at byte 184
+          malformed: 2, the first is packet 3 at byte 272
+          neither from nor to the interface: 1, the first is packet 5 at byte 436
+          the capture ends within it: 1, the first is packet 9 at byte 9952
+        noted: 2
+          earlier than the packet before, counted in the window that is open: 1, the first is packet 6 at byte 536
+          longer than the VPC's MTU, counted as one packet: 1, the first is packet 7 at byte 636
+    "#]].assert_eq(&replayed(&file, &options()));
 }
 
 #[test]
