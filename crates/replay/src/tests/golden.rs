@@ -59,7 +59,7 @@ fn a_capture_leaves_the_records_of_its_packets_at_its_own_times() {
         packets in the capture: 11
         accepted: 9 packets, 476 bytes
         rejected: 2 packets, 76 bytes
-        records: 10
+        records: 2
     "#]]
     .assert_eq(&replayed(&pcapng("eth0", &frames), &rejects));
 }
