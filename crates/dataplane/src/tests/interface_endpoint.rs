@@ -112,9 +112,9 @@ fn only_tcp_to_the_services_ports_is_carried() {
         y sends tcp 10.0.2.10:5 > 10.0.2.21:443 syn
           dropped: refused_by_endpoint
         y sends tcp 10.0.2.10:5 > 10.0.2.22:443 syn
-          dropped: no_service_behind_endpoint
+          to services: 100.64.0.1:5 > 100.127.255.7:443 proto 6 len 40
         x sends tcp 10.0.1.10:7 > 10.0.1.20:443 syn
-          to services: 100.64.0.1:7 > 100.127.255.4:443 proto 6 len 40
+          to services: 100.64.0.2:7 > 100.127.255.4:443 proto 6 len 40
         x sends tcp 10.0.1.10:7 > 10.0.1.20:443 ack len 9000
           dropped: refused_by_endpoint
     "#]]
@@ -139,7 +139,7 @@ fn only_tcp_to_the_services_ports_is_carried() {
         ea Ingress Accept 10.0.1.10:7 > 10.0.1.20:443 proto 6 packets 1 bytes 9040 flags 0 | endpoint e does not carry it: it carries packets of up to 8500 bytes
         ea Ingress Reject 10.0.1.10:5 > 10.0.1.20:80 proto 6 packets 1 bytes 40 flags 2 | no inbound rule of end allows it
         ea Ingress Reject 10.0.1.10:5 > 10.0.1.20:8443 proto 6 packets 1 bytes 40 flags 2 | no inbound rule of end allows it
-        none Ingress Accept 10.0.2.10:5 > 10.0.2.22:443 proto 6 packets 1 bytes 40 flags 2 | no service behind endpoint g
+        none Ingress Accept 10.0.2.10:5 > 10.0.2.22:443 proto 6 packets 1 bytes 40 flags 2 | delivered to firehose in us-east-1 through g
         x Egress Accept 10.0.1.10:0 > 10.0.1.20:0 proto 1 packets 1 bytes 28 flags 0 path 1 | endpoint e does not carry it: its service does not take protocol 1
         x Egress Accept 10.0.1.10:5 > 10.0.1.20:443 proto 17 packets 1 bytes 28 flags 0 path 1 | endpoint e does not carry it: its service has no port 443 of protocol 17
         x Egress Accept 10.0.1.10:5 > 10.0.1.20:80 proto 6 packets 1 bytes 40 flags 2 path 1 | no inbound rule of end allows it
@@ -148,7 +148,7 @@ fn only_tcp_to_the_services_ports_is_carried() {
         x Egress Accept 10.0.1.10:7 > 10.0.1.20:443 proto 6 packets 1 bytes 40 flags 2 path 1 | delivered to logs in us-east-1 through e
         x Egress Accept 10.0.1.10:7 > 10.0.1.20:443 proto 6 packets 1 bytes 9040 flags 0 path 1 | endpoint e does not carry it: it carries packets of up to 8500 bytes
         y Egress Accept 10.0.2.10:5 > 10.0.2.21:443 proto 6 packets 1 bytes 40 flags 2 path 1 | endpoint f does not carry it: it is pending
-        y Egress Accept 10.0.2.10:5 > 10.0.2.22:443 proto 6 packets 1 bytes 40 flags 2 path 1 | no service behind endpoint g
+        y Egress Accept 10.0.2.10:5 > 10.0.2.22:443 proto 6 packets 1 bytes 40 flags 2 path 1 | delivered to firehose in us-east-1 through g
     "#]].assert_eq(&net.records());
     // Where the daemon answers for nothing, nobody is behind an endpoint.
     let mut net = Net::new(NET);
