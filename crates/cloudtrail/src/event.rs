@@ -4,7 +4,7 @@ use model::{Scope, Timestamp};
 use serde_json::{Value, json};
 
 use crate::resource::{self, Resource};
-use crate::user_identity::{Caller, seconds};
+use crate::user_identity::Caller;
 
 /// A call of the API, and what came of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -208,7 +208,7 @@ impl Call {
     fn common(&self, read_only: bool) -> Value {
         json!({
             "eventVersion": EVENT_VERSION,
-            "eventTime": seconds(self.at),
+            "eventTime": self.at.iso8601(),
             "eventSource": self.event_source,
             "eventName": self.event_name,
             "awsRegion": self.scope.region.to_string(),

@@ -72,20 +72,11 @@ impl Caller {
                 },
                 "webIdFederationData": {},
                 "attributes": {
-                    "creationDate": session_began.map(seconds),
+                    "creationDate": session_began.map(Timestamp::iso8601),
                     "mfaAuthenticated": "false",
                 },
             });
         }
         shown
     }
-}
-
-/// A time as events have it, `2026-10-01T12:00:00Z`.
-pub(crate) fn seconds(time: Timestamp) -> String {
-    let at = time.calendar();
-    format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
-        at.year, at.month, at.day, at.hour, at.minute, at.second
-    )
 }

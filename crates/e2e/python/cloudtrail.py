@@ -1,8 +1,11 @@
 """CloudTrail over the wire: who called what, looked up and delivered, through an endpoint and after `kill -9`."""
 
+import datetime
 import gzip
 import json
+import os
 import signal
+import subprocess
 import tempfile
 
 import boto3
@@ -117,7 +120,7 @@ def test_user_data_and_bad_calls(lab):
     with refused("InvalidLookupAttributesException"):
         trail.lookup_events(LookupAttributes=[{"AttributeKey": "ReadOnly", "AttributeValue": "perhaps"}])
     with refused("UnsupportedOperationException"):
-        trail.create_trail(Name="digests", S3BucketName="any", EnableLogFileValidation=True)
+        trail.create_trail(Name="topics", S3BucketName="any", SnsTopicName="any")
 
 
 def test_a_trail_delivers_what_happens_while_it_logs(lab):
@@ -151,6 +154,46 @@ def test_a_trail_delivers_what_happens_while_it_logs(lab):
     trail.delete_trail(Name="all")
     with refused("TrailNotFoundException"):
         trail.get_trail_status(Name="all")
+
+
+def test_digests_tell_whether_a_file_was_changed(lab):
+    """The aws CLI checks every signature, every file and that none is missing; so it must notice what we do to them."""
+    bucket = f"digested-{lab.account}"
+    s3 = bucket_for_trails(lab, bucket)
+    trail = lab.client("cloudtrail")
+    arn = trail.create_trail(Name="all", S3BucketName=bucket, EnableLogFileValidation=True)["TrailARN"]
+    trail.start_logging(Name="all")
+    for number in (5, 6):
+        lab.ec2.create_vpc(CidrBlock=f"10.{number}.0.0/16")
+        lab.weir("trail", "flush")
+    trail.stop_logging(Name="all")
+    listed = s3.list_objects_v2(Bucket=bucket, Prefix="AWSLogs/")["Contents"]
+    files = [o["Key"] for o in listed if "/CloudTrail/" in o["Key"]]
+    assert len(files) >= 2 and len([o for o in listed if "/CloudTrail-Digest/" in o["Key"]]) >= 2, listed
+
+    def validate():
+        start = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=1)
+        done = subprocess.run(
+            ["aws", "--endpoint-url", lab.daemon.endpoint, "--region", lab.region, "cloudtrail", "validate-logs",
+             "--trail-arn", arn, "--start-time", start.strftime("%Y-%m-%dT%H:%M:%SZ"), "--verbose"],
+            capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
+            env=os.environ | {"AWS_ENDPOINT_URL": lab.daemon.endpoint, "AWS_ACCESS_KEY_ID": lab.account,
+                              "AWS_SECRET_ACCESS_KEY": "any"},
+        )
+        return done.stdout + done.stderr
+
+    said = validate()
+    for key in (o["Key"] for o in listed):
+        assert f"s3://{bucket}/{key}\tvalid" in said, (key, said)
+    assert "INVALID" not in said, said
+    whole = s3.get_object(Bucket=bucket, Key=files[0])["Body"].read()
+    forged = gzip.compress(gzip.decompress(whole).replace(b"CreateVpc", b"DeleteVpc"))
+    s3.put_object(Bucket=bucket, Key=files[0], Body=forged)
+    said = validate()
+    assert f"Log file\ts3://{bucket}/{files[0]}\tINVALID: hash value doesn't match" in said, said
+    s3.delete_object(Bucket=bucket, Key=files[0])
+    said = validate()
+    assert f"Log file\ts3://{bucket}/{files[0]}\tINVALID: not found" in said, said
 
 
 def test_network_activity_is_the_endpoint_owners(lab):

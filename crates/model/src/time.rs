@@ -52,6 +52,15 @@ impl Timestamp {
         }
     }
 
+    /// ISO 8601 with whole seconds, as events, policies and the Query protocol write times: `2024-05-01T10:00:00Z`.
+    pub fn iso8601(self) -> String {
+        let at = self.calendar();
+        format!(
+            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
+            at.year, at.month, at.day, at.hour, at.minute, at.second
+        )
+    }
+
     /// How long after `earlier` this is; zero when it is not after.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))

@@ -282,10 +282,10 @@ fn describe(caller: &Caller, origin: &Origin, identity: &Identity, parts: &Parts
     context.put("aws:RequestedRegion", region);
     context.put("aws:ResourceAccount", identity.scope.account.to_string());
     let now = clock::now();
-    context.put("aws:CurrentTime", clock::iso8601(now));
+    context.put("aws:CurrentTime", now.iso8601());
     context.put("aws:EpochTime", now.as_secs().to_string());
     if let Some(issued) = identity.issued {
-        context.put("aws:TokenIssueTime", clock::iso8601(issued));
+        context.put("aws:TokenIssueTime", issued.iso8601());
     }
     for (key, header) in [("aws:UserAgent", "user-agent"), ("aws:Referer", "referer")] {
         if let Some(value) = parts.headers.get(header).and_then(|v| v.to_str().ok()) {

@@ -13,16 +13,6 @@ pub(crate) fn now() -> Timestamp {
     Timestamp::from_micros(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
 }
 
-/// A time as the Query protocol and policies write it, `2026-11-26T15:02:49Z`.
-#[must_use]
-pub(crate) fn iso8601(time: Timestamp) -> String {
-    let at = time.calendar();
-    format!(
-        "{}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
-        at.year, at.month, at.day, at.hour, at.minute, at.second
-    )
-}
-
 /// Randomness of the operating system.
 #[derive(Debug, Default)]
 pub(crate) struct SystemEntropy;

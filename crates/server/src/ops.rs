@@ -198,6 +198,8 @@ pub struct TrailFlushReport {
     pub files: usize,
     /// Events in them.
     pub events: usize,
+    /// Digest files written.
+    pub digests: usize,
     /// Trails that could not deliver; GetTrailStatus says why.
     pub failed: usize,
 }

@@ -64,7 +64,7 @@ fn assume_role(
         access_key_id: key.access_key_id,
         secret_access_key: key.secret_access_key,
         session_token: key.session_token,
-        expiration: clock::iso8601(key.expires),
+        expiration: key.expires.iso8601(),
         arn: key.identity.arn,
         assumed_role_id: key.identity.user_id,
     }

@@ -31,7 +31,7 @@ pub(crate) fn open(state: &Path) -> anyhow::Result<(Arc<Trails>, Arc<EventHistor
 pub(crate) async fn run(daemon: Arc<Daemon>) {
     loop {
         tokio::time::sleep(TRAIL_ROUND).await;
-        daemon.deliver_trails().await;
+        daemon.deliver_trails(false).await;
     }
 }
 
@@ -62,12 +62,14 @@ impl Daemon {
         }
     }
 
-    /// Delivers what has been called until now to the buckets of the trails.
-    pub(crate) async fn deliver_trails(&self) -> Delivered {
+    /// Delivers what has been called until now to the buckets of the trails; with `digests` the digests of hours that are
+    /// not over, too.
+    pub(crate) async fn deliver_trails(&self, digests: bool) -> Delivered {
         self.writer.write_notes().await;
         let (trails, history, s3) = (self.trails.clone(), self.history.clone(), self.s3.clone());
-        let delivery =
-            tokio::task::spawn_blocking(move || trails.deliver(clock::now(), &*history, &s3));
+        let delivery = tokio::task::spawn_blocking(move || {
+            trails.deliver(clock::now(), digests, &*history, &s3)
+        });
         delivery.await.unwrap_or_else(|error| {
             tracing::error!(%error, "the trails were not delivered");
             Delivered::default()

@@ -117,11 +117,13 @@ async fn dispatch(daemon: &Arc<Daemon>, operation: &str, body: &[u8]) -> Result<
             let services::cloudtrail::Delivered {
                 files,
                 events,
+                digests,
                 failed,
-            } = daemon.deliver_trails().await;
+            } = daemon.deliver_trails(true).await;
             render(&TrailFlushReport {
                 files,
                 events,
+                digests,
                 failed,
             })
         }

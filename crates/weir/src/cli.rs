@@ -446,12 +446,17 @@ Every call of the API leaves an event. Without any trail, the last 90 days can b
 Trails write the same events to S3 every five minutes:
 
   aws cloudtrail create-trail --name all --s3-bucket-name BUCKET && aws cloudtrail start-logging --name all
-  weir trail flush";
+  weir trail flush
+
+With --enable-log-file-validation, a signed digest of every hour's files follows, which tells whether a file was changed or
+removed:
+
+  aws cloudtrail validate-logs --trail-arn ARN --start-time 2026-10-01T00:00:00Z";
 
 /// What to do with trails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
 pub(crate) enum Trail {
-    /// Deliver what has been called until now, instead of within five minutes
+    /// Deliver what has been called until now, instead of within five minutes, and the digest of this hour
     Flush,
 }
 

@@ -4,13 +4,15 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::sync::PoisonError;
 
 use cloudtrail::{Event, Numbered};
 use flate2::{Compression, GzBuilder};
-use model::{Region, Timestamp};
+use model::{Region, Scope, Timestamp};
+use sha2::{Digest as _, Sha256};
 
 use super::History;
+use super::digest::LogFile;
+use super::signing_key::hex;
 use super::store::{Trail, Trails};
 use crate::s3::{PutOptions, S3};
 
@@ -24,39 +26,38 @@ pub struct Delivered {
     pub files: usize,
     /// Events in them.
     pub events: usize,
+    /// Digest files written.
+    pub digests: usize,
     /// Trails that could not deliver.
     pub failed: usize,
 }
 
 impl Trails {
     /// Whether a trail of an account asks for the network activity of a service in a Region.
-    pub fn wants_network_activity(&self, owner: model::Scope, event_source: &str) -> bool {
-        let Ok(all) = self.all() else { return false };
-        all.iter().any(|trail| {
+    pub fn wants_network_activity(&self, owner: Scope, event_source: &str) -> bool {
+        self.any(|trail| {
             trail.is_logging
-                && trail.covers(owner.account.to_string().as_str(), owner.region)
+                && trail.covers(owner)
                 && trail.selectors.wants_network_activity(event_source)
         })
     }
 
-    /// Delivers what has happened since the last time to the buckets of all trails that are logging. Blocks.
-    pub fn deliver(&self, now: Timestamp, history: &dyn History, s3: &S3) -> Delivered {
-        let _one = self
-            .delivering
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+    /// Delivers what has happened since the last time to the buckets of all trails that are logging, and the digests of
+    /// hours that are over; with `digests` those of the hours that are not, too. Blocks.
+    pub fn deliver(
+        &self,
+        now: Timestamp,
+        digests: bool,
+        history: &dyn History,
+        s3: &S3,
+    ) -> Delivered {
+        let _alone = self.change_alone();
         let mut total = Delivered::default();
-        let trails = match self.all() {
-            Ok(trails) => trails,
-            Err(error) => {
-                tracing::error!(%error, "the trails cannot be read");
-                return total;
-            }
-        };
-        for mut trail in trails.into_iter().filter(|trail| trail.is_logging) {
-            let delivered = self.deliver_trail(&mut trail, now, history, s3);
+        for mut trail in self.all(|trail| trail.is_logging) {
+            let delivered = self.deliver_trail(&mut trail, now, digests, history, s3);
             total.files += delivered.files;
             total.events += delivered.events;
+            total.digests += delivered.digests;
             total.failed += delivered.failed;
         }
         total
@@ -66,29 +67,42 @@ impl Trails {
         &self,
         trail: &mut Trail,
         now: Timestamp,
+        digests: bool,
         history: &dyn History,
         s3: &S3,
     ) -> Delivered {
         let mut total = Delivered::default();
-        loop {
-            match self.deliver_some(trail, now, history, s3) {
-                Ok(None) => return total,
-                Ok(Some(delivered)) => {
-                    total.files += delivered.files;
-                    total.events += delivered.events;
-                }
-                Err(error) => {
-                    tracing::warn!(trail = trail.arn(), error, "a trail's delivery failed");
-                    trail.latest_attempt = Some(now);
-                    trail.latest_error = Some(error);
-                    if let Err(error) = self.put(trail) {
-                        tracing::error!(%error, "a trail's state cannot be written");
-                    }
-                    total.failed += 1;
-                    return total;
-                }
+        if let Err(error) = self.deliver_all(trail, now, digests, history, s3, &mut total) {
+            tracing::warn!(trail = trail.arn(), error, "a trail's delivery failed");
+            trail.latest_attempt = Some(now);
+            trail.latest_error = Some(error);
+            if let Err(error) = self.put(trail) {
+                tracing::error!(%error, "a trail's state cannot be written");
             }
+            total.failed += 1;
         }
+        total
+    }
+
+    /// The digests of the hours before go first: what is delivered now is in the next.
+    fn deliver_all(
+        &self,
+        trail: &mut Trail,
+        now: Timestamp,
+        digests: bool,
+        history: &dyn History,
+        s3: &S3,
+        total: &mut Delivered,
+    ) -> Result<(), String> {
+        total.digests += self.deliver_digests(trail, now, false, s3)?;
+        while let Some(delivered) = self.deliver_some(trail, now, history, s3)? {
+            total.files += delivered.files;
+            total.events += delivered.events;
+        }
+        if digests {
+            total.digests += self.deliver_digests(trail, now, true, s3)?;
+        }
+        Ok(())
     }
 
     /// Delivers up to a file's worth of events; `None` if there were none.
@@ -110,8 +124,7 @@ impl Trails {
         events.retain(|event| event.seq <= last);
         let mut files: BTreeMap<(Region, bool), Vec<Event>> = BTreeMap::new();
         for Numbered { event, .. } in events {
-            let account = event.scope.account.to_string();
-            if trail.covers(&account, event.scope.region) && trail.selectors.select(&event) {
+            if trail.covers(event.scope) && trail.selectors.select(&event) {
                 let file = (event.scope.region, event.network_activity);
                 files.entry(file).or_default().push(event);
             }
@@ -123,7 +136,8 @@ impl Trails {
         }
         for ((region, network_activity), events) in &files {
             let key = key(trail, *region, *network_activity, at, last);
-            put(trail, &key, events, s3)?;
+            let file = put_events(trail, &key, events, s3)?;
+            trail.digest(*region, file, now);
             delivered.files += 1;
             delivered.events += events.len();
         }
@@ -139,9 +153,9 @@ impl Trails {
 }
 
 impl Trail {
-    fn covers(&self, account: &str, region: Region) -> bool {
-        self.scope.account.to_string() == account
-            && (self.is_multi_region || self.scope.region == region)
+    fn covers(&self, scope: Scope) -> bool {
+        self.scope.account == scope.account
+            && (self.is_multi_region || self.scope.region == scope.region)
     }
 }
 
@@ -179,12 +193,34 @@ fn unique(arn: &str, last: u64) -> String {
 
 const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
-fn put(trail: &Trail, key: &str, events: &[Event], s3: &S3) -> Result<(), String> {
+/// Puts a log file, and says what a digest has to tell of it.
+fn put_events(trail: &Trail, key: &str, events: &[Event], s3: &S3) -> Result<LogFile, String> {
+    let records: Vec<&str> = events.iter().map(|event| event.record.as_str()).collect();
+    let text = format!("{{\"Records\":[{}]}}", records.join(","));
+    put(trail, key, &text, BTreeMap::new(), s3)?;
+    let times = || events.iter().map(|event| event.at);
+    let time = |at: Option<Timestamp>| at.unwrap_or_default().iso8601();
+    Ok(LogFile {
+        s3_bucket: trail.bucket.clone(),
+        s3_object: key.to_owned(),
+        hash_value: hex(&Sha256::digest(&text)),
+        hash_algorithm: "SHA-256".to_owned(),
+        newest_event_time: time(times().max()),
+        oldest_event_time: time(times().min()),
+    })
+}
+
+/// Puts a file of the trail, compressed, if the bucket lets it.
+pub(super) fn put(
+    trail: &Trail,
+    key: &str,
+    text: &str,
+    metadata: BTreeMap<String, String>,
+    s3: &S3,
+) -> Result<(), String> {
     let account = trail.scope.account.to_string();
     s3.check_trail(&trail.bucket, key, &account, &trail.arn())
         .map_err(|error| error.code().as_str().to_owned())?;
-    let records: Vec<&str> = events.iter().map(|event| event.record.as_str()).collect();
-    let text = format!("{{\"Records\":[{}]}}", records.join(","));
     let mut gzip = GzBuilder::new()
         .mtime(0)
         .write(Vec::new(), Compression::default());
@@ -194,6 +230,7 @@ fn put(trail: &Trail, key: &str, events: &[Event], s3: &S3) -> Result<(), String
         .map_err(|error| error.to_string())?;
     let options = PutOptions {
         content_type: Some("application/json".to_owned()),
+        metadata,
         ..PutOptions::default()
     };
     s3.put_object(&trail.bucket, key, &body, options)

@@ -3,9 +3,11 @@
 //! Events come from elsewhere ([`History`]); what is kept here are trails and how far each has come.
 
 mod delivery;
+mod digest;
 mod error;
 mod lookup;
 mod selector;
+mod signing_key;
 mod store;
 mod tag;
 mod trail;
@@ -99,21 +101,30 @@ impl Trails {
     ) -> Result<Value, JsonResponse> {
         match operation {
             "LookupEvents" => run(body, |input| lookup::lookup_events(call, &input)),
-            "CreateTrail" => run(body, |input| self.create_trail(call, input)),
-            "UpdateTrail" => run(body, |input| self.update_trail(call, input)),
-            "DeleteTrail" => run(body, |input| self.delete_trail(call, &input)),
             "GetTrail" => run(body, |input| self.get_trail(call, &input)),
             "DescribeTrails" => run(body, |input| self.describe_trails(call, &input)),
             "ListTrails" => run(body, |input| self.list_trails(call, &input)),
-            "StartLogging" => run(body, |input| self.start_logging(call, &input)),
-            "StopLogging" => run(body, |input| self.stop_logging(call, &input)),
             "GetTrailStatus" => run(body, |input| self.get_trail_status(call, &input)),
-            "PutEventSelectors" => run(body, |input| self.put_event_selectors(call, input)),
             "GetEventSelectors" => run(body, |input| self.get_event_selectors(call, &input)),
             "GetInsightSelectors" => run(body, |input| self.get_insight_selectors(call, &input)),
+            "ListTags" => run(body, |input| self.list_tags(call, &input)),
+            "ListPublicKeys" => run(body, |input| self.list_public_keys(call, &input)),
+            _ => self.change(call, operation, body),
+        }
+    }
+
+    /// Calls that change a trail.
+    fn change(&self, call: &Call<'_>, operation: &str, body: &[u8]) -> Result<Value, JsonResponse> {
+        let _alone = self.change_alone();
+        match operation {
+            "CreateTrail" => run(body, |input| self.create_trail(call, input)),
+            "UpdateTrail" => run(body, |input| self.update_trail(call, input)),
+            "DeleteTrail" => run(body, |input| self.delete_trail(call, &input)),
+            "StartLogging" => run(body, |input| self.start_logging(call, &input)),
+            "StopLogging" => run(body, |input| self.stop_logging(call, &input)),
+            "PutEventSelectors" => run(body, |input| self.put_event_selectors(call, input)),
             "AddTags" => run(body, |input| self.add_tags(call, &input)),
             "RemoveTags" => run(body, |input| self.remove_tags(call, &input)),
-            "ListTags" => run(body, |input| self.list_tags(call, &input)),
             _ => Err(JsonResponse::unknown_operation()),
         }
     }

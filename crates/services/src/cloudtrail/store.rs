@@ -1,15 +1,17 @@
-//! The trails on disk: a row each, with how far its deliveries have come.
+//! The trails, on disk and in memory: a row each, with how far its deliveries have come.
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
-use model::{Scope, Timestamp};
-use rusqlite::{Connection, OptionalExtension as _, params};
+use model::{Region, Scope, Timestamp};
+use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
+use super::digest::DigestChain;
 use super::error::CloudTrailError;
 use super::selector::Selectors;
+use super::signing_key::{self, SigningKeys};
 use crate::sqlite;
 
 const SCHEMA_VERSION: i64 = 1;
@@ -20,12 +22,14 @@ const SCHEMA: &str = "
         PRIMARY KEY (account, home, name)
     ) WITHOUT ROWID";
 
-/// The trails of all accounts. Every method blocks on the disk.
+/// The trails of all accounts. Changes block on the disk; reading, which calls through endpoints do, does not.
 #[derive(Debug)]
 pub struct Trails {
     connection: Mutex<Connection>,
-    /// One delivery at a time.
-    pub(super) delivering: Mutex<()>,
+    held: RwLock<BTreeMap<(Scope, String), Trail>>,
+    signing_keys: Mutex<SigningKeys>,
+    /// Held by whoever reads a trail in order to change it: a call, or a delivery.
+    changing: Mutex<()>,
 }
 
 /// A trail.
@@ -46,6 +50,16 @@ pub(super) struct Trail {
     pub(super) latest_delivery: Option<Timestamp>,
     pub(super) latest_attempt: Option<Timestamp>,
     pub(super) latest_error: Option<String>,
+    /// Whether digest files are written (`EnableLogFileValidation`).
+    #[serde(default)]
+    pub(super) is_validated: bool,
+    /// Of Regions from which the trail has delivered something, and the home Region.
+    #[serde(default)]
+    pub(super) digests: BTreeMap<Region, DigestChain>,
+    #[serde(default)]
+    pub(super) latest_digest: Option<Timestamp>,
+    #[serde(default)]
+    pub(super) latest_digest_error: Option<String>,
     /// The last event that it has delivered, or passed over.
     pub(super) delivered: u64,
     /// A delivery that was begun: up to which event, and the time in its files' names. It is made again with the same.
@@ -78,9 +92,16 @@ impl Trails {
         }
         let connection =
             sqlite::open(path, SCHEMA_VERSION, SCHEMA).map_err(std::io::Error::other)?;
+        let keys = connection
+            .execute_batch(signing_key::SCHEMA)
+            .and_then(|()| signing_key::read(&connection))
+            .map_err(std::io::Error::other)?;
+        let held = read(&connection).map_err(std::io::Error::other)?;
         Ok(Self {
             connection: Mutex::new(connection),
-            delivering: Mutex::new(()),
+            held: RwLock::new(held),
+            signing_keys: Mutex::new(keys),
+            changing: Mutex::new(()),
         })
     }
 
@@ -94,19 +115,14 @@ impl Trails {
                 serde_json::to_string(trail)?,
             ],
         )?;
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        held.insert((trail.scope, trail.name.clone()), trail.clone());
         Ok(())
     }
 
-    pub(super) fn get(&self, home: Scope, name: &str) -> Result<Option<Trail>, CloudTrailError> {
-        let row: Option<String> = self
-            .connection()
-            .prepare_cached("SELECT row FROM trail WHERE account = ?1 AND home = ?2 AND name = ?3")?
-            .query_row(
-                params![home.account.to_string(), home.region.name(), name],
-                |row| row.get(0),
-            )
-            .optional()?;
-        Ok(row.map(|row| serde_json::from_str(&row)).transpose()?)
+    pub(super) fn get(&self, home: Scope, name: &str) -> Option<Trail> {
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        held.get(&(home, name.to_owned())).cloned()
     }
 
     pub(super) fn delete(&self, trail: &Trail) -> Result<(), CloudTrailError> {
@@ -118,21 +134,47 @@ impl Trails {
                 trail.name
             ],
         )?;
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        held.remove(&(trail.scope, trail.name.clone()));
         Ok(())
     }
 
-    /// Every trail, by account, home and name.
-    pub(super) fn all(&self) -> Result<Vec<Trail>, CloudTrailError> {
-        let connection = self.connection();
-        let mut statement =
-            connection.prepare_cached("SELECT row FROM trail ORDER BY account, home, name")?;
-        let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
-        rows.map(|row| Ok(serde_json::from_str(&row?)?)).collect()
+    /// Every trail that passes the test, by account, home and name.
+    pub(super) fn all(&self, test: impl Fn(&Trail) -> bool) -> Vec<Trail> {
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        held.values().filter(|trail| test(trail)).cloned().collect()
     }
 
-    fn connection(&self) -> MutexGuard<'_, Connection> {
+    /// Whether any trail passes the test.
+    pub(super) fn any(&self, test: impl Fn(&Trail) -> bool) -> bool {
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        held.values().any(test)
+    }
+
+    /// Waits until nobody else changes a trail: a change during a delivery would be undone at its end.
+    pub(super) fn change_alone(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn connection(&self) -> MutexGuard<'_, Connection> {
         self.connection
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+
+    pub(super) fn signing_keys(&self) -> MutexGuard<'_, SigningKeys> {
+        self.signing_keys
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn read(connection: &Connection) -> Result<BTreeMap<(Scope, String), Trail>, CloudTrailError> {
+    let mut statement = connection.prepare("SELECT row FROM trail")?;
+    let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
+    rows.map(|row| {
+        let trail: Trail = serde_json::from_str(&row?)?;
+        Ok(((trail.scope, trail.name.clone()), trail))
+    })
+    .collect()
 }

@@ -58,14 +58,13 @@ impl Trails {
     pub(super) fn create_trail(&self, call: &Call<'_>, input: TrailInput) -> Answer {
         refuse_unsupported(&input)?;
         let name = checked_name(input.name.as_deref())?;
-        let all = self.all()?;
-        let own = |t: &&Trail| t.scope == call.scope;
-        if all.iter().filter(own).any(|trail| trail.name == name) {
+        let own = self.all(|trail| trail.scope == call.scope);
+        if own.iter().any(|trail| trail.name == name) {
             let account = call.scope.account;
             let message = format!("Trail {name} already exists for customer: {account}");
             return Err(CloudTrailError::new("TrailAlreadyExistsException", message));
         }
-        if all.iter().filter(own).count() >= TRAILS_MAX {
+        if own.len() >= TRAILS_MAX {
             let account = call.scope.account;
             let message = format!(
                 "User: {account} already has {TRAILS_MAX} trails in {}.",
@@ -93,6 +92,10 @@ impl Trails {
             latest_error: None,
             delivered: 0,
             begun: None,
+            is_validated: false,
+            digests: BTreeMap::new(),
+            latest_digest: None,
+            latest_digest_error: None,
         };
         if input.s3_bucket_name.is_none() {
             return Err(invalid_bucket(""));
@@ -125,25 +128,23 @@ impl Trails {
     pub(super) fn describe_trails(&self, call: &Call<'_>, input: &DescribeTrailsInput) -> Answer {
         let shadows = input.include_shadow_trails.unwrap_or(true);
         let named = &input.trail_name_list;
-        let all = self.all()?;
-        let shown = all.iter().filter(|trail| {
+        let shown = self.all(|trail| {
             let here = trail.scope.region == call.scope.region;
             let visible = here || (shadows && trail.is_multi_region);
             let wanted =
                 named.is_empty() || named.contains(&trail.name) || named.contains(&trail.arn());
             trail.scope.account == call.scope.account && visible && wanted
         });
-        Ok(json!({ "trailList": shown.map(described).collect::<Vec<_>>() }))
+        Ok(json!({ "trailList": shown.iter().map(described).collect::<Vec<_>>() }))
     }
 
     pub(super) fn list_trails(&self, call: &Call<'_>, _: &ListTrailsInput) -> Answer {
-        let all = self.all()?;
-        let own = all.iter().filter(|t| t.scope.account == call.scope.account);
+        let own = self.all(|trail| trail.scope.account == call.scope.account);
         let shape = |trail: &Trail| {
             let home = trail.scope.region.name();
             json!({ "TrailARN": trail.arn(), "Name": trail.name, "HomeRegion": home })
         };
-        Ok(json!({ "Trails": own.map(shape).collect::<Vec<_>>() }))
+        Ok(json!({ "Trails": own.iter().map(shape).collect::<Vec<_>>() }))
     }
 
     pub(super) fn start_logging(&self, call: &Call<'_>, input: &NameInput) -> Answer {
@@ -154,6 +155,7 @@ impl Trails {
             // What happened before is not the trail's.
             trail.delivered = call.history.last().map_err(CloudTrailError::history)?;
             trail.begun = None;
+            trail.begin_digests(call.now);
         }
         self.put(&trail)?;
         Ok(json!({}))
@@ -163,7 +165,7 @@ impl Trails {
         let mut trail = self.find_at_home(call, input)?;
         if trail.is_logging {
             // What has happened until now is still the trail's.
-            self.deliver_trail(&mut trail, call.now, call.history, call.s3);
+            self.deliver_trail(&mut trail, call.now, true, call.history, call.s3);
             trail.is_logging = false;
             trail.stopped = Some(call.now);
         }
@@ -180,6 +182,7 @@ impl Trails {
             ("LatestDeliveryTime", trail.latest_delivery),
             ("StartLoggingTime", trail.started),
             ("StopLoggingTime", trail.stopped),
+            ("LatestDigestDeliveryTime", trail.latest_digest),
         ] {
             if let Some(at) = at {
                 status.insert(name.to_owned(), seconds(at));
@@ -194,8 +197,13 @@ impl Trails {
             let text = at.map_or(String::new(), |at| at.to_string());
             status.insert(name.to_owned(), text.into());
         }
-        if let Some(error) = &trail.latest_error {
-            status.insert("LatestDeliveryError".to_owned(), error.as_str().into());
+        for (name, error) in [
+            ("LatestDeliveryError", &trail.latest_error),
+            ("LatestDigestDeliveryError", &trail.latest_digest_error),
+        ] {
+            if let Some(error) = error {
+                status.insert(name.to_owned(), error.as_str().into());
+            }
         }
         Ok(status.into())
     }
@@ -215,13 +223,12 @@ impl Trails {
             false => (call.scope, checked_name(Some(given))?),
         };
         let own = scope.account == call.scope.account;
-        let mut found = if own { self.get(scope, name)? } else { None };
+        let mut found = if own { self.get(scope, name) } else { None };
         if found.is_none() && own && scope == call.scope {
             // A trail of all Regions answers in each to its name.
-            let all = self.all()?;
             let shadow =
                 |t: &Trail| t.scope.account == scope.account && t.is_multi_region && t.name == name;
-            found = all.into_iter().find(shadow);
+            found = self.all(shadow).pop();
         }
         found.ok_or_else(|| {
             let arn = arn(scope, name);
@@ -260,6 +267,12 @@ fn change(trail: &mut Trail, input: TrailInput, call: &Call<'_>) -> Result<(), C
     if let Some(all) = input.is_multi_region_trail {
         trail.is_multi_region = all;
     }
+    if let Some(validated) = input.enable_log_file_validation
+        && validated != trail.is_validated
+    {
+        trail.is_validated = validated;
+        trail.begin_digests(call.now);
+    }
     if trail.is_multi_region && !trail.include_global_service_events {
         let message = "A multi-Region trail must include global service events.";
         return Err(CloudTrailError::new(
@@ -295,9 +308,6 @@ fn refuse_unsupported(input: &TrailInput) -> Result<(), CloudTrailError> {
             message,
         ))
     };
-    if input.enable_log_file_validation == Some(true) {
-        return refuse("EnableLogFileValidation");
-    }
     if input.is_organization_trail == Some(true) {
         return refuse("IsOrganizationTrail");
     }
@@ -381,7 +391,7 @@ fn settings(trail: &Trail) -> Value {
         "IncludeGlobalServiceEvents": trail.include_global_service_events,
         "IsMultiRegionTrail": trail.is_multi_region,
         "TrailARN": trail.arn(),
-        "LogFileValidationEnabled": false,
+        "LogFileValidationEnabled": trail.is_validated,
         "IsOrganizationTrail": false,
     });
     if let Some(prefix) = &trail.prefix {

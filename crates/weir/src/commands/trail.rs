@@ -11,8 +11,10 @@ use crate::output;
 pub(crate) fn run(target: &Target, action: Trail) -> anyhow::Result<ExitCode> {
     let Trail::Flush = action;
     let report = super::client(target)?.weir(&FlushTrails {})?;
-    let (events, files) = (report.events, report.files);
-    output::line(&format!("{events} events in {files} files"))?;
+    let (events, files, digests) = (report.events, report.files, report.digests);
+    output::line(&format!(
+        "{events} events in {files} files, {digests} digests"
+    ))?;
     if report.failed > 0 {
         output::note(&format!(
             "{} trails could not deliver; `aws cloudtrail get-trail-status --name NAME` says why",
