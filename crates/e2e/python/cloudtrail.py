@@ -34,6 +34,12 @@ def bucket_for_trails(lab, name, trail="all"):
     return s3
 
 
+def as_caller(lab):
+    """The environment of a client of the account."""
+    return os.environ | {"AWS_ENDPOINT_URL": lab.daemon.endpoint, "AWS_DEFAULT_REGION": lab.region,
+                         "AWS_ACCESS_KEY_ID": lab.account, "AWS_SECRET_ACCESS_KEY": "any"}
+
+
 def delivered(lab, s3, bucket, prefix=""):
     """Every event of a bucket's files under a prefix, by key."""
     lab.weir("trail", "flush")
@@ -156,6 +162,35 @@ def test_a_trail_delivers_what_happens_while_it_logs(lab):
         trail.get_trail_status(Name="all")
 
 
+def test_trailscraper_reads_the_trail(lab):
+    """A program that is not ours finds the files, reads them, and writes the policy that allows what they tell of."""
+    bucket = f"scraped-{lab.account}"
+    bucket_for_trails(lab, bucket)
+    trail = lab.client("cloudtrail")
+    trail.create_trail(Name="all", S3BucketName=bucket)
+    trail.start_logging(Name="all")
+    lab.group(lab.vpc(), "tcp 80 10.0.0.0/8")
+    lab.ec2.describe_vpcs()
+    trail.stop_logging(Name="all")
+    with tempfile.TemporaryDirectory() as folder:
+        def scrape(*arguments, given=None):
+            done = subprocess.run(
+                ["trailscraper", *arguments], capture_output=True, text=True, timeout=120, input=given or "",
+                env=as_caller(lab) | {"HOME": folder},
+            )
+            assert done.returncode == 0, done.stderr
+            return done.stdout
+
+        scrape("download", "--bucket", bucket, "--account-id", lab.account, "--region", lab.region)
+        policy = json.loads(scrape("generate", given=scrape("select")))
+        actions = [action for statement in policy["Statement"] for action in statement["Action"]]
+        for action in ("CreateVpc", "DescribeVpcs", "CreateSecurityGroup", "AuthorizeSecurityGroupIngress"):
+            assert f"ec2:{action}" in actions, policy
+        # The history has the same, and what happened before the trail was started as well.
+        found = json.loads(scrape("select", "--use-cloudtrail-api", "--from", "one hour ago"))["Records"]
+        assert {"CreateVpc", "CreateTrail"} <= {record["eventName"] for record in found}, found
+
+
 def test_digests_tell_whether_a_file_was_changed(lab):
     """The aws CLI checks every signature, every file and that none is missing; so it must notice what we do to them."""
     bucket = f"digested-{lab.account}"
@@ -174,11 +209,10 @@ def test_digests_tell_whether_a_file_was_changed(lab):
     def validate():
         start = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=1)
         done = subprocess.run(
-            ["aws", "--endpoint-url", lab.daemon.endpoint, "--region", lab.region, "cloudtrail", "validate-logs",
-             "--trail-arn", arn, "--start-time", start.strftime("%Y-%m-%dT%H:%M:%SZ"), "--verbose"],
+            ["aws", "cloudtrail", "validate-logs", "--trail-arn", arn,
+             "--start-time", start.strftime("%Y-%m-%dT%H:%M:%SZ"), "--verbose"],
             capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
-            env=os.environ | {"AWS_ENDPOINT_URL": lab.daemon.endpoint, "AWS_ACCESS_KEY_ID": lab.account,
-                              "AWS_SECRET_ACCESS_KEY": "any"},
+            env=as_caller(lab),
         )
         return done.stdout + done.stderr
 
