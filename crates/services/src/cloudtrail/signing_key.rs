@@ -65,9 +65,11 @@ impl SigningKey {
         hex(&md5.finalize())
     }
 
-    /// SHA256withRSA over a text, in hexadecimal digits: the same for the same text.
+    /// SHA256withRSA over a text, in hexadecimal digits: the same for the same text. Randomness only blinds the computation.
     pub(super) fn sign(&self, text: &str) -> Result<String, rsa::Error> {
-        let signature = self.private.pkcs1v15_sign::<Sha256>(text.as_bytes())?;
+        let signature = self
+            .private
+            .pkcs1v15_sign_with_rng::<Sha256, _>(&mut SysRng, text.as_bytes())?;
         Ok(hex(&signature))
     }
 }
