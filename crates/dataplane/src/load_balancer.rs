@@ -22,6 +22,8 @@ use crate::walk::{Answer, End, Walk, last_seen};
 
 /// Targets that are tried for a new flow, should the connection exist at the first already.
 const ATTEMPTS_MAX: usize = 4;
+/// Nodes on one way; of those that have each other as targets it would have no end.
+const NODES_MAX: u8 = 3;
 
 impl<'a> Walk<'a> {
     /// A packet that has come to a node's address: of a client, of a target that answers the node, or an answer to a
@@ -57,6 +59,7 @@ impl<'a> Walk<'a> {
             );
             return Err(taken);
         }
+        self.take_node(to)?;
         let back = Key::inward(to.port, &about(subject));
         if let Some(index) = back.and_then(|key| self.balanced(&key, node, subject)) {
             return self.back_from_node(to, index, subject);
@@ -87,8 +90,11 @@ impl<'a> Walk<'a> {
             let interface = self.snapshot.interface(balanced.node)?;
             let node = interface.load_balancer.as_ref()?;
             let key = Key::inward(balanced.node, &tuple);
-            if let Some(index) = key.and_then(|key| self.balanced(&key, node, subject)) {
-                return Some((interface, index));
+            let index = key.and_then(|key| self.balanced(&key, node, subject));
+            let session = index.and_then(|index| self.sessions.get(index));
+            // What answers the node itself goes as it is addressed.
+            if session.is_some_and(Session::keeps_near) {
+                return Some((interface, index?));
             }
         }
         // A session that begins later changes where the next packet goes.
@@ -218,6 +224,16 @@ impl<'a> Walk<'a> {
         refused
     }
 
+    /// Another node on the packet's way.
+    pub(crate) fn take_node(&mut self, node: &Interface) -> Result<(), Disposition> {
+        self.way.nodes += 1;
+        if self.way.nodes <= NODES_MAX {
+            return Ok(());
+        }
+        let interface = node.id;
+        Err(self.refused_by_load_balancer(node, Disposition::NoTarget { interface }))
+    }
+
     /// The session of a client's packet, a new one if it may begin one.
     fn session_of_client(
         &mut self,
@@ -249,10 +265,11 @@ impl<'a> Walk<'a> {
             self.reset_unless_reset(subject);
             return Err(unknown);
         }
-        self.choose(to, node, listener, key, &tuple).ok_or_else(|| {
-            self.reset_unless_reset(subject);
-            Disposition::NoTarget { interface }
-        })
+        self.choose(to, node, listener, key, subject)
+            .ok_or_else(|| {
+                self.reset_unless_reset(subject);
+                Disposition::NoTarget { interface }
+            })
     }
 
     pub(crate) fn reset_unless_reset(&mut self, subject: &Subject) {
@@ -270,8 +287,9 @@ impl<'a> Walk<'a> {
         node: &Node,
         listener: &Listener,
         key: Key,
-        tuple: &Tuple,
+        subject: &Subject,
     ) -> Option<u32> {
+        let tuple = &subject.tuple;
         let ready: Vec<&Target> = listener.targets.iter().filter(|t| t.takes_new).collect();
         let hash = match listener.sticky {
             true => self.sessions.hash((to.port, listener.port, tuple.src)),
@@ -287,7 +305,12 @@ impl<'a> Walk<'a> {
             };
             let outside = match target.preserves && key.gateway() == to.port {
                 true if tuple.src == target.address => continue,
-                true => Some(key.across(key.near(), far)),
+                true => {
+                    let outside = key.across(key.near(), far);
+                    // What is over is not in the way.
+                    self.live_session(&outside, subject, |_| true);
+                    Some(outside)
+                }
                 false => self.sessions.free(&key.at(to.port), node.address, far),
             };
             let begun = outside.and_then(|o| self.sessions.insert(key, o, idle_secs, self.now));

@@ -156,6 +156,11 @@ impl Session {
         self.outside.near
     }
 
+    /// Whether the far host knows the near one as it is.
+    pub(crate) fn keeps_near(&self) -> bool {
+        self.near() == self.translated()
+    }
+
     /// The far host as the near one knows it.
     pub(crate) fn named(&self) -> Endpoint {
         self.inside.far

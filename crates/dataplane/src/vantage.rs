@@ -16,17 +16,15 @@ use crate::meter::Records;
 use crate::ports::PortId;
 use crate::subject::Subject;
 use crate::walk::{End, Out, Walk};
-use crate::{Action, Device, Direction, InterfaceMetadata};
+use crate::{Action, Device, Direction, FlowKey, InterfaceMetadata};
 
 /// What an interface made of a packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sight {
     /// Which one.
     pub interface: Arc<InterfaceMetadata>,
-    /// Which way the packet went there.
-    pub direction: Direction,
-    /// Whether it let it pass.
-    pub action: Action,
+    /// As what, which way the packet went there, and whether it let it pass.
+    pub key: FlowKey,
     /// What became of it in the end.
     pub disposition: Disposition,
 }
@@ -44,8 +42,7 @@ impl Watch {
         self.sights.clear();
         self.sights.extend(records.iter().map(|record| Sight {
             interface: record.interface.clone(),
-            direction: record.key.direction,
-            action: record.key.action,
+            key: record.key.clone(),
             disposition: record.disposition.clone(),
         }));
     }
@@ -168,9 +165,9 @@ pub(crate) fn as_received(
     translation: Translation,
     offload: Offload,
 ) {
-    let refused = sights
-        .iter()
-        .find(|sight| sight.direction == Direction::Ingress && sight.action == Action::Reject);
+    let refused = sights.iter().find(|sight| {
+        sight.key.direction == Direction::Ingress && sight.key.action == Action::Reject
+    });
     let Some(refused) = refused else { return };
     let id = refused.interface.recorder.network_interface_id();
     let Some(to) = id

@@ -20,7 +20,6 @@ use crate::session::Sessions;
 use crate::sighting::Sighting;
 use crate::step::{Cited, Outcome, Stage, Step};
 use crate::subject::Subject;
-use crate::tuple::Tuple;
 use crate::{Direction, DropReason, InterfaceMetadata};
 
 /// The longest packet inside a VPC (Amazon EC2 User Guide, "Network maximum transmission unit").
@@ -101,6 +100,8 @@ pub(crate) struct Way {
     /// A gateway that tells hosts how long their segments may be.
     pub(crate) limits_segments: bool,
     pub(crate) answer: Option<Answer>,
+    /// How many nodes of load balancers have taken it.
+    pub(crate) nodes: u8,
     /// The load balancer's node that sends the packet on: groups that name its groups mean the client too.
     pub(crate) on_behalf_of: Option<IpAddr>,
     /// Who records the packet, and as what, in the order of the way.
@@ -122,6 +123,7 @@ impl Default for Way {
             hops: 0,
             limits_segments: false,
             answer: None,
+            nodes: 0,
             on_behalf_of: None,
             seen: SmallVec::new(),
             sent_by: None,
@@ -287,16 +289,8 @@ impl<'a> Walk<'a> {
         }
         let groups = &interface.groups;
         let behalf = self.way.on_behalf_of.filter(|_| !egress);
-        let allowed = groups.allow(egress, &subject.tuple).or_else(|| {
-            let src = behalf?;
-            groups.allow(
-                egress,
-                &Tuple {
-                    src,
-                    ..subject.tuple
-                },
-            )
-        });
+        let allowed = groups.allow(egress, &subject.tuple);
+        let allowed = allowed.or_else(|| groups.allow_through(behalf?, &subject.tuple));
         let Some(allowed) = allowed else {
             self.way.refused_by = Some(interface.port);
             let denied = Disposition::DeniedBySecurityGroup {

@@ -13,7 +13,7 @@ mod segment;
 mod simulation;
 mod traffic;
 
-pub use naive::Naive;
+pub use naive::{Naive, Observed, Sight};
 pub use network::network;
 pub use random::Random;
 pub use segment::{Device, Hop, Segment};

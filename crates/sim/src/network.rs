@@ -46,6 +46,7 @@ pub fn network(random: &mut Random) -> String {
                 "subnet s{vpc}{subnet} 10.{block}.{subnet}.0/24 2001:db8:{vpc}00:{subnet}::/64 local{routes}\n"
             );
         }
+        text += &format!("zone s{vpc}2 b\n");
         if SCOPES[vpc].ends_with("us-east-1") && random.chance(40) {
             text += &format!("endpoint s3 s{vpc}{}\n", random.below(SUBNETS));
         }
@@ -53,6 +54,8 @@ pub fn network(random: &mut Random) -> String {
         text += &groups(random, vpc, &pairs);
         text += &network_acls(random, vpc);
         text += &interfaces(random, vpc);
+        text += &load_balancer(random, vpc);
+        text += &endpoints(random, vpc);
     }
     for (number, pair) in pairs.iter().enumerate() {
         let [a, b] = pair.ends;
@@ -292,4 +295,81 @@ fn interfaces(random: &mut Random, vpc: usize) -> String {
         }
     }
     text
+}
+
+/// With a node in one zone or in both, and a listener for each port that packets are sent to.
+fn load_balancer(random: &mut Random, vpc: usize) -> String {
+    let (block, subnet) = (BLOCKS[vpc], random.below(2));
+    let mut text = format!("eni lb{vpc}0 10.{block}.{subnet}.24{vpc} in s{vpc}{subnet}");
+    if random.chance(50) {
+        text += &format!(" public 203.0.{vpc}.240");
+    }
+    text += &format!("\neni lb{vpc}1 10.{block}.2.24{vpc} in s{vpc}2\nnlb lb{vpc} lb{vpc}0");
+    for (word, percent) in [
+        (format!("lb{vpc}1"), 60),
+        (format!("sg:g{vpc}a"), 50),
+        ("crosszone".to_owned(), 60),
+        ("unenforced".to_owned(), 30),
+    ] {
+        if random.chance(percent) {
+            text += &format!(" {word}");
+        }
+    }
+    text += "\n";
+    for (port, protocol) in [(1, "tcp"), (2, "tcp_udp"), (3, "udp")] {
+        let to = 1 + random.below(3);
+        text += &format!("targets t{vpc}{port} {protocol} {to}");
+        for (word, percent) in [("nopreserve", 40), ("sticky", 20)] {
+            if random.chance(percent) {
+                text += &format!(" {word}");
+            }
+        }
+        for _ in 0..1 + random.below(3) {
+            text += &format!(" {}", target(random, vpc));
+        }
+        text += &format!("\nlistener lb{vpc} {protocol} {port} > t{vpc}{port}\n");
+    }
+    text + &format!("service shared{vpc} lb{vpc}\n")
+}
+
+/// Mostly somebody in the VPC; or any address of a peer's, a node, or an endpoint.
+fn target(random: &mut Random, vpc: usize) -> String {
+    let subnet = random.below(SUBNETS);
+    let other = random.below(BLOCKS.len());
+    let host = match random.below(12) {
+        0 => format!("10.{}.{subnet}.10", BLOCKS[other]),
+        1 => format!("10.{}.{subnet}.24{other}", BLOCKS[other]),
+        2 => format!("10.{}.{subnet}.25{vpc}", BLOCKS[vpc]),
+        _ => format!("e{vpc}{subnet}{}", random.below(3)),
+    };
+    let port = match random.chance(30) {
+        true => format!(":{}", 1 + random.below(3)),
+        false => String::new(),
+    };
+    let states = ["/initial", "/unhealthy", "/failed", "/draining"];
+    let state = if random.chance(25) {
+        *random.pick(&states)
+    } else {
+        ""
+    };
+    format!("{host}{port}{state}")
+}
+
+/// To the endpoint services of this VPC and of those before it.
+fn endpoints(random: &mut Random, vpc: usize) -> String {
+    let (block, subnet) = (BLOCKS[vpc], random.below(2));
+    let mut text = String::new();
+    for (number, at) in [subnet, 2].into_iter().enumerate() {
+        let group = *random.pick(&["a", "b"]);
+        text += &format!(
+            "eni ep{vpc}{number} 10.{block}.{at}.25{vpc} in s{vpc}{at} sg:g{vpc}{group}\n"
+        );
+    }
+    // In the same Region.
+    let provider = match SCOPES[vpc].ends_with("us-east-1") {
+        true => random.below(vpc + 1),
+        false => vpc,
+    };
+    let state = *random.pick(&["", "", "", "", " rejected", " pending"]);
+    text + &format!("vpce v{vpc} service:shared{provider} ep{vpc}0 ep{vpc}1{state}\n")
 }

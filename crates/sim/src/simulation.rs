@@ -6,14 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dataplane::{
-    Dataplane, INTERNET_ROUTER_MAC, Limits, Offload, Options, PortId, Ports, Snapshot, Verdict,
+    Dataplane, Direction, INTERNET_ROUTER_MAC, Limits, Offload, Options, PortId, Ports, Snapshot,
+    Verdict,
 };
 use fixture::Fixture;
 use model::{MacAddress, NetworkInterfaceId, Timestamp};
 use packet::Mac;
 
 use crate::traffic::{Past, Sent, Traffic};
-use crate::{Device, Hop, Naive, Random, Segment};
+use crate::{Device, Hop, Naive, Observed, Random, Segment, Sight};
 
 /// Longer than anything is remembered.
 const FORGOTTEN: Duration = Duration::from_secs(1_000_000);
@@ -84,6 +85,7 @@ impl Simulation {
         let mut planes = [true, false].map(|caching| {
             let mut dataplane = Dataplane::new(stage.snapshot.clone(), limits);
             dataplane.set_caching(caching);
+            dataplane.watch(!caching);
             dataplane
         });
         let traffic = Traffic::new(&fixture.world);
@@ -124,11 +126,16 @@ impl Simulation {
         let [cached, plain] = planes
             .each_mut()
             .map(|plane| stage.forward(plane, &sent, now));
-        // Both take the same ports.
-        let observed = cached.1.map(|(_, segment)| segment);
+        // Both take the same ports and targets.
+        let observed = Observed {
+            arrived: cached.1.map(|(_, segment)| segment),
+            sights: planes[1].sights().iter().filter_map(sight).collect(),
+        };
         let expected = naive.receiver(sent.sender, sent.hop, sent.segment, now, observed);
-        if cached.1 != expected || plain.1 != expected {
-            let story = stage.story(past, &sent, [cached, plain], expected);
+        if cached.1 != expected || plain.1 != expected || naive.complaint().is_some() {
+            let mut story = stage.story(past, &sent, [cached, plain], expected);
+            story.extend(naive.complaint().map(|it| format!("    but {it}")));
+            let story = stage.fixture.readable(&story.join("\n"));
             return Err(Box::new(Disagreement(story)));
         }
         self.packets += 1;
@@ -139,6 +146,16 @@ impl Simulation {
         }
         Ok(expected)
     }
+}
+
+fn sight(of: &dataplane::Sight) -> Option<Sight> {
+    let key = &of.key;
+    Some(Sight {
+        interface: of.interface.recorder.network_interface_id()?,
+        outward: key.direction == Direction::Egress,
+        src: (key.pkt_srcaddr, key.srcport),
+        dst: (key.pkt_dstaddr, key.dstport),
+    })
 }
 
 /// Mostly none; at times beyond one of the limits of what is remembered.
@@ -229,7 +246,7 @@ impl Stage<'_> {
         last: &Sent,
         said: [Said; 2],
         expected: Option<(Device, Segment)>,
-    ) -> String {
+    ) -> Vec<String> {
         let mut lines = Vec::new();
         let ends = |segment: &Segment| [segment.src, segment.dst];
         let of_last = ends(&last.segment);
@@ -251,7 +268,7 @@ impl Stage<'_> {
             lines.push(format!("    data plane, {how} cache: {got} ({verdict:?})"));
         }
         lines.push(format!("    naive model: {}", self.arrival(expected)));
-        lines.join("\n")
+        lines
     }
 
     fn told(&self, sent: &Sent) -> String {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use model::{NetworkInterface, Timestamp, World};
+use model::{InterfaceType, NetworkInterface, Timestamp, World};
 use packet::{icmp, icmpv6, protocol, tcp};
 
 use crate::{Device, Hop, Random, Segment};
@@ -107,17 +107,24 @@ impl<'w> Traffic<'w> {
         if random.chance(if guest.source_dest_check { 2 } else { 10 }) && src.is_ipv4() {
             src = self.like(random, src);
         }
-        let dst = match random.chance(40) {
-            // In the same VPC.
-            true => {
-                let of_vpc = self.interfaces.iter().filter(|i| i.vpc_id == guest.vpc_id);
+        let dst = match random.below(10) {
+            // In the same VPC; often a node or an endpoint.
+            near @ 0..5 => {
+                let of_vpc = self.interfaces.iter().filter(|i| {
+                    let shared = [
+                        InterfaceType::NetworkLoadBalancer,
+                        InterfaceType::VpcEndpoint,
+                    ];
+                    let is_shared = shared.contains(&i.interface_type) && src.is_ipv4();
+                    i.vpc_id == guest.vpc_id && (near > 1 || is_shared || src.is_ipv6())
+                });
                 let near: Vec<IpAddr> = of_vpc
                     .flat_map(|i| i.addresses())
                     .filter(|a| a.is_ipv4() == src.is_ipv4())
                     .collect();
                 *random.pick(&near)
             }
-            false => self.like(random, src),
+            _ => self.like(random, src),
         };
         self.sent(random, Device::Interface(guest.id), src, dst)
     }

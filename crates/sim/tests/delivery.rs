@@ -8,7 +8,7 @@ use sim::{Random, Simulation, network};
 
 const PACKETS: u64 = 1_000_000;
 /// What is in most of the networks, so that what is wrong with it shows.
-const WAYS: [&str; 9] = [
+const WAYS: [&str; 13] = [
     "NAT gateway",
     "back through NAT gateway",
     "back through egress-only internet gateway",
@@ -18,6 +18,10 @@ const WAYS: [&str; 9] = [
     "peering",
     "return to sender",
     "tracked connection",
+    "network load balancer",
+    "answer of a target",
+    "endpoint service",
+    "answer of an endpoint",
 ];
 
 /// The seed of runs that nobody gives one, so that a change is judged by what it changes.

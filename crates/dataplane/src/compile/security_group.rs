@@ -155,6 +155,21 @@ impl Groups {
         first
     }
 
+    /// The rule that lets a packet in because it names the groups of the load balancer that passes it on. A rule that
+    /// names the node's address means packets that have it as source, and no others.
+    pub(crate) fn allow_through(&self, node: IpAddr, packet: &Tuple) -> Option<Allowed<'_>> {
+        let names_groups = |rule: &&Rule| matches!(rule.peer, Peer::Members(_));
+        self.groups.iter().find_map(|group| {
+            let mut rules = group.rules(false).iter().filter(names_groups);
+            let rule = rules.find(|rule| rule.matches(packet, node))?;
+            Some(Allowed {
+                group: group.id,
+                rule,
+                untracked: false,
+            })
+        })
+    }
+
     /// Whether a flow is untracked, whoever of the two sides sent its first packet: a rule open to
     /// the world allows it, and one for all ports and the world allows the answers.
     pub(crate) fn is_untracked(&self, egress: bool, packet: &Tuple) -> bool {

@@ -101,6 +101,75 @@ fn a_target_that_does_not_see_its_client_answers_the_node() {
 }
 
 #[test]
+fn an_answer_to_the_node_is_routed_though_the_target_keeps_other_clients() {
+    let text = PLACES.replacen(
+        "subnet app 10.0.1.0/24 local",
+        "subnet app 10.0.1.0/24 local, 10.0.0.0/24 > eni:c",
+        1,
+    );
+    let mut net = Net::new(&format!(
+        "{text}{TCP}targets app tcp 8080 nopreserve w1\nlistener front tcp 81 > keep\ntargets keep tcp 8080 w1\n"
+    ));
+    let told = net.send("c sends tcp 10.0.2.5:40000 > 10.0.0.4:80 syn");
+    let port = told
+        .split("10.0.0.4:")
+        .nth(1)
+        .unwrap()
+        .split(' ')
+        .next()
+        .unwrap();
+    // By the route of the target's subnet, to a middlebox that is none.
+    let answer = format!("w1 sends tcp 10.0.1.11:8080 > 10.0.0.4:{port} syn ack");
+    expect!["dropped: source_destination_check"].assert_eq(&net.send(&answer));
+    net.send("c sends tcp 10.0.2.5:40000 > 10.0.0.4:81 syn");
+    expect!["to c: 10.0.0.4:81 > 10.0.2.5:40000 proto 6 len 40"]
+        .assert_eq(&net.send("w1 sends tcp 10.0.1.11:8080 > 10.0.2.5:40000 syn ack"));
+}
+
+#[test]
+fn what_is_over_is_not_in_the_way_of_a_new_flow() {
+    let mut net = net(&format!(
+        "targets app tcp 8080 w1\n{TCP}listener front tcp 81 > app\n"
+    ));
+    let first = "c sends tcp 10.0.2.5:40000 > 10.0.0.4:80 syn";
+    let other = "c sends tcp 10.0.2.5:40000 > 10.0.0.4:81 syn";
+    let to_target = "to w1: 10.0.2.5:40000 > 10.0.1.11:8080 proto 6 len 40";
+    assert_eq!(net.send(first), to_target);
+    // Its target would see the same connection twice.
+    assert_eq!(
+        net.send(other),
+        "to c: 10.0.0.4:81 > 10.0.2.5:40000 proto 6 len 40"
+    );
+    net.wait(351);
+    assert_eq!(net.send(other), to_target);
+    net.send("c sends tcp 10.0.2.5:40000 > 10.0.0.4:81 rst");
+    assert_eq!(net.send(first), to_target);
+}
+
+#[test]
+fn a_rule_for_the_nodes_address_does_not_mean_its_clients() {
+    let text = |rule: &str| {
+        format!(
+            "vpc main 10.0.0.0/16\n\
+             subnet app 10.0.1.0/24 local\n\
+             sg open in all from 0.0.0.0/0\n\
+             sg lb in all from 0.0.0.0/0\n\
+             sg app in tcp 8080 from {rule}\n\
+             eni node 10.0.1.4 in app sg:lb\n\
+             eni w1 10.0.1.11 in app sg:app\n\
+             eni c 10.0.1.5 in app sg:open\n\
+             nlb front node sg:lb\n\
+             targets app tcp 8080 w1\n{TCP}"
+        )
+    };
+    let syn = "c sends tcp 10.0.1.5:40000 > 10.0.1.4:80 syn";
+    let asked = |rule| Net::new(&text(rule)).send(syn);
+    assert_eq!(asked("10.0.1.4/32"), "dropped: security_group");
+    assert!(asked("10.0.1.5/32").starts_with("to w1"));
+    assert!(asked("sg:lb").starts_with("to w1"));
+}
+
+#[test]
 fn flows_are_spread_and_stay_where_they_are() {
     let mut net = net(&format!("targets app tcp 8080 w1 w2\n{TCP}"));
     let first: Vec<_> = (30_000..30_100)
@@ -566,4 +635,17 @@ fn the_cache_decides_as_the_slow_path_does() {
             assert_eq!(fast.run(lines), slow.run(lines), "{options}");
         }
     }
+}
+
+#[test]
+fn a_load_balancer_that_is_its_own_target_does_not_go_round_for_ever() {
+    let mut itself = net(&format!("targets app tcp 80 10.0.0.4\n{TCP}"));
+    expect!["dropped: no_target"]
+        .assert_eq(&itself.send("c sends tcp 10.0.2.5:40000 > 10.0.0.4:80 syn"));
+    let mut two = Net::new(&format!(
+        "{PLACES}eni other 10.0.0.5 in lb\nnlb back other\nlistener back tcp 80 > back\n\
+         targets back tcp 80 nopreserve 10.0.0.4\ntargets app tcp 80 nopreserve 10.0.0.5\n{TCP}"
+    ));
+    expect!["dropped: no_target"]
+        .assert_eq(&two.send("c sends tcp 10.0.2.5:40000 > 10.0.0.4:80 syn"));
 }

@@ -138,7 +138,8 @@ impl Walk<'_> {
             });
             self.node_groups(interface, false, &asked)?;
         }
-        let index = match known.or_else(|| self.choose(interface, node, listener, key, tuple)) {
+        self.take_node(interface)?;
+        let index = match known.or_else(|| self.choose(interface, node, listener, key, subject)) {
             Some(index) => index,
             None => {
                 self.reset_unless_reset(subject);

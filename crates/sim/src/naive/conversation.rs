@@ -14,6 +14,21 @@ pub(super) enum Keeper {
     Groups(NetworkInterfaceId),
     NatGateway(NatGatewayId),
     EgressOnlyInternetGateway(EgressOnlyInternetGatewayId),
+    LoadBalancer(Entry),
+}
+
+/// The node of a load balancer, and the interface that its clients know: its own, or that of an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) known: NetworkInterfaceId,
+    pub(super) node: NetworkInterfaceId,
+}
+
+/// A conversation as the targets of a load balancer know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Behind {
+    pub(super) near: (IpAddr, u16),
+    pub(super) far: (IpAddr, u16),
 }
 
 /// The two ends of a conversation: the near one is inside.
@@ -55,6 +70,8 @@ pub(super) struct Passage {
     pub(super) at: Timestamp,
     /// The port or identifier that a NAT gateway gave the near end; 0 if nobody has seen it.
     pub(super) port: u16,
+    /// How a load balancer passes it on.
+    pub(super) behind: Option<Behind>,
 }
 
 /// A conversation that goes on.
@@ -69,6 +86,7 @@ pub(super) struct Conversation {
     reset: bool,
     last: Timestamp,
     pub(super) port: u16,
+    pub(super) behind: Option<Behind>,
 }
 
 /// The conversation that a packet between these ends would belong to now, told from all that passed before.
@@ -113,8 +131,17 @@ fn is_finished(conversation: &Conversation) -> bool {
 }
 
 /// How long a conversation lives without a packet (Amazon EC2 User Guide, "Security group connection tracking"; Amazon
-/// VPC User Guide, "NAT gateway basics"). `None` if it is over at once.
+/// VPC User Guide, "NAT gateway basics"; User Guide for Network Load Balancers, "Connection idle timeout"). `None` if it
+/// is over at once.
 fn idle_limit_s(conversation: &Conversation, keeper: Keeper, of_protocol: u8) -> Option<u64> {
+    if let Keeper::LoadBalancer(_) = keeper {
+        let over = conversation.reset || is_finished(conversation);
+        return Some(match of_protocol {
+            _ if over => 60,
+            protocol::UDP => 120,
+            _ => 350,
+        });
+    }
     if keeper_is_gateway(keeper) {
         return match (conversation.reset, is_finished(conversation)) {
             (true, _) => None,
@@ -152,6 +179,7 @@ fn begun(keeper: Keeper, passage: &Passage) -> Option<Conversation> {
         reset: false,
         last: passage.at,
         port: passage.port,
+        behind: passage.behind,
     })
 }
 
@@ -172,7 +200,8 @@ fn seen(before: Conversation, passage: &Passage) -> Conversation {
         ..before
     };
     // What comes after the end does not make it last longer.
-    let was_over = before.reset || (is_finished(&before) && !after.reset);
+    let balanced = matches!(passage.keeper, Keeper::LoadBalancer(_));
+    let was_over = before.reset || (is_finished(&before) && (balanced || !after.reset));
     Conversation {
         last: if was_over { before.last } else { passage.at },
         ..after

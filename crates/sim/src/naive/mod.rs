@@ -3,7 +3,9 @@
 
 mod conversation;
 mod gateways;
+mod load_balancer;
 mod rules;
+mod vpc_endpoint;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -25,13 +27,45 @@ pub struct Naive<'w> {
     aws_prefix_lists: Vec<(PrefixListId, Vec<IpNet>)>,
     seen: Vec<Passage>,
     now: Timestamp,
-    /// The packet as its receiver got it from the data plane: which port a NAT gateway takes is its own affair.
-    observed: Option<Segment>,
+    /// What the data plane made of the packet: which port a NAT gateway takes is its own affair.
+    observed: Observed,
+    /// A choice of the data plane's that was not its own affair.
+    complaint: Option<String>,
+    /// The targets that sticky clients of nodes' ports have, whatever has been forgotten since.
+    stuck: BTreeMap<(NetworkInterfaceId, u16, IpAddr), (IpAddr, u16)>,
+    /// The address of the load balancer's node that passes the packet on.
+    on_behalf_of: Option<IpAddr>,
+    /// How many of the sights have been looked at.
+    looked_at: usize,
     /// How many NAT gateways the packet has been through.
     hops: u8,
+    /// How many nodes of load balancers.
+    nodes: u8,
     /// What the packet has passed that is worth counting.
     ways: Vec<&'static str>,
     counts: BTreeMap<&'static str, u64>,
+}
+
+/// What can be seen of what the data plane made of a packet.
+#[derive(Clone, Debug, Default)]
+pub struct Observed {
+    /// As its receiver got it.
+    pub arrived: Option<Segment>,
+    /// What interfaces recorded of it, in the order of its way.
+    pub sights: Vec<Sight>,
+}
+
+/// What an interface recorded of a packet.
+#[derive(Clone, Copy, Debug)]
+pub struct Sight {
+    /// Which one.
+    pub interface: NetworkInterfaceId,
+    /// Whether the packet left it.
+    pub outward: bool,
+    /// Address and port of the source.
+    pub src: (IpAddr, u16),
+    /// Address and port of the destination.
+    pub dst: (IpAddr, u16),
 }
 
 /// Who must get a packet, and as what. `None` means nobody.
@@ -57,8 +91,13 @@ impl<'w> Naive<'w> {
             aws_prefix_lists,
             seen: Vec::new(),
             now: Timestamp::default(),
-            observed: None,
+            observed: Observed::default(),
+            complaint: None,
+            stuck: BTreeMap::new(),
+            on_behalf_of: None,
+            looked_at: 0,
             hops: 0,
+            nodes: 0,
             ways: Vec::new(),
             counts: BTreeMap::new(),
         }
@@ -76,9 +115,11 @@ impl<'w> Naive<'w> {
         hop: Hop,
         segment: Segment,
         now: Timestamp,
-        observed: Option<Segment>,
+        observed: Observed,
     ) -> Option<(Device, Segment)> {
-        (self.now, self.observed, self.hops) = (now, observed, 0);
+        (self.now, self.observed) = (now, observed);
+        (self.hops, self.nodes, self.looked_at) = (0, 0, 0);
+        self.on_behalf_of = None;
         self.ways.clear();
         let arrival = match sender {
             Device::Host(address) if address == segment.src => self.internet(segment),
@@ -89,6 +130,11 @@ impl<'w> Naive<'w> {
             *self.counts.entry(way).or_default() += 1;
         }
         arrival
+    }
+
+    /// What the data plane chose for a packet so far that it must not, if it did.
+    pub fn complaint(&self) -> Option<&str> {
+        self.complaint.as_deref()
     }
 
     /// How many packets arrived by which ways.
@@ -104,6 +150,9 @@ impl<'w> Naive<'w> {
         }
         if !self.groups_pass(from, true, &segment) {
             return None;
+        }
+        if let Some(known) = self.answer_to_client(from, &segment) {
+            return self.back_through_node(from, known, segment);
         }
         match hop {
             Hop::Neighbour(id) => self.arrive(self.place(id)?, false, segment),
@@ -161,10 +210,15 @@ impl<'w> Naive<'w> {
 
     /// To an interface.
     fn arrive(&mut self, to: Place<'w>, enters_subnet: bool, segment: Segment) -> Arrival {
-        if to.interface.interface_type == InterfaceType::NatGateway {
-            return self.back_through_nat_gateway(to, enters_subnet, segment);
+        match to.interface.interface_type {
+            InterfaceType::NatGateway => {
+                return self.back_through_nat_gateway(to, enters_subnet, segment);
+            }
+            InterfaceType::NetworkLoadBalancer => return self.at_node(to, enters_subnet, segment),
+            InterfaceType::VpcEndpoint => return self.at_endpoint(to, enters_subnet, segment),
+            InterfaceType::Interface => {}
         }
-        let is_own = to.interface.addresses().any(|own| own == segment.dst);
+        let is_own = owns(to, segment.dst);
         let passes = is_running(to)
             && (!enters_subnet || self.network_acl_passes(to, false, &segment))
             && (is_own || !to.interface.source_dest_check)
@@ -201,13 +255,24 @@ impl<'w> Naive<'w> {
         let keeper = Keeper::Groups(at.interface.id);
         let ends = Ends::of(segment, outward);
         let known = conversation(&self.seen, keeper, ends, segment, self.now).is_some();
-        let allowed = self.groups_allow(at.state, at.interface, outward, segment);
+        let passed_on = self.on_behalf_of.filter(|_| !outward);
+        let allowed = self.groups_allow(at.state, at.interface, outward, segment)
+            || passed_on
+                .is_some_and(|node| self.groups_name(at.state, at.interface, segment, node));
         if known && !allowed {
             self.ways.push("tracked connection");
         }
         let passes = known || allowed;
         self.note(passes, keeper, ends, outward, segment, 0);
         passes
+    }
+
+    /// What an interface that the packet has come to recorded when it sent it on.
+    fn sent_by(&mut self, interface: NetworkInterfaceId) -> Option<Sight> {
+        let mut sights = self.observed.sights.iter().enumerate().skip(self.looked_at);
+        let (at, sight) = sights.find(|(_, s)| s.outward && s.interface == interface)?;
+        self.looked_at = at + 1;
+        Some(*sight)
     }
 
     fn network_acl_passes(&self, at: Place<'w>, egress: bool, segment: &Segment) -> bool {
@@ -232,6 +297,7 @@ impl<'w> Naive<'w> {
             segment: *segment,
             at: self.now,
             port,
+            behind: None,
         });
     }
 
@@ -276,6 +342,10 @@ impl<'w> Naive<'w> {
             }
         }
     }
+}
+
+fn owns(place: Place<'_>, address: IpAddr) -> bool {
+    place.interface.addresses().any(|own| own == address)
 }
 
 /// Whether an instance that runs has the interface.

@@ -70,6 +70,29 @@ impl Naive<'_> {
         })
     }
 
+    /// Whether a rule of any group of an interface names the groups of the load balancer whose node passes a packet on to
+    /// it (User Guide for Network Load Balancers, "Update the security groups for your Network Load Balancer").
+    pub(super) fn groups_name(
+        &self,
+        state: &State,
+        interface: &NetworkInterface,
+        segment: &Segment,
+        node: IpAddr,
+    ) -> bool {
+        let groups = state.security_groups.values();
+        groups
+            .into_iter()
+            .filter(|group| interface.groups.contains(&group.id))
+            .any(|group| {
+                group.rules.iter().any(|rule| {
+                    !rule.is_egress
+                        && matches!(rule.peer, RulePeer::Group { .. })
+                        && concerns(rule.protocol, rule.ports, segment)
+                        && self.is_peer(state, group, &rule.peer, node)
+                })
+            })
+    }
+
     fn is_peer(
         &self,
         state: &State,
