@@ -81,7 +81,7 @@ impl<'a> Walk<'a> {
         let L4::Ports { src, .. } = tuple.l4 else {
             return None;
         };
-        let mut is_target = false;
+        let (mut is_target, mut found) = (false, None);
         for balanced in &from.balanced {
             if (balanced.address, balanced.port) != (tuple.src, src) {
                 continue;
@@ -89,13 +89,16 @@ impl<'a> Walk<'a> {
             is_target = true;
             let interface = self.snapshot.interface(balanced.node)?;
             let node = interface.load_balancer.as_ref()?;
-            let key = Key::inward(balanced.node, &tuple);
-            let index = key.and_then(|key| self.balanced(&key, node, subject));
-            let session = index.and_then(|index| self.sessions.get(index));
+            let key = Key::inward(balanced.node, &tuple)?;
             // What answers the node itself goes as it is addressed.
+            let session = self.sessions.find(&key).and_then(|i| self.sessions.get(i));
             if session.is_some_and(Session::keeps_near) {
-                return Some((interface, index?));
+                let index = self.balanced(&key, node, subject);
+                found = found.or(index.map(|index| (interface, index)));
             }
+        }
+        if found.is_some() {
+            return found;
         }
         // A session that begins later changes where the next packet goes.
         self.way.cacheable &= !is_target;

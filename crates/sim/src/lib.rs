@@ -16,5 +16,5 @@ mod traffic;
 pub use naive::{Naive, Observed, Sight};
 pub use network::network;
 pub use random::Random;
-pub use segment::{Device, Hop, Segment};
+pub use segment::{Device, Fragment, Hop, Quoted, Segment};
 pub use simulation::{Disagreement, Simulation};

@@ -24,6 +24,33 @@ pub struct Segment {
     pub icmp_type: u8,
     /// TCP flags; else 0.
     pub tcp_flags: u8,
+    /// Of an ICMP error, what it is about.
+    pub quoted: Option<Quoted>,
+    /// Which part of a packet it is, if it is not a whole one.
+    pub fragment: Option<Fragment>,
+}
+
+/// What an ICMP error tells of the packet that it is about, in the words of [`Segment`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields of a segment")]
+pub struct Quoted {
+    pub src: IpAddr,
+    pub dst: IpAddr,
+    pub protocol: u8,
+    pub src_port: u16,
+    pub dst_port: u16,
+    pub icmp_type: u8,
+}
+
+/// A part of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fragment {
+    /// Equal in all parts of a packet.
+    pub identification: u16,
+    /// Whether it is another than the first, which has the ports.
+    pub later: bool,
+    /// Whether the ports are known, from the first part too.
+    pub known: bool,
 }
 
 /// Who sends or gets a packet.
@@ -44,12 +71,31 @@ pub enum Hop {
     Neighbour(NetworkInterfaceId),
 }
 
+const ETHERNET_LEN: usize = packet::ethernet::HEADER_LEN;
+/// Room for every header, and a multiple of eight.
+const FRAGMENT_LEN: usize = 24;
+
+/// Reads the packet that an error is about.
+fn quoted(bytes: &[u8], ipv4: bool) -> Option<Quoted> {
+    let ethertype = match ipv4 {
+        true => protocol::ETHERTYPE_IPV4,
+        false => protocol::ETHERTYPE_IPV6,
+    };
+    let mut frame = packet::ethernet::header(Mac::default(), Mac::default(), ethertype).to_vec();
+    frame.extend_from_slice(bytes);
+    Some(Segment::of_frame(&frame)?.as_quoted())
+}
+
 impl Segment {
     /// What a frame carries. `None` if that is no IP packet.
     pub fn of_frame(frame: &[u8]) -> Option<Self> {
         let parsed = Packet::parse(frame).ok()?;
         let ip = parsed.ip()?;
         let identifier = ip.icmp.map(|icmp| icmp.identifier);
+        let quoted = match ip.is_icmp_error() {
+            true => Some(quoted(frame.get(ip.payload_offset..)?, ip.is_ipv4())?),
+            false => None,
+        };
         Some(Self {
             src: ip.src,
             dst: ip.dst,
@@ -58,26 +104,103 @@ impl Segment {
             dst_port: identifier.unwrap_or(ip.dst_port),
             icmp_type: ip.icmp.map_or(0, |icmp| icmp.icmp_type),
             tcp_flags: ip.tcp_flags,
+            quoted,
+            fragment: ip.fragment.map(|fragment| Fragment {
+                identification: fragment.identification as u16,
+                later: fragment.offset > 0,
+                known: fragment.offset == 0,
+            }),
         })
     }
 
     /// The frame. `None` if the addresses are of two families.
     pub fn frame(&self, src_mac: Mac, dst_mac: Mac) -> Option<Vec<u8>> {
-        let headers = Frame::new(src_mac, dst_mac, self.src, self.dst)?;
+        let mut headers = Frame::new(src_mac, dst_mac, self.src, self.dst)?;
+        let Some(fragment) = self.fragment else {
+            return self.whole(headers, b"data");
+        };
+        headers.identification = fragment.identification;
+        let whole = self.whole(headers, &[0; 3 * FRAGMENT_LEN])?;
+        let mut parts = Vec::new();
+        let mtu = packet::ipv4::HEADER_LEN + FRAGMENT_LEN;
+        packet::fragment::fragment_ipv4(&whole, mtu, false, &mut parts).ok()?;
+        parts.into_iter().nth(usize::from(fragment.later))
+    }
+
+    fn whole(&self, headers: Frame, payload: &[u8]) -> Option<Vec<u8>> {
         let [high, low] = self.src_port.to_be_bytes();
-        Some(match self.protocol {
-            protocol::TCP => headers.tcp(self.src_port, self.dst_port, self.tcp_flags, b"data"),
-            protocol::UDP => headers.udp(self.src_port, self.dst_port, b"data"),
-            protocol::ICMP | protocol::ICMPV6 => {
-                headers.icmp(self.icmp_type, 0, [high, low, 0, 1], b"data")
+        Some(match (self.protocol, self.quote()) {
+            (protocol::ICMP | protocol::ICMPV6, Some(quote)) => {
+                let about = quote.frame(headers.src_mac, headers.dst_mac)?;
+                headers.icmp(self.icmp_type, 0, [0; 4], about.get(ETHERNET_LEN..)?)
             }
-            other => headers.packet(other, &[], b"data"),
+            (protocol::TCP, _) => {
+                headers.tcp(self.src_port, self.dst_port, self.tcp_flags, payload)
+            }
+            (protocol::UDP, _) => headers.udp(self.src_port, self.dst_port, payload),
+            (protocol::ICMP | protocol::ICMPV6, None) => {
+                headers.icmp(self.icmp_type, 0, [high, low, 0, 1], payload)
+            }
+            (other, _) => headers.packet(other, &[], payload),
         })
+    }
+
+    /// The packet that an error is about.
+    pub fn quote(&self) -> Option<Self> {
+        let quoted = self.quoted?;
+        Some(Self {
+            src: quoted.src,
+            dst: quoted.dst,
+            protocol: quoted.protocol,
+            src_port: quoted.src_port,
+            dst_port: quoted.dst_port,
+            icmp_type: quoted.icmp_type,
+            tcp_flags: 0,
+            quoted: None,
+            fragment: None,
+        })
+    }
+
+    /// What an error about this packet quotes.
+    pub fn as_quoted(&self) -> Quoted {
+        Quoted {
+            src: self.src,
+            dst: self.dst,
+            protocol: self.protocol,
+            src_port: self.src_port,
+            dst_port: self.dst_port,
+            icmp_type: self.icmp_type,
+        }
+    }
+
+    /// Whether ports or ICMP type cannot be told, because the first fragment is not known.
+    pub fn lacks_ports(&self) -> bool {
+        self.fragment.is_some_and(|fragment| !fragment.known)
+    }
+
+    /// As a receiver sees it: later fragments have no ports.
+    #[must_use]
+    pub fn on_the_wire(self) -> Self {
+        match self.fragment {
+            Some(fragment) if fragment.later => Self {
+                src_port: 0,
+                dst_port: 0,
+                icmp_type: 0,
+                tcp_flags: 0,
+                fragment: Some(Fragment {
+                    known: false,
+                    ..fragment
+                }),
+                ..self
+            },
+            _ => self,
+        }
     }
 
     /// Whether it is the answer to an echo.
     pub fn is_echo_reply(&self) -> bool {
         match self.protocol {
+            _ if self.lacks_ports() => false,
             protocol::ICMP => self.icmp_type == icmp::ECHO_REPLY,
             protocol::ICMPV6 => self.icmp_type == icmpv6::ECHO_REPLY,
             _ => false,
@@ -94,9 +217,17 @@ impl Segment {
         self.tcp_flags & (tcp::SYN | tcp::ACK | tcp::RST) == tcp::SYN
     }
 
-    /// The same with another source.
+    /// The same with another source; of an error, what it is about had that as destination.
     #[must_use]
     pub fn from(self, src: IpAddr, src_port: u16) -> Self {
+        if let Some(quote) = self.quote() {
+            let quoted = Some(quote.to(src, src_port).as_quoted());
+            return Self {
+                src,
+                quoted,
+                ..self
+            };
+        }
         let dst_port = if self.is_echo() {
             src_port
         } else {
@@ -110,9 +241,17 @@ impl Segment {
         }
     }
 
-    /// The same with another destination.
+    /// The same with another destination; of an error, what it is about had that as source.
     #[must_use]
     pub fn to(self, dst: IpAddr, dst_port: u16) -> Self {
+        if let Some(quote) = self.quote() {
+            let quoted = Some(quote.from(dst, dst_port).as_quoted());
+            return Self {
+                dst,
+                quoted,
+                ..self
+            };
+        }
         let src_port = if self.is_echo() {
             dst_port
         } else {
@@ -124,6 +263,20 @@ impl Segment {
             src_port,
             ..self
         }
+    }
+
+    /// The same from another address.
+    #[must_use]
+    pub fn from_address(self, src: IpAddr) -> Self {
+        let port = self.quote().map_or(self.src_port, |quote| quote.dst_port);
+        self.from(src, port)
+    }
+
+    /// The same to another address.
+    #[must_use]
+    pub fn to_address(self, dst: IpAddr) -> Self {
+        let port = self.quote().map_or(self.dst_port, |quote| quote.src_port);
+        self.to(dst, port)
     }
 
     fn is_echo(&self) -> bool {
@@ -143,6 +296,14 @@ impl fmt::Display for Segment {
             self.dst_port,
             self.tcp_flags,
             self.icmp_type
-        )
+        )?;
+        if let Some(fragment) = self.fragment {
+            let part = if fragment.later { "later" } else { "first" };
+            write!(f, " {part} fragment of {}", fragment.identification)?;
+        }
+        match self.quote() {
+            Some(quote) => write!(f, " about ({quote})"),
+            None => Ok(()),
+        }
     }
 }

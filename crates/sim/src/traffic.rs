@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use model::{InterfaceType, NetworkInterface, Timestamp, World};
 use packet::{icmp, icmpv6, protocol, tcp};
 
-use crate::{Device, Hop, Random, Segment};
+use crate::{Device, Fragment, Hop, Random, Segment};
 
 /// A packet that somebody sends.
 #[derive(Clone, Copy, Debug)]
@@ -68,7 +68,10 @@ impl<'w> Traffic<'w> {
 
     /// The next packet, given what has been sent so far.
     pub(crate) fn next(&self, random: &mut Random, past: &[Past], at: Timestamp) -> Sent {
-        let sent = self.unscheduled(random, past);
+        let mut sent = self.unscheduled(random, past);
+        if sent.segment.src.is_ipv4() && sent.segment.quoted.is_none() && random.chance(8) {
+            sent = fragment(random, past, sent);
+        }
         Sent { at, ..sent }
     }
 
@@ -78,7 +81,10 @@ impl<'w> Traffic<'w> {
                 0..=3 if !past.is_empty() => self.answer(random, past),
                 4 if !past.is_empty() => Some(again(random, past)),
                 5 if !past.is_empty() => self.forwarded(random, past),
-                6 if !past.is_empty() => self.intruding(random, past),
+                6 if !past.is_empty() => match random.chance(50) {
+                    true => self.intruding(random, past),
+                    false => self.error(random, past),
+                },
                 _ => self.fresh(random),
             };
             if let Some(sent) = found {
@@ -166,6 +172,8 @@ impl<'w> Traffic<'w> {
             dst_port: if is_icmp { identifier } else { dst_port },
             icmp_type: if is_icmp { request } else { 0 },
             tcp_flags: if protocol == protocol::TCP { flags } else { 0 },
+            quoted: None,
+            fragment: None,
         };
         let hop = self.hop(random, sender, dst);
         Sent {
@@ -201,6 +209,9 @@ impl<'w> Traffic<'w> {
     /// What a receiver sends back to where a packet came from.
     fn answer(&self, random: &mut Random, past: &[Past]) -> Option<Sent> {
         let (sender, got) = arrived(random, past)?;
+        if got.quoted.is_some() || got.lacks_ports() {
+            return None;
+        }
         let icmp_type = match got.icmp_type {
             icmp::ECHO_REQUEST => icmp::ECHO_REPLY,
             icmpv6::ECHO_REQUEST => icmpv6::ECHO_REPLY,
@@ -218,7 +229,48 @@ impl<'w> Traffic<'w> {
             dst_port: got.src_port,
             icmp_type,
             tcp_flags: flags(random, &got, true),
+            fragment: None,
             ..got
+        };
+        let hop = self.hop(random, sender, segment.dst);
+        Some(Sent {
+            at: Timestamp::default(),
+            sender,
+            hop,
+            segment,
+        })
+    }
+
+    /// What a receiver has against what it has got, or makes up.
+    fn error(&self, random: &mut Random, past: &[Past]) -> Option<Sent> {
+        let (sender, mut got) = arrived(random, past)?;
+        let is_own = match sender {
+            Device::Interface(id) => {
+                let mut own = self.interfaces.iter().filter(|i| i.id == id);
+                own.any(|own| own.addresses().any(|address| address == got.dst))
+            }
+            Device::Host(address) => address == got.dst,
+        };
+        if !is_own || got.quoted.is_some() || got.fragment.is_some() {
+            return None;
+        }
+        if [protocol::TCP, protocol::UDP].contains(&got.protocol) && random.chance(10) {
+            got = got.from(got.src, 1 + random.below(3) as u16);
+        }
+        let (protocol, icmp_type) = match got.src {
+            IpAddr::V4(_) => (protocol::ICMP, icmp::DESTINATION_UNREACHABLE),
+            IpAddr::V6(_) => (protocol::ICMPV6, icmpv6::DESTINATION_UNREACHABLE),
+        };
+        let segment = Segment {
+            src: got.dst,
+            dst: got.src,
+            protocol,
+            src_port: 0,
+            dst_port: 0,
+            icmp_type,
+            tcp_flags: 0,
+            quoted: Some(got.as_quoted()),
+            fragment: None,
         };
         let hop = self.hop(random, sender, segment.dst);
         Some(Sent {
@@ -269,7 +321,7 @@ impl<'w> Traffic<'w> {
                 (Device::Interface(guest.id), guest.addresses().next()?)
             }
         };
-        if src.is_ipv4() != got.src.is_ipv4() {
+        if src.is_ipv4() != got.src.is_ipv4() || got.quoted.is_some() {
             return None;
         }
         let mut sent = self.sent(random, sender, src, got.src);
@@ -296,10 +348,37 @@ fn arrived(random: &mut Random, past: &[Past]) -> Option<(Device, Segment)> {
     found
 }
 
+/// A part of a packet: the first, or a later one of the same or of a packet whose first part has been sent.
+fn fragment(random: &mut Random, past: &[Past], mut sent: Sent) -> Sent {
+    let firsts = past.iter().filter(|past| {
+        let fragment = past.sent.segment.fragment;
+        fragment.is_some_and(|fragment| !fragment.later)
+    });
+    let firsts: Vec<&Past> = firsts.collect();
+    let later = random.chance(60);
+    let mut identification = random.below(3) as u16;
+    if later && random.chance(80) && !firsts.is_empty() {
+        sent = random.pick(&firsts).sent;
+        identification = sent
+            .segment
+            .fragment
+            .map_or(0, |first| first.identification);
+    }
+    sent.segment.fragment = Some(Fragment {
+        identification,
+        later,
+        known: !later,
+    });
+    sent.segment = sent.segment.on_the_wire();
+    sent
+}
+
 /// More of the same flow.
 fn again(random: &mut Random, past: &[Past]) -> Sent {
     let mut sent = random.pick(past).sent;
-    sent.segment.tcp_flags = flags(random, &sent.segment, false);
+    if !sent.segment.lacks_ports() {
+        sent.segment.tcp_flags = flags(random, &sent.segment, false);
+    }
     sent
 }
 

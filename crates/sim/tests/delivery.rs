@@ -8,7 +8,7 @@ use sim::{Random, Simulation, network};
 
 const PACKETS: u64 = 1_000_000;
 /// What is in most of the networks, so that what is wrong with it shows.
-const WAYS: [&str; 13] = [
+const WAYS: [&str; 15] = [
     "NAT gateway",
     "back through NAT gateway",
     "back through egress-only internet gateway",
@@ -22,6 +22,8 @@ const WAYS: [&str; 13] = [
     "answer of a target",
     "endpoint service",
     "answer of an endpoint",
+    "error",
+    "fragment",
 ];
 
 /// The seed of runs that nobody gives one, so that a change is judged by what it changes.

@@ -3,6 +3,7 @@
 use expect_test::expect;
 
 use super::{Net, trace};
+use crate::{DropReason, Offload, Snapshot, Verdict};
 
 /// An endpoint and its clients in its own VPC and in a peer; one that is not yet, and one to a service that is nowhere.
 const NET: &str = "sg web out all to 0.0.0.0/0
@@ -330,6 +331,23 @@ fn a_rejected_endpoint_carries_nothing_either_way() {
 }
 
 #[test]
+fn no_error_of_a_target_comes_out_of_an_endpoint() {
+    let mut net = Net::new(SHARED);
+    let (_, asked) = net.verdict("x sends tcp 10.0.1.10:5 > 10.0.1.20:80 syn");
+    let target = packet::Packet::parse(&asked).unwrap().ip().unwrap().dst;
+    let (port, mac) = (net.port("t1"), packet::Mac(fixture::mac("t1").0));
+    let router = packet::Mac(Snapshot::router_mac(fixture::vpc("theirs")).0);
+    let mut error = Vec::new();
+    let too_big = packet::icmp_error::IcmpError::TooBig { mtu: 1400 };
+    packet::icmp_error::icmp_error(&asked, too_big, target, mac, &mut error).unwrap();
+    packet::ethernet::set_macs(&mut error, router, mac).unwrap();
+    let verdict = net
+        .dataplane
+        .forward(port, &mut error, Offload::default(), net.now);
+    assert_eq!(verdict, Verdict::Drop(DropReason::RefusedByEndpoint));
+}
+
+#[test]
 fn the_way_is_traced() {
     let net = Net::with_services(NET);
     let told = trace::told(&net, trace::eni("x"), 6, "10.0.1.20", 443);
@@ -365,6 +383,7 @@ fn the_way_is_traced() {
         --- answer
         t1  egress  security group  pass  tracked connection
         t  egress  network ACL default  pass  rule 100 allow all 0.0.0.0/0
+        t  egress  route table t  pass  10.0.0.0/16 to local
         n  ingress  network ACL default  pass  rule 100 allow all 0.0.0.0/0
         node  ingress  security group  pass  tracked connection
         node  ingress  load balancer  pass  answer of a target, from port 80 to 10.0.1.10:40000

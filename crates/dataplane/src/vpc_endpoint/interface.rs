@@ -192,6 +192,10 @@ impl Walk<'_> {
         if let Behind::Unavailable(state) = endpoint.behind {
             return Err(self.not_carried(&endpoint, EndpointRefusal::State(state)));
         }
+        if answer.quoted.is_some() {
+            // Whoever asks through an endpoint is told of no errors.
+            return Err(self.no_such_port(&endpoint, answer));
+        }
         self.way.limits_segments = true;
         self.way.limit_mtu(MTU_ENDPOINT);
         if let Err(disposition) = self.security_groups(from, true, false, answer) {

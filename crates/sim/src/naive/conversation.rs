@@ -42,7 +42,11 @@ pub(super) struct Ends {
 }
 
 impl Ends {
+    /// Of an error, those of the conversation that it is about.
     pub(super) fn of(segment: &Segment, outward: bool) -> Self {
+        if let Some(quote) = segment.quote() {
+            return Self::of(&quote, !outward);
+        }
         let (src, dst) = (
             (segment.src, segment.src_port),
             (segment.dst, segment.dst_port),
@@ -53,7 +57,7 @@ impl Ends {
             protocol: segment.protocol,
             near,
             far,
-            near_asks: is_echo && outward != segment.is_echo_reply(),
+            near_asks: is_echo && !segment.lacks_ports() && outward != segment.is_echo_reply(),
         }
     }
 }
@@ -100,7 +104,7 @@ pub(super) fn conversation(
     let mut current = None;
     for passage in passed {
         if passage.keeper == keeper && passage.ends == ends {
-            current = still(current, keeper, &passage.segment, passage.at);
+            current = still(current, keeper, ends, &passage.segment, passage.at);
             current = match current {
                 _ if !passage.passed => current,
                 Some(conversation) => Some(seen(conversation, passage)),
@@ -108,18 +112,19 @@ pub(super) fn conversation(
             };
         }
     }
-    still(current, keeper, segment, now)
+    still(current, keeper, ends, segment, now)
 }
 
 /// Whether it has not run out, and the packet does not open another in its place.
 fn still(
     conversation: Option<Conversation>,
     keeper: Keeper,
+    ends: Ends,
     segment: &Segment,
     now: Timestamp,
 ) -> Option<Conversation> {
     let conversation = conversation?;
-    let limit = idle_limit_s(&conversation, keeper, segment.protocol)?;
+    let limit = idle_limit_s(&conversation, keeper, ends.protocol)?;
     let idle = now.since(conversation.last).as_micros();
     let over = conversation.reset || is_finished(&conversation);
     let replaced = over && segment.tcp_flags & (tcp::SYN | tcp::ACK) == tcp::SYN;

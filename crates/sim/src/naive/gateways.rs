@@ -32,7 +32,7 @@ impl<'w> Naive<'w> {
             IpAddr::V4(private) => IpAddr::V4(owner.interface.public_ip(private)?),
             IpAddr::V6(_) => segment.src,
         };
-        self.internet(segment.from(src, segment.src_port))
+        self.internet(segment.from_address(src))
     }
 
     /// Out by an egress-only internet gateway, which remembers.
@@ -102,7 +102,7 @@ impl<'w> Naive<'w> {
             .into_iter()
             .find(|g| g.vpc_id == Some(to.interface.vpc_id))?;
         self.ways.push("into a VPC by internet gateway");
-        let segment = segment.to(private, segment.dst_port);
+        let segment = segment.to_address(private);
         let mut tables = to.state.route_tables.values();
         let table = tables.find(|table| {
             let mut associations = table.associations.iter();
@@ -151,10 +151,14 @@ impl<'w> Naive<'w> {
             return None;
         }
         let (gateway, own) = (self.nat_gateway_at(at)?, at.interface.primary_ipv4()?);
+        if !is_translated(&segment) {
+            return None;
+        }
         let keeper = Keeper::NatGateway(gateway.id);
         let ends = Ends::of(&segment, true);
         let known = conversation(&self.seen, keeper, ends, &segment, self.now);
         let begins = match segment.protocol {
+            _ if segment.quoted.is_some() => false,
             protocol::TCP => segment.opens(),
             protocol::UDP => true,
             protocol::ICMP => !segment.is_echo_reply(),
@@ -166,7 +170,9 @@ impl<'w> Naive<'w> {
         let sent = self.sent_by(at.interface.id).map(|sight| sight.src.1);
         // Records do not tell identifiers, but nothing replaces them again.
         let sent = match segment.protocol {
-            protocol::ICMP => self.observed.arrived.map(|observed| observed.src_port),
+            protocol::ICMP if segment.quoted.is_none() => {
+                self.observed.arrived.map(|observed| observed.src_port)
+            }
             _ => sent,
         };
         let known = known.map(|known| known.port).filter(|port| *port != 0);
@@ -204,8 +210,11 @@ impl<'w> Naive<'w> {
     /// The near ends that an answer to a NAT gateway's address may be for: those that ever had its port.
     fn near_ends(&self, keeper: Keeper, segment: &Segment) -> Vec<Ends> {
         let inward = Ends::of(segment, false);
+        if segment.lacks_ports() {
+            return Vec::new();
+        }
         let of_gateway = self.seen.iter().filter(|passage| passage.keeper == keeper);
-        let all = of_gateway.filter(|passage| passage.port == segment.dst_port);
+        let all = of_gateway.filter(|passage| passage.port == inward.near.1);
         let ends = all.map(|passage| passage.ends).filter(|ends| {
             // An echo has one identifier, which the gateway replaces.
             let far = ends.far.0 == inward.far.0
@@ -218,7 +227,7 @@ impl<'w> Naive<'w> {
     /// Whether a NAT gateway still waits for an answer to these ends.
     fn waits(&self, keeper: Keeper, ends: Ends, segment: &Segment) -> bool {
         let known = conversation(&self.seen, keeper, ends, segment, self.now);
-        known.is_some_and(|known| known.port == segment.dst_port)
+        known.is_some_and(|known| known.port == Ends::of(segment, false).near.1)
     }
 
     /// From outside to a NAT gateway's address.
@@ -235,6 +244,9 @@ impl<'w> Naive<'w> {
         }
         let gateway = self.nat_gateway_at(at)?;
         if at.interface.primary_ipv4().map(IpAddr::V4) != Some(segment.dst) {
+            return None;
+        }
+        if !is_translated(&segment) {
             return None;
         }
         let keeper = Keeper::NatGateway(gateway.id);
@@ -281,4 +293,9 @@ impl<'w> Naive<'w> {
             })
         })
     }
+}
+
+/// Of TCP and ICMP whole packets only ("NAT gateway basics").
+fn is_translated(segment: &Segment) -> bool {
+    segment.fragment.is_none() || (segment.protocol == protocol::UDP && !segment.lacks_ports())
 }

@@ -52,7 +52,7 @@ impl<'w> Naive<'w> {
         if let Some(known) = self.answered(at.interface.id, &segment) {
             return self.back_to_client(at, known, segment);
         }
-        self.to_target(at, at, segment)
+        self.pass_to_target(at, at, segment)
     }
 
     pub(super) fn take_node(&mut self) -> Option<()> {
@@ -71,7 +71,7 @@ impl<'w> Naive<'w> {
     }
 
     /// From whoever the client knows by its address to a target.
-    pub(super) fn to_target(
+    pub(super) fn pass_to_target(
         &mut self,
         known: Place<'w>,
         node: Place<'w>,
@@ -82,13 +82,14 @@ impl<'w> Naive<'w> {
             node: node.interface.id,
         };
         let (keeper, ends) = (Keeper::LoadBalancer(entry), Ends::of(&segment, true));
-        let listener = self.listener(node, &segment)?;
+        let listener = self.listener(node, ends)?;
         let sent = self.sent_by(entry.node).map(|sight| Behind {
             near: sight.src,
             far: sight.dst,
         });
         let behind = match conversation(&self.seen, keeper, ends, &segment, self.now) {
             Some(known) => known.behind?,
+            None if segment.quoted.is_some() => return None,
             None if segment.protocol == protocol::TCP && !segment.opens() => return None,
             None => {
                 self.ends(entry, ends, &segment);
@@ -106,14 +107,14 @@ impl<'w> Naive<'w> {
         self.route(node, segment)
     }
 
-    /// The listener of a node that takes a packet.
-    pub(super) fn listener(&self, node: Place<'w>, segment: &Segment) -> Option<&'w Listener> {
+    /// The listener of a node that takes what a client sends.
+    pub(super) fn listener(&self, node: Place<'w>, ends: Ends) -> Option<&'w Listener> {
         let (balancer, _) = load_balancer_of(node)?;
         let mut listeners = node.state.listeners.values();
         listeners.find(|listener| {
             listener.load_balancer_id == balancer.id
-                && listener.port == segment.dst_port
-                && match segment.protocol {
+                && listener.port == ends.far.1
+                && match ends.protocol {
                     protocol::TCP => listener.protocol.has_tcp(),
                     protocol::UDP => listener.protocol.has_udp(),
                     _ => false,
@@ -248,7 +249,8 @@ impl<'w> Naive<'w> {
     /// All that it ever knew by them.
     fn ever_at(&self, node: NetworkInterfaceId, behind: Behind, segment: &Segment) -> Vec<Known> {
         let passed = self.seen.iter().filter(|passage| {
-            passage.behind == Some(behind) && passage.ends.protocol == segment.protocol
+            let of = Ends::of(segment, true).protocol;
+            passage.behind == Some(behind) && passage.ends.protocol == of
         });
         let known = passed.filter_map(|passage| match passage.keeper {
             Keeper::LoadBalancer(entry) if entry.node == node => Some(Known {
@@ -269,10 +271,8 @@ impl<'w> Naive<'w> {
 
     /// The conversation of a node that a target's packet answers; what asks for another ends the remains of an old one.
     fn answered(&mut self, node: NetworkInterfaceId, segment: &Segment) -> Option<Known> {
-        let behind = Behind {
-            near: (segment.dst, segment.dst_port),
-            far: (segment.src, segment.src_port),
-        };
+        let Ends { near, far, .. } = Ends::of(segment, false);
+        let behind = Behind { near, far };
         self.ended_by(node, behind, segment);
         self.at(node, behind, segment)
     }
@@ -294,16 +294,23 @@ impl<'w> Naive<'w> {
     /// What a packet of a target answers that sees its client's address: such answers go back to the node ("Client IP
     /// preservation"). Of several, the data plane chooses.
     pub(super) fn answer_to_client(&mut self, from: Place<'w>, segment: &Segment) -> Option<Known> {
-        if !owns(from, segment.src) {
-            return None;
-        }
         let nodes = self.places().filter(|place| {
             place.interface.vpc_id == from.interface.vpc_id && load_balancer_of(*place).is_some()
         });
-        let all: Vec<Known> = nodes
-            .filter_map(|node| self.answered(node.interface.id, segment))
-            .filter(|known| known.ends.near == known.behind.near)
-            .collect();
+        let Ends { near, far, .. } = Ends::of(segment, false);
+        let behind = Behind { near, far };
+        if !owns(from, far.0) {
+            return None;
+        }
+        let ids = nodes.map(|node| node.interface.id);
+        let ever = ids.flat_map(|node| self.ever_at(node, behind, segment));
+        let kept: Vec<Known> = ever.filter(|known| known.ends.near == near).collect();
+        let (all, over): (Vec<Known>, Vec<Known>) = kept
+            .into_iter()
+            .partition(|known| self.goes_on(known, segment));
+        for known in over {
+            self.ends(known.entry, known.ends, segment);
+        }
         let came = |known: &&Known| {
             let mut sights = self.observed.sights.iter();
             sights.any(|sight| !sight.outward && sight.interface == known.entry.node)
@@ -358,6 +365,9 @@ impl<'w> Naive<'w> {
         behind: Behind,
         segment: &Segment,
     ) {
+        if segment.quoted.is_some() {
+            return;
+        }
         self.seen.push(Passage {
             passed: true,
             keeper: Keeper::LoadBalancer(entry),

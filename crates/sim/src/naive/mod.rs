@@ -9,6 +9,7 @@ mod vpc_endpoint;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use model::{
@@ -16,8 +17,11 @@ use model::{
     PrefixListId, RouteTarget, State, Timestamp, VpcId, VpcPeeringConnection, World,
 };
 
-use crate::{Device, Hop, Segment};
+use crate::{Device, Fragment, Hop, Segment};
 use conversation::{Ends, Keeper, Passage, conversation};
+
+/// Weir's own: how long the parts of a packet wait for each other.
+const FRAGMENT_LIFE: Duration = Duration::from_secs(30);
 
 /// A world, and everything that has passed in it.
 #[derive(Debug)]
@@ -26,6 +30,7 @@ pub struct Naive<'w> {
     /// The blocks of AWS's own lists: telling their ids takes long.
     aws_prefix_lists: Vec<(PrefixListId, Vec<IpNet>)>,
     seen: Vec<Passage>,
+    first_fragments: Vec<(Timestamp, Device, Segment)>,
     now: Timestamp,
     /// What the data plane made of the packet: which port a NAT gateway takes is its own affair.
     observed: Observed,
@@ -90,6 +95,7 @@ impl<'w> Naive<'w> {
             world,
             aws_prefix_lists,
             seen: Vec::new(),
+            first_fragments: Vec::new(),
             now: Timestamp::default(),
             observed: Observed::default(),
             complaint: None,
@@ -106,6 +112,7 @@ impl<'w> Naive<'w> {
     /// Forgets what has passed, because it is too long ago to matter.
     pub fn forget(&mut self) {
         self.seen.clear();
+        self.first_fragments.clear();
     }
 
     /// Who must get a packet, and as what; and takes note of it. `observed` is what the data plane made of it.
@@ -121,15 +128,55 @@ impl<'w> Naive<'w> {
         (self.hops, self.nodes, self.looked_at) = (0, 0, 0);
         self.on_behalf_of = None;
         self.ways.clear();
+        let segment = self.with_ports(sender, segment);
         let arrival = match sender {
             Device::Host(address) if address == segment.src => self.internet(segment),
             Device::Host(_) => None,
             Device::Interface(id) => self.leave(self.place(id)?, hop, segment),
         };
+        let about = segment.quote().is_some();
+        let part = segment.fragment.is_some();
+        for (way, counts) in [("error", about), ("fragment", part)] {
+            if counts {
+                self.ways.push(way);
+            }
+        }
+        let arrival = arrival.map(|(to, segment)| (to, segment.on_the_wire()));
         for way in self.ways.iter().filter(|_| arrival.is_some()) {
             *self.counts.entry(way).or_default() += 1;
         }
         arrival
+    }
+
+    /// A later fragment with what is known from the first one, for half a minute.
+    fn with_ports(&mut self, sender: Device, segment: Segment) -> Segment {
+        let Some(fragment) = segment.fragment else {
+            return segment;
+        };
+        if !fragment.later {
+            self.first_fragments.push((self.now, sender, segment));
+            return segment;
+        }
+        let mut firsts = self.first_fragments.iter().rev();
+        let first = firsts.find(|(_, of, first)| {
+            let first_id = first.fragment.map(|fragment| fragment.identification);
+            let same_packet = (first.src, first.dst, first.protocol)
+                == (segment.src, segment.dst, segment.protocol);
+            *of == sender && same_packet && first_id == Some(fragment.identification)
+        });
+        match first {
+            Some((at, _, first)) if self.now.since(*at) < FRAGMENT_LIFE => Segment {
+                src_port: first.src_port,
+                dst_port: first.dst_port,
+                icmp_type: first.icmp_type,
+                fragment: Some(Fragment {
+                    known: true,
+                    ..fragment
+                }),
+                ..segment
+            },
+            _ => segment,
+        }
     }
 
     /// What the data plane chose for a packet so far that it must not, if it did.
@@ -257,6 +304,10 @@ impl<'w> Naive<'w> {
         let known = conversation(&self.seen, keeper, ends, segment, self.now).is_some();
         let passed_on = self.on_behalf_of.filter(|_| !outward);
         let allowed = self.groups_allow(at.state, at.interface, outward, segment)
+            || segment.quote().is_some_and(|quote| {
+                // Errors about untracked flows pass as those about tracked ones do.
+                self.groups_leave_untracked(at.state, at.interface, !outward, &quote)
+            })
             || passed_on
                 .is_some_and(|node| self.groups_name(at.state, at.interface, segment, node));
         if known && !allowed {
@@ -289,6 +340,10 @@ impl<'w> Naive<'w> {
         segment: &Segment,
         port: u16,
     ) {
+        if segment.quoted.is_some() {
+            // Errors neither begin nor prolong anything.
+            return;
+        }
         self.seen.push(Passage {
             passed,
             keeper,

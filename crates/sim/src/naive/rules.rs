@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use model::{
     IpProtocol, NetworkAcl, NetworkInterface, PeeringStatus, PortRange, RouteTable, RouteTarget,
-    RuleAction, RulePeer, SecurityGroup, State,
+    RuleAction, RulePeer, SecurityGroup, SecurityGroupRule, State,
 };
 
 use super::Naive;
@@ -20,15 +20,26 @@ fn concerns(protocol: IpProtocol, ports: Option<PortRange>, segment: &Segment) -
         return false;
     }
     match (number, ports) {
+        // What nobody knows is not one port.
+        (6 | 17, Some(range)) if segment.lacks_ports() => range == PortRange::ALL,
+        (1 | 58, Some(range)) if segment.lacks_ports() => (range.from, range.to) == (-1, -1),
         (6 | 17, Some(range)) => {
             let port = i32::from(segment.dst_port);
             range.from <= port && port <= range.to
         }
-        // Type and code; every echo has code 0.
+        // Type and code; everything has code 0.
         (1 | 58, Some(range)) => {
             [-1, i32::from(segment.icmp_type)].contains(&range.from) && [-1, 0].contains(&range.to)
         }
         _ => true,
+    }
+}
+
+fn is_everything(peer: &RulePeer, ipv4: bool) -> bool {
+    match peer {
+        RulePeer::Ipv4(block) => ipv4 && block.prefix_len() == 0,
+        RulePeer::Ipv6(block) => !ipv4 && block.prefix_len() == 0,
+        _ => false,
     }
 }
 
@@ -68,6 +79,55 @@ impl Naive<'_> {
                 })
             })
         })
+    }
+
+    /// Whether the groups of an interface leave flows like that of a packet, in either direction, untracked (Amazon EC2
+    /// User Guide, "Untracked connections"): a rule for every address allows it, and one for every address and port
+    /// allows its answers.
+    pub(super) fn groups_leave_untracked(
+        &self,
+        state: &State,
+        interface: &NetworkInterface,
+        egress: bool,
+        segment: &Segment,
+    ) -> bool {
+        let answer = Segment {
+            src: segment.dst,
+            dst: segment.src,
+            src_port: segment.dst_port,
+            dst_port: segment.src_port,
+            ..*segment
+        };
+        [(egress, *segment), (!egress, answer)]
+            .iter()
+            .any(|(egress, segment)| {
+                [6, 17].contains(&segment.protocol)
+                    && self.has_open_rule(state, interface, *egress, |rule| {
+                        concerns(rule.protocol, rule.ports, segment)
+                            && is_everything(&rule.peer, segment.src.is_ipv4())
+                    })
+                    && self.has_open_rule(state, interface, !egress, |rule| {
+                        let all = rule.protocol == IpProtocol::All
+                            || (rule.protocol == IpProtocol::Number(segment.protocol)
+                                && rule.ports.is_none_or(|ports| ports == PortRange::ALL));
+                        all && is_everything(&rule.peer, segment.src.is_ipv4())
+                    })
+            })
+    }
+
+    fn has_open_rule(
+        &self,
+        state: &State,
+        interface: &NetworkInterface,
+        egress: bool,
+        fits: impl Fn(&SecurityGroupRule) -> bool,
+    ) -> bool {
+        let groups = state.security_groups.values();
+        groups
+            .into_iter()
+            .filter(|group| interface.groups.contains(&group.id))
+            .flat_map(|group| &group.rules)
+            .any(|rule| rule.is_egress == egress && fits(rule))
     }
 
     /// Whether a rule of any group of an interface names the groups of the load balancer whose node passes a packet on to

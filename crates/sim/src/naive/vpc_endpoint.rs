@@ -23,12 +23,15 @@ impl<'w> Naive<'w> {
             && self.groups_pass(at, false, &segment);
         let endpoint = available_endpoint_of(at).filter(|_| passes)?;
         let node = self.provider(at, endpoint)?;
-        self.listener(node, &segment)?;
+        if segment.quoted.is_some() {
+            return None;
+        }
         let entry = Entry {
             known: at.interface.id,
             node: node.interface.id,
         };
         let (keeper, ends) = (Keeper::LoadBalancer(entry), Ends::of(&segment, true));
+        self.listener(node, ends)?;
         let known = conversation(&self.seen, keeper, ends, &segment, self.now).is_some();
         if !known && segment.protocol == protocol::TCP && !segment.opens() {
             return None;
@@ -44,12 +47,12 @@ impl<'w> Naive<'w> {
         }
         self.take_node()?;
         self.ways.push("endpoint service");
-        self.to_target(at, node, segment)
+        self.pass_to_target(at, node, segment)
     }
 
-    /// From the interface of an endpoint to whoever has asked.
+    /// From the interface of an endpoint to whoever has asked: nobody is told of errors.
     pub(super) fn out_of_endpoint(&mut self, from: Place<'w>, segment: Segment) -> Arrival {
-        available_endpoint_of(from)?;
+        available_endpoint_of(from).filter(|_| segment.quoted.is_none())?;
         if !owns(from, segment.src) || !self.groups_pass(from, true, &segment) {
             return None;
         }
@@ -71,8 +74,7 @@ impl<'w> Naive<'w> {
             .into_iter()
             .find(|s| s.name(scope.region) == endpoint.service_name)?;
         service.load_balancers.iter().find_map(|id| {
-            let balancer = state.load_balancers.values().into_iter();
-            let balancer = balancer.into_iter().find(|b| b.id == *id)?;
+            let balancer = state.load_balancers.values().find(|b| b.id == *id)?;
             let node = balancer.nodes.iter().find(|node| node.zone == zone)?;
             self.place(node.network_interface_id)
         })
