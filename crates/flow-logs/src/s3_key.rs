@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::{FileFormat, FlowLogId, Scope, Timestamp};
+use model::{FileFormat, FlowLogId, LogFolder, Scope, Timestamp};
 
 /// A file holds records of five minutes, by their `end`.
 pub const SLOT: Duration = Duration::from_secs(300);
@@ -33,20 +33,16 @@ impl std::fmt::Display for S3Key<'_> {
         let Scope { account, region } = self.scope;
         let at = self.slot.calendar();
         let (year, month, day, hour) = (at.year, at.month, at.day, at.hour);
-        if !self.prefix.is_empty() {
-            write!(f, "{}/", self.prefix)?;
-        }
+        let folder = LogFolder {
+            prefix: self.prefix,
+            hive_compatible_partitions: self.hive_compatible_partitions,
+            scope: self.scope,
+        };
+        f.write_str(&folder.of_flow_logs())?;
         if self.hive_compatible_partitions {
-            write!(
-                f,
-                "AWSLogs/aws-account-id={account}/aws-service=vpcflowlogs/aws-region={region}/\
-                 year={year:04}/month={month:02}/day={day:02}/"
-            )?;
+            write!(f, "year={year:04}/month={month:02}/day={day:02}/")?;
         } else {
-            write!(
-                f,
-                "AWSLogs/{account}/vpcflowlogs/{region}/{year:04}/{month:02}/{day:02}/"
-            )?;
+            write!(f, "{year:04}/{month:02}/{day:02}/")?;
         }
         match (self.per_hour_partition, self.hive_compatible_partitions) {
             (true, true) => write!(f, "hour={hour:02}/")?,

@@ -19,6 +19,7 @@ pub mod internet_gateway;
 pub mod internet_host;
 pub mod listener;
 pub mod load_balancer;
+pub mod log_folder;
 pub mod metadata_options;
 pub mod nat_gateway;
 pub mod network_acl;
@@ -61,6 +62,7 @@ pub use load_balancer::{
     ListenerId, LoadBalancer, LoadBalancerId, LoadBalancerNode, LoadBalancerScheme,
     LoadBalancerState, MalformedArnId, TargetGroupId,
 };
+pub use log_folder::LogFolder;
 pub use metadata_options::MetadataOptions;
 pub use nat_gateway::{
     Availability, Connectivity, NatGateway, NatGatewayAddress, NatGatewayElasticIp, NatGatewayState,

@@ -5,6 +5,7 @@
 //! never opens a connection, never verifies signatures and never reads a clock: the time of every call is an argument.
 
 mod batch;
+mod buffer;
 mod delivery;
 mod destination;
 mod encryption;

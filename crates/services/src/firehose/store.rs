@@ -7,7 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use tokio::sync::Notify;
 
-use super::batch::{Buffer, Purpose};
+use super::batch::Purpose;
+use super::buffer::Buffer;
 use super::destination::Destination;
 use super::stream::Stream;
 use crate::logs::Scope;

@@ -1,17 +1,19 @@
 //! Delivery streams: made, described, listed, changed, deleted.
 
+mod create;
+mod update;
+
 use rusqlite::types::Type;
-use rusqlite::{Connection, Row, Transaction, params};
+use rusqlite::{Connection, Row, params};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::batch::{Buffer, collect, taken};
-use super::destination::{DESTINATION_ID, Destination, Given};
-use super::encryption::{Encryption, EncryptionInput};
-use super::input::{number, one_of, required, stream_name, text};
+use super::Call;
+use super::buffer::{Buffer, taken};
+use super::destination::Destination;
+use super::encryption::Encryption;
+use super::input::{number, one_of, stream_name};
 use super::store::{Firehose, FirehoseError, State, Waiting, find};
-use super::tag::{Tag, check_tags, put_tags};
-use super::{Call, Entrance};
 use crate::logs::Scope;
 
 /// A stream is made, and deleted, within so many milliseconds.
@@ -38,25 +40,6 @@ pub(crate) struct Stream {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
-pub(crate) struct CreateDeliveryStreamInput {
-    delivery_stream_name: Option<String>,
-    delivery_stream_type: Option<String>,
-    direct_put_source_configuration: Option<DirectPutSource>,
-    delivery_stream_encryption_configuration_input: Option<EncryptionInput>,
-    tags: Option<Vec<Tag>>,
-    #[serde(flatten)]
-    destination: Given,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
-struct DirectPutSource {
-    #[serde(rename = "ThroughputHintInMBs")]
-    throughput_hint_in_mbs: Option<i64>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
 pub(crate) struct StreamInput {
     pub(crate) delivery_stream_name: Option<String>,
     limit: Option<i64>,
@@ -69,16 +52,6 @@ pub(crate) struct ListDeliveryStreamsInput {
     limit: Option<i64>,
     delivery_stream_type: Option<String>,
     exclusive_start_delivery_stream_name: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
-pub(crate) struct UpdateDestinationInput {
-    delivery_stream_name: Option<String>,
-    current_delivery_stream_version_id: Option<String>,
-    destination_id: Option<String>,
-    #[serde(flatten)]
-    destination: Given,
 }
 
 const TYPES: [&str; 4] = [
@@ -214,72 +187,6 @@ fn arn(scope: &Scope, name: &str) -> String {
 }
 
 impl Firehose {
-    pub(crate) fn create_delivery_stream(
-        &self,
-        call: &Call<'_>,
-        input: CreateDeliveryStreamInput,
-    ) -> Result<Option<Value>, FirehoseError> {
-        let name = stream_name(input.delivery_stream_name.as_deref())?.to_owned();
-        let kind = one_of(
-            input.delivery_stream_type,
-            "deliveryStreamType",
-            &TYPES,
-            TYPES[0],
-        )?;
-        if kind != TYPES[0] {
-            return Err(FirehoseError::invalid(format!(
-                "DeliveryStreamType {kind} is not supported."
-            )));
-        }
-        let source = match input.direct_put_source_configuration {
-            None => None,
-            Some(source) => {
-                let member = "directPutSourceConfiguration.throughputHintInMBs";
-                let hint = required(source.throughput_hint_in_mbs, member)?;
-                Some(number(Some(hint), member, (1, 100), 1)?.to_string())
-            }
-        };
-        let tags = input.tags.unwrap_or_default();
-        check_tags(&tags)?;
-        let encryption = input.delivery_stream_encryption_configuration_input;
-        let encryption = encryption.map(Encryption::checked).transpose()?;
-        call.may_set(&input.destination)?;
-        let destination = Destination::create(input.destination)?;
-        let scope = call.scope;
-        let mut state = self.lock();
-        self.forget_gone(&mut state, call.now)?;
-        let id = state.write(|transaction| {
-            refuse_another(transaction, scope, &name, call.now)?;
-            transaction.execute(
-                "INSERT INTO stream (account, region, name, created, destination, encryption, source, backed_up)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                params![
-                    scope.account,
-                    scope.region,
-                    name,
-                    call.now,
-                    stored(&destination)?,
-                    encryption.as_ref().map(stored).transpose()?,
-                    source,
-                    destination.backup().map(|_| 0),
-                ],
-            )?;
-            let id = transaction.last_insert_rowid();
-            put_tags(transaction, id, &tags)?;
-            Ok(id)
-        })?;
-        let backup = destination.backup().map(|_| Buffer::default());
-        let waiting = Waiting {
-            destination,
-            delivery: Buffer::default(),
-            backup,
-            bytes: 0,
-            gone: None,
-        };
-        state.streams.insert(id, waiting);
-        Ok(Some(json!({ "DeliveryStreamARN": arn(scope, &name) })))
-    }
-
     pub(crate) fn describe_delivery_stream(
         &self,
         call: &Call<'_>,
@@ -341,63 +248,6 @@ impl Firehose {
         })))
     }
 
-    pub(crate) fn update_destination(
-        &self,
-        call: &Call<'_>,
-        input: UpdateDestinationInput,
-    ) -> Result<Option<Value>, FirehoseError> {
-        let name = stream_name(input.delivery_stream_name.as_deref())?;
-        let member = "currentDeliveryStreamVersionId";
-        let version = required(input.current_delivery_stream_version_id.as_deref(), member)?;
-        text(version, member, (1, 50), "[0-9]+", |version| {
-            version.bytes().all(|b| b.is_ascii_digit())
-        })?;
-        let id = required(input.destination_id.as_deref(), "destinationId")?;
-        text(id, "destinationId", (1, 100), "[a-zA-Z0-9-]+", |id| {
-            id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-        })?;
-        call.may_set(&input.destination)?;
-        let mut state = self.lock();
-        let stream = find(&state.connection, call.scope, name, call.now)?;
-        stream.active(call.now)?;
-        if version != stream.version.to_string() {
-            return Err(FirehoseError::ConcurrentModification(format!(
-                "Cannot update firehose: {name} since the current version id: {} and specified version id: {version} do not match",
-                stream.version
-            )));
-        }
-        if id != DESTINATION_ID {
-            return Err(FirehoseError::invalid(format!(
-                "Destination Id {id} not found"
-            )));
-        }
-        let destination = stream.destination.update(input.destination)?;
-        // Copies begin with what comes from now on.
-        let backed_up = match (destination.backup(), stream.backed_up) {
-            (None, _) => None,
-            (Some(_), Some(known)) => Some(known),
-            (Some(_), None) => Some(last_put(&state.connection)?),
-        };
-        let waiting = state.write(|transaction| {
-            transaction.execute(
-                "UPDATE stream SET destination = ?2, backed_up = ?3, updated = ?4, version = version + 1
-                 WHERE id = ?1",
-                params![stream.id, stored(&destination)?, backed_up, call.now],
-            )?;
-            collect(transaction, stream.id, None)?;
-            let updated = Stream {
-                destination,
-                backed_up,
-                ..stream.clone()
-            };
-            updated.waiting(transaction)
-        })?;
-        state.streams.insert(stream.id, waiting);
-        drop(state);
-        self.changed.notify_one();
-        Ok(None)
-    }
-
     pub(crate) fn delete_delivery_stream(
         &self,
         call: &Call<'_>,
@@ -450,54 +300,6 @@ impl Firehose {
         }
         Ok(())
     }
-}
-
-impl Call<'_> {
-    /// Whether the caller may have the daemon send requests to where it wants them: that is for this machine's users,
-    /// for it would be a way out of an instance.
-    fn may_set(&self, destination: &Given) -> Result<(), FirehoseError> {
-        if self.entrance == Entrance::Instance && destination.has_http_endpoint() {
-            return Err(FirehoseError::AccessDenied(
-                "An HTTP endpoint can be set on Weir's own port only, not from inside an instance."
-                    .to_owned(),
-            ));
-        }
-        Ok(())
-    }
-}
-
-fn refuse_another(
-    transaction: &Transaction<'_>,
-    scope: &Scope,
-    name: &str,
-    now: i64,
-) -> Result<(), FirehoseError> {
-    let account = &scope.account;
-    match find(transaction, scope, name, now) {
-        Ok(_) => {
-            return Err(FirehoseError::ResourceInUse(format!(
-                "Firehose {name} under accountId {account} already exists"
-            )));
-        }
-        Err(FirehoseError::ResourceNotFound(_)) => {}
-        Err(error) => return Err(error),
-    }
-    let count: i64 = transaction.query_row(
-        "SELECT COUNT(*) FROM stream WHERE account = ?1 AND region = ?2",
-        params![scope.account, scope.region],
-        |row| row.get(0),
-    )?;
-    if count >= STREAMS_MAX {
-        return Err(FirehoseError::LimitExceeded(format!(
-            "You have already consumed your firehose quota of {STREAMS_MAX} hoses."
-        )));
-    }
-    Ok(())
-}
-
-fn last_put(connection: &Connection) -> Result<i64, FirehoseError> {
-    let sql = "SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = 'put'";
-    Ok(connection.query_row(sql, [], |row| row.get(0))?)
 }
 
 /// As it is kept in the database.

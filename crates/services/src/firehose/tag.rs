@@ -7,13 +7,8 @@ use serde_json::{Value, json};
 use super::Call;
 use super::input::{constraint, number, required, stream_name, text};
 use super::store::{Firehose, FirehoseError, find};
-use crate::logs::Scope;
 
 const TAGS_MAX: usize = 50;
-/// What AWS tags streams with that its own logs are delivered to (Amazon VPC User Guide, "Publish flow logs to Amazon
-/// Data Firehose").
-const LOG_DELIVERY: (&str, &str) = ("LogDeliveryEnabled", "true");
-
 /// A tag; one without a value has an empty one.
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "PascalCase")]
@@ -176,27 +171,5 @@ impl Firehose {
         let more = tags.len() > limit;
         tags.truncate(limit);
         Ok(Some(json!({ "Tags": tags, "HasMoreTags": more })))
-    }
-
-    /// Tags a stream as AWS does when logs of its own are to be delivered to it.
-    ///
-    /// # Errors
-    ///
-    /// ResourceNotFoundException if there is no such stream; LimitExceededException if it has too many tags.
-    pub fn enable_log_delivery(
-        &self,
-        scope: &Scope,
-        name: &str,
-        now: i64,
-    ) -> Result<(), FirehoseError> {
-        let (key, value) = LOG_DELIVERY;
-        let tag = Tag {
-            key: Some(key.to_owned()),
-            value: Some(value.to_owned()),
-        };
-        self.lock().write(|transaction| {
-            let stream = find(transaction, scope, name, now)?;
-            put_tags(transaction, stream.id, &[tag])
-        })
     }
 }

@@ -1,6 +1,6 @@
 //! Logs that AWS itself delivers: what a bucket's policy says of them.
 
-use policy::{Caller, Context, Denial, Document, Policies, Reason, Request};
+use policy::{Caller, Context, Document, Policies, Reason, Request};
 use s3s::S3Error;
 
 use super::access::access_denied;
@@ -31,16 +31,11 @@ impl S3 {
         let Some(document) = info.document(bucket)? else {
             return if is_own { Ok(()) } else { Err(access_denied()) };
         };
-        let put = Put {
-            principal: PRINCIPAL,
-            bucket,
-            key,
-            account,
-            source_arn: &format!("arn:aws:logs:{region}:{account}:*"),
-        };
-        match put.decide(&document, &info.owner) {
-            Err(denial) if denial.reason == Reason::Implicit && is_own => Ok(()),
-            decided => decided.map_err(|denial| put.refused(&denial)),
+        let source_arn = of_logs(account, region);
+        let asked = Asked::put(PRINCIPAL, bucket, key, account, &source_arn);
+        match asked.decide(&document, &info.owner) {
+            Err(Reason::Implicit) if is_own => Ok(()),
+            decided => decided.map_err(|_| access_denied()),
         }
     }
 
@@ -59,29 +54,51 @@ impl S3 {
     ) -> Result<(), S3Error> {
         let info = self.store.bucket(bucket)?;
         let document = info.document(bucket)?.ok_or_else(access_denied)?;
-        let put = Put {
-            principal: "cloudtrail.amazonaws.com",
-            bucket,
-            key,
-            account,
-            source_arn: trail_arn,
-        };
-        put.decide(&document, &info.owner)
-            .map_err(|denial| put.refused(&denial))
+        let asked = Asked::put("cloudtrail.amazonaws.com", bucket, key, account, trail_arn);
+        let decided = asked.decide(&document, &info.owner);
+        decided.map_err(|_| access_denied())
     }
 }
 
-/// An object that a service of AWS wants to put for an account.
-struct Put<'a> {
-    principal: &'a str,
-    bucket: &'a str,
-    key: &'a str,
-    account: &'a str,
-    source_arn: &'a str,
+/// What the service that delivers logs acts for, in an account and Region.
+pub(super) fn of_logs(account: &str, region: &str) -> String {
+    format!("arn:aws:logs:{region}:{account}:*")
 }
 
-impl Put<'_> {
-    fn decide(&self, document: &Document, owner: &str) -> Result<(), Denial> {
+/// What a service of AWS wants to do for an account.
+pub(super) struct Asked<'a> {
+    /// The service, as policies name it.
+    pub(super) principal: &'a str,
+    /// Such as `s3:PutObject`.
+    pub(super) action: &'a str,
+    /// The ARN of the bucket or object.
+    pub(super) resource: String,
+    /// The account.
+    pub(super) account: &'a str,
+    /// What the service acts for.
+    pub(super) source_arn: &'a str,
+}
+
+impl<'a> Asked<'a> {
+    /// An object is to be put.
+    pub(super) fn put(
+        principal: &'a str,
+        bucket: &str,
+        key: &str,
+        account: &'a str,
+        source_arn: &'a str,
+    ) -> Self {
+        Self {
+            principal,
+            action: "s3:PutObject",
+            resource: format!("arn:aws:s3:::{bucket}/{key}"),
+            account,
+            source_arn,
+        }
+    }
+
+    /// What a bucket's policy says of it.
+    pub(super) fn decide(&self, document: &Document, owner: &str) -> Result<(), Reason> {
         let caller = Caller::Service(self.principal.to_owned());
         let mut context = Context::default();
         caller.describe(&mut context);
@@ -91,12 +108,14 @@ impl Put<'_> {
         context.put("aws:SourceArn", self.source_arn);
         context.put("aws:ResourceAccount", owner);
         context.put("s3:ResourceAccount", owner);
-        context.put("s3:x-amz-acl", "bucket-owner-full-control");
+        if self.action == "s3:PutObject" {
+            context.put("s3:x-amz-acl", "bucket-owner-full-control");
+        }
         let request = Request {
             caller: &caller,
             canonical_user_id: None,
-            action: "s3:PutObject",
-            resource: &format!("arn:aws:s3:::{}/{}", self.bucket, self.key),
+            action: self.action,
+            resource: &self.resource,
             context: &context,
         };
         let policies = Policies {
@@ -104,11 +123,14 @@ impl Put<'_> {
             resource: Some(document),
             owner,
         };
-        policy::decide(&request, &policies).map(|_| ())
-    }
-
-    fn refused(&self, denial: &Denial) -> S3Error {
-        tracing::debug!(bucket = self.bucket, key = self.key, %denial, "a delivery is denied");
-        access_denied()
+        match policy::decide(&request, &policies) {
+            Ok(_) => Ok(()),
+            Err(denial) => {
+                if denial.reason != Reason::Implicit {
+                    tracing::debug!(resource = self.resource, %denial, "a delivery is denied");
+                }
+                Err(denial.reason)
+            }
+        }
     }
 }

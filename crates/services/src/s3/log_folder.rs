@@ -1,20 +1,19 @@
 //! New flow logs to a bucket: what its policy says of their files, and what is added to it for them.
 
-use policy::{Caller, Context, Document, Kind, Policies, Reason, Request};
+use policy::{Document, Kind, Reason};
 use s3s::S3Error;
 use serde_json::{Value, json};
 
+use super::S3;
 use super::bucket::{BucketInfo, Setting, require};
-use super::delivery::PRINCIPAL;
-use super::store::now;
-use super::{S3, facts};
+use super::delivery::{Asked, PRINCIPAL, of_logs};
 
 /// Where a flow log's files go, as it is created.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogFolder {
     /// The bucket.
     pub bucket: String,
-    /// What the keys of the account's logs begin with, up to the account: `prefix/AWSLogs/123456789012`.
+    /// What the keys of the account's logs begin with: `prefix/AWSLogs/123456789012/`.
     pub folder: String,
     /// What its keys begin with, below that.
     pub key: String,
@@ -104,7 +103,7 @@ fn wanted_policy(info: &BucketInfo, to: &LogFolder) -> Result<Option<String>, Un
             "AWSLogDeliveryWrite",
             "s3:PutObject",
             &files,
-            format!("{bucket_arn}/{folder}/*"),
+            format!("{bucket_arn}/{folder}*"),
         ),
         (
             "AWSLogDeliveryAclCheck",
@@ -113,7 +112,14 @@ fn wanted_policy(info: &BucketInfo, to: &LogFolder) -> Result<Option<String>, Un
             bucket_arn.clone(),
         ),
     ] {
-        match ask(info, &document, (action, asked), account, region) {
+        let asked = Asked {
+            principal: PRINCIPAL,
+            action,
+            resource: asked.clone(),
+            account,
+            source_arn: &of_logs(account, region),
+        };
+        match asked.decide(&document, &info.owner) {
             Ok(()) => {}
             Err(Reason::Implicit) if is_own => wanted.push(statement(sid, action, &resource, to)),
             // That others' buckets show their grants is not insisted on.
@@ -151,7 +157,7 @@ fn statement(sid: &str, action: &str, resource: &str, to: &LogFolder) -> Value {
         "Resource": resource,
         "Condition": {
             "StringEquals": equal,
-            "ArnLike": { "aws:SourceArn": format!("arn:aws:logs:{region}:{account}:*") },
+            "ArnLike": { "aws:SourceArn": of_logs(account, region) },
         },
     })
 }
@@ -177,50 +183,4 @@ fn with_statements(policy: Option<&str>, statements: Vec<Value>) -> Value {
     }
     policy["Statement"] = Value::Array(all);
     policy
-}
-
-/// What a bucket's policy says of the delivery service, that acts for an account in a Region.
-fn ask(
-    info: &BucketInfo,
-    document: &Document,
-    (action, resource): (&str, &str),
-    account: &str,
-    region: &str,
-) -> Result<(), Reason> {
-    let caller = Caller::Service(PRINCIPAL.to_owned());
-    let mut context = Context::default();
-    caller.describe(&mut context);
-    facts::describe_time(&mut context, now());
-    context.put("aws:SecureTransport", "true");
-    context.put("aws:SourceAccount", account);
-    context.put(
-        "aws:SourceArn",
-        format!("arn:aws:logs:{region}:{account}:*"),
-    );
-    context.put("aws:ResourceAccount", &info.owner);
-    context.put("s3:ResourceAccount", &info.owner);
-    if action == "s3:PutObject" {
-        context.put("s3:x-amz-acl", "bucket-owner-full-control");
-    }
-    let request = Request {
-        caller: &caller,
-        canonical_user_id: None,
-        action,
-        resource,
-        context: &context,
-    };
-    let policies = Policies {
-        endpoint: None,
-        resource: Some(document),
-        owner: &info.owner,
-    };
-    match policy::decide(&request, &policies) {
-        Ok(_) => Ok(()),
-        Err(denial) => {
-            if denial.reason != Reason::Implicit {
-                tracing::debug!(resource, %denial, "a delivery is denied");
-            }
-            Err(denial.reason)
-        }
-    }
 }

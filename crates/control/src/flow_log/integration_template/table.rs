@@ -24,33 +24,24 @@ impl Table {
     ///
     /// If the flow log does not deliver to S3, or an older version kept a format that cannot be read.
     pub(super) fn of(scope: Scope, flow_log: &FlowLog) -> Result<Self, Error> {
-        let LogDestination::S3 {
-            bucket,
-            prefix,
-            hive_compatible_partitions,
-            per_hour_partition,
-            file_format,
-            ..
-        } = &flow_log.destination
+        let (
+            LogDestination::S3 {
+                per_hour_partition,
+                file_format,
+                ..
+            },
+            Some((bucket, folder)),
+        ) = (&flow_log.destination, flow_log.destination.folder(scope))
         else {
             return Err(Error::NotFound(flow_log.id.into()));
-        };
-        let Scope { account, region } = scope;
-        let prefix = match prefix.as_str() {
-            "" => String::new(),
-            prefix => format!("{prefix}/"),
-        };
-        let below = match hive_compatible_partitions {
-            true => format!("aws-account-id={account}/aws-service=vpcflowlogs/aws-region={region}"),
-            false => format!("{account}/vpcflowlogs/{region}"),
         };
         Ok(Self {
             flow_log_id: flow_log.id,
             fields: flow_log_format::parse(&flow_log.log_format)
                 .map_err(|error| Error::new(error.code(), error.to_string()))?,
-            bucket: bucket.clone(),
-            folder: format!("{prefix}AWSLogs/{below}/"),
-            hive: *hive_compatible_partitions,
+            bucket: bucket.to_owned(),
+            folder: folder.of_flow_logs(),
+            hive: folder.hive_compatible_partitions,
             per_hour: *per_hour_partition,
             file_format: *file_format,
         })

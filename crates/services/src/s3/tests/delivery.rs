@@ -49,7 +49,7 @@ async fn logs_are_delivered_where_policies_let_them() {
 fn folder(account: &str, region: &str) -> LogFolder {
     LogFolder {
         bucket: "logs".to_owned(),
-        folder: format!("some/AWSLogs/{account}"),
+        folder: format!("some/AWSLogs/{account}/"),
         key: format!("some/AWSLogs/{account}/vpcflowlogs/{region}/"),
         account: account.to_owned(),
         region: region.to_owned(),
