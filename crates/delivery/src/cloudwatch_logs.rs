@@ -66,6 +66,11 @@ impl CloudWatchLogsSink {
                 "the batch does not go to CloudWatch Logs",
             ));
         };
+        // No group has such a name; an ARN ends like that in policies (Amazon VPC User Guide, "Troubleshoot VPC Flow Logs").
+        if log_group_name.ends_with(":*") {
+            let message = format!("{log_group_name} is not the name of a log group");
+            return Err(SinkError::new(SinkErrorKind::Access, message));
+        }
         let scope = entry.batch.scope;
         let flow_log_id = entry.batch.flow_log_id;
         let arrived = self

@@ -10,7 +10,9 @@ use tokio::task::JoinSet;
 
 use crate::backoff::Jitter;
 use crate::worker::{Progress, Shared, State};
-use crate::{Backoff, DeliveryReport, FlowLogDelivery, FlushOutcome, Sink, Spool, SpoolError};
+use crate::{
+    Backoff, DeliveryReport, FlowLogDelivery, FlushOutcome, S3Files, Sink, Spool, SpoolError,
+};
 
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -28,6 +30,12 @@ pub struct DeliveryConfig {
     pub attempt_timeout: Duration,
     /// A deleted flow log's last batches are given up after so many failures in a row.
     pub attempts_after_deletion: u32,
+    /// A batch is given up after so many failures in a row, when its destination says that it will never take it.
+    pub attempts_when_rejected: u32,
+    /// A batch is given up when its destination has refused everything for so long: it is not there, or denies access.
+    pub patience_when_refused: Duration,
+    /// When files come to S3.
+    pub s3_files: S3Files,
     /// Seed of the chance in waits.
     pub seed: u64,
 }
@@ -41,6 +49,10 @@ impl Default for DeliveryConfig {
             },
             attempt_timeout: Duration::from_secs(60),
             attempts_after_deletion: 8,
+            attempts_when_rejected: 8,
+            // What Firehose gives a bucket (Amazon Data Firehose Developer Guide, "Handle data delivery failures").
+            patience_when_refused: Duration::from_secs(24 * 3600),
+            s3_files: S3Files::default(),
             seed: 0,
         }
     }
@@ -121,7 +133,7 @@ impl Delivery {
         refused
     }
 
-    /// Says which flow logs exist. What a deleted one still has waiting is delivered, or given up
+    /// Says which flow logs exist. What a deleted one still has waiting is delivered at once, or given up
     /// after [`attempts_after_deletion`](DeliveryConfig::attempts_after_deletion) failures; then
     /// its folder goes.
     pub fn set_flow_logs(&self, existing: BTreeSet<FlowLogId>) {
@@ -136,6 +148,7 @@ impl Delivery {
         drop(state);
         for (id, scope) in gone {
             self.shared.start_worker(id, scope);
+            self.shared.wake(id);
         }
     }
 
@@ -144,9 +157,9 @@ impl Delivery {
     pub async fn flush(&self) -> BTreeMap<FlowLogId, FlushOutcome> {
         let mut waits = Vec::new();
         {
-            let state = self.shared.state();
+            let mut state = self.shared.state();
             let spool = self.shared.spool();
-            for (&id, queue) in &state.queues {
+            for (&id, queue) in &mut state.queues {
                 let waiting = spool.waiting(id);
                 if waiting.batches > 0 && queue.running {
                     let progress = queue.progress.subscribe();
@@ -154,6 +167,7 @@ impl Delivery {
                     // An attempt that is under way may have begun before the flush was asked for.
                     let failures = now.failures + if now.in_flight { 2 } else { 1 };
                     waits.push((id, progress, waiting.last_sequence, failures));
+                    queue.due = waiting.last_sequence;
                     queue.wake.notify_one();
                 }
             }

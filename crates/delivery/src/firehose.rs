@@ -1,5 +1,7 @@
 //! Records in a Firehose delivery stream (Amazon VPC User Guide, "Publish flow logs to Amazon Data Firehose").
 
+mod stream;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,16 +12,20 @@ use serde_json::{Value, json};
 use crate::cloudwatch_logs::LogAnswer;
 use crate::{BoxFuture, Entry, Sink, SinkError, SinkErrorKind};
 
+pub use self::stream::{Undeliverable, check_new_delivery, enable_log_delivery};
+
 /// Limits of PutRecordBatch (Amazon Data Firehose API Reference, "PutRecordBatch").
 const RECORDS_MAX: usize = 500;
 const BYTES_MAX: usize = 4 << 20;
 
 /// Something that speaks Firehose: the embedded one, or a remote one.
 pub trait StreamStore: Send + Sync {
-    /// Calls PutRecordBatch with a JSON body, on behalf of the stream's account. Fails only when there is no answer.
-    fn put_record_batch(
+    /// Calls an operation, for example `PutRecordBatch`, with a JSON body, on behalf of the stream's account. Fails only
+    /// when there is no answer.
+    fn call(
         &self,
         scope: Scope,
+        operation: &'static str,
         body: Vec<u8>,
     ) -> BoxFuture<'_, Result<LogAnswer, SinkError>>;
 }
@@ -119,14 +125,10 @@ impl FirehoseSink {
             .map(|record| json!({ "Data": base64(record.as_bytes()) }))
             .collect();
         let body = json!({ "DeliveryStreamName": stream, "Records": data }).to_string();
-        let answer = match self.store.put_record_batch(scope, body.into_bytes()).await {
-            Ok(answer) => answer,
+        let body = match call_stream(&*self.store, scope, "PutRecordBatch", body).await {
+            Ok(body) => body,
             Err(error) => return Err((places, error)),
         };
-        let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-        if !(200..300).contains(&answer.status) {
-            return Err((places, refusal(answer.status, &body)));
-        }
         let responses = body.get("RequestResponses").and_then(Value::as_array);
         let Some(responses) = responses.filter(|responses| responses.len() == places.len()) else {
             let error = SinkError::unavailable("the answer does not speak of every record");
@@ -157,8 +159,23 @@ impl Sink for FirehoseSink {
     }
 }
 
+/// What an operation answers.
+async fn call_stream(
+    store: &dyn StreamStore,
+    scope: Scope,
+    operation: &'static str,
+    body: String,
+) -> Result<Value, SinkError> {
+    let answer = store.call(scope, operation, body.into_bytes()).await?;
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    match answer.status {
+        200..300 => Ok(body),
+        status => Err(refusal(operation, status, &body)),
+    }
+}
+
 /// Why a call was refused as a whole.
-fn refusal(status: u16, body: &Value) -> SinkError {
+fn refusal(operation: &str, status: u16, body: &Value) -> SinkError {
     let text = |name: &str| body.get(name).and_then(Value::as_str);
     // Some services write the code as `namespace#Code`.
     let code = text("__type").and_then(|t| t.rsplit('#').next());
@@ -166,7 +183,7 @@ fn refusal(status: u16, body: &Value) -> SinkError {
     match (code.unwrap_or(""), status) {
         ("", 429) => SinkError::new(SinkErrorKind::RateLimited, "HTTP status 429"),
         ("", 401 | 403) => SinkError::new(SinkErrorKind::Access, format!("HTTP status {status}")),
-        ("", status) => SinkError::unavailable(format!("PutRecordBatch: HTTP status {status}")),
+        ("", status) => SinkError::unavailable(format!("{operation}: HTTP status {status}")),
         (code, _) => error_of(code, message),
     }
 }

@@ -2,22 +2,26 @@
 //!
 //! Buckets are addressed in the path.
 
+mod endpoint;
+mod json;
+mod multipart;
+mod s3;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use bytes::Bytes;
-use http::uri::{Authority, Scheme};
-use http::{Method, Request, Uri};
+use http::uri::Scheme;
+use http::{Method, Request};
 use http_body_util::{BodyExt, Full, Limited};
 use model::Scope;
 
-use crate::cloudwatch_logs::{LogAnswer, LogStore};
-use crate::firehose::StreamStore;
+use self::endpoint::Endpoint;
+use self::multipart::Uploads;
 use crate::https::{self, HttpsClient};
-use crate::s3::{ObjectStore, PutObject};
-use crate::{BoxFuture, Clock, SinkError, SinkErrorKind};
+use crate::{Clock, SinkError, SinkErrorKind};
 
 /// Answers of these services are small; a longer one is not theirs.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
@@ -61,46 +65,8 @@ pub struct Remote {
     client: HttpsClient,
     /// The Regions of buckets that have said that they are elsewhere.
     bucket_regions: Mutex<BTreeMap<String, String>>,
-}
-
-/// Where requests go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Endpoint {
-    /// One host for everything.
-    Host(Scheme, Authority),
-    /// AWS's own, by service and Region.
-    Aws,
-}
-
-impl Endpoint {
-    fn parse(text: &str) -> Option<Self> {
-        if text == "aws" {
-            return Some(Self::Aws);
-        }
-        let uri: Uri = text.parse().ok()?;
-        let scheme = uri.scheme()?;
-        let plain = [Scheme::HTTP, Scheme::HTTPS].contains(scheme)
-            && uri.path() == "/"
-            && uri.query().is_none();
-        let authority = uri
-            .authority()
-            .filter(|a| plain && !a.host().is_empty() && !a.as_str().contains('@'))?;
-        Some(Self::Host(scheme.clone(), authority.clone()))
-    }
-
-    /// The scheme and authority of requests (AWS General Reference, "Service endpoints").
-    fn of(&self, service: &str, region: &str) -> (Scheme, String) {
-        match self {
-            Self::Host(scheme, authority) => (scheme.clone(), authority.to_string()),
-            Self::Aws => {
-                let end = if region.starts_with("cn-") { ".cn" } else { "" };
-                (
-                    Scheme::HTTPS,
-                    format!("{service}.{region}.amazonaws.com{end}"),
-                )
-            }
-        }
-    }
+    /// Those that are not completed.
+    uploads: Mutex<Uploads>,
 }
 
 impl Remote {
@@ -135,7 +101,8 @@ impl Remote {
             secret_access_key: credentials.secret_access_key.to_owned(),
             session_token: credentials.session_token.map(str::to_owned),
             clock,
-            bucket_regions: Mutex::new(BTreeMap::new()),
+            bucket_regions: Mutex::default(),
+            uploads: Mutex::default(),
         })
     }
 
@@ -151,10 +118,8 @@ impl Remote {
             .await
             .map_err(|e| unreachable(&https::causes(&e)))?;
         let status = answer.status().as_u16();
-        let bucket_region = answer
-            .headers()
-            .get("x-amz-bucket-region")
-            .and_then(|value| Some(value.to_str().ok()?.to_owned()));
+        let header = |name| Some(answer.headers().get(name)?.to_str().ok()?.to_owned());
+        let (bucket_region, etag) = (header("x-amz-bucket-region"), header("etag"));
         let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX)
             .collect()
             .await
@@ -162,6 +127,7 @@ impl Remote {
         Ok(Answer {
             status,
             bucket_region,
+            etag,
             body: body.to_bytes(),
         })
     }
@@ -183,7 +149,7 @@ impl Remote {
         let request = sigv4::Request {
             method: call.method.as_str(),
             path: &call.path,
-            query: "",
+            query: &call.query,
             headers: &headers,
             payload: sigv4::Payload::Body(&call.body),
         };
@@ -199,9 +165,13 @@ impl Remote {
         let now = (self.clock)().as_secs();
         let added = sigv4::sign(&request, &credentials, &signed_for, now)
             .map_err(|e| SinkError::unavailable(format!("cannot sign: {e}")))?;
+        let query = match call.query.as_str() {
+            "" => String::new(),
+            query => format!("?{query}"),
+        };
         let mut builder = Request::builder()
             .method(call.method)
-            .uri(format!("{scheme}://{authority}{}", call.path));
+            .uri(format!("{scheme}://{authority}{}{query}", call.path));
         for (name, value) in headers {
             builder = builder.header(name, value);
         }
@@ -214,18 +184,13 @@ impl Remote {
     }
 }
 
-impl Remote {
-    fn bucket_regions(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, String>> {
-        let regions = self.bucket_regions.lock();
-        regions.unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// What came back.
 struct Answer {
     status: u16,
     /// Where S3 says that the bucket is.
     bucket_region: Option<String>,
+    /// What S3 knows a part by.
+    etag: Option<String>,
     body: Bytes,
 }
 
@@ -235,163 +200,26 @@ struct Call<'a> {
     service: &'static str,
     method: Method,
     path: String,
+    query: String,
     headers: Vec<(&'a str, &'a str)>,
     body: Bytes,
 }
 
-impl ObjectStore for Remote {
-    fn put_object(&self, scope: Scope, object: PutObject) -> BoxFuture<'_, Result<(), SinkError>> {
-        Box::pin(async move {
-            let call = Call {
-                service: "s3",
-                method: Method::PUT,
-                path: format!("/{}/{}", object.bucket, encode_key(&object.key)),
-                headers: vec![
-                    ("content-type", object.content_type),
-                    ("x-amz-acl", "bucket-owner-full-control"),
-                ],
-                body: object.body,
-            };
-            let bucket = object.bucket;
-            let known = self.bucket_regions().get(&bucket).cloned();
-            let region = known.unwrap_or_else(|| self.region(scope).to_owned());
-            let mut answer = self.send(&region, call.clone()).await?;
-            // A bucket can be in another Region than its flow logs (Amazon S3 User Guide, "Making
-            // requests using the REST API": redirection).
-            let elsewhere = answer.bucket_region.take().filter(|r| *r != region);
-            if let (301 | 307 | 400, Some(region)) = (answer.status, elsewhere) {
-                answer = self.send(&region, call).await?;
-                self.bucket_regions().insert(bucket, region);
-            }
-            let Answer { status, body, .. } = answer;
-            if (200..300).contains(&status) {
-                return Ok(());
-            }
-            let body = String::from_utf8_lossy(&body);
-            Err(match element(&body, "Code") {
-                Some(code) => SinkError::from_code(code, element(&body, "Message").unwrap_or("")),
-                None => from_status(status),
-            })
-        })
-    }
-}
-
-impl LogStore for Remote {
-    fn call(
-        &self,
-        scope: Scope,
-        operation: &'static str,
-        body: Vec<u8>,
-    ) -> BoxFuture<'_, Result<LogAnswer, SinkError>> {
-        Box::pin(async move {
-            let target = format!("Logs_20140328.{operation}");
-            let call = Call {
-                service: "logs",
-                method: Method::POST,
-                path: "/".to_owned(),
-                headers: vec![
-                    ("content-type", "application/x-amz-json-1.1"),
-                    ("x-amz-target", &target),
-                ],
-                body: body.into(),
-            };
-            let answer = self.send(self.region(scope), call).await?;
-            Ok(LogAnswer {
-                status: answer.status,
-                body: answer.body.to_vec(),
-            })
-        })
-    }
-}
-
-impl StreamStore for Remote {
-    fn put_record_batch(
-        &self,
-        scope: Scope,
-        body: Vec<u8>,
-    ) -> BoxFuture<'_, Result<LogAnswer, SinkError>> {
-        Box::pin(async move {
-            let call = Call {
-                service: "firehose",
-                method: Method::POST,
-                path: "/".to_owned(),
-                headers: vec![
-                    ("content-type", "application/x-amz-json-1.1"),
-                    ("x-amz-target", "Firehose_20150804.PutRecordBatch"),
-                ],
-                body: body.into(),
-            };
-            let answer = self.send(self.region(scope), call).await?;
-            Ok(LogAnswer {
-                status: answer.status,
-                body: answer.body.to_vec(),
-            })
-        })
-    }
-}
-
+/// The error of an answer that has no code.
 fn from_status(status: u16) -> SinkError {
     let kind = match status {
         401 | 403 => SinkErrorKind::Access,
         404 => SinkErrorKind::NotFound,
+        413 => SinkErrorKind::Rejected,
         429 | 503 => SinkErrorKind::RateLimited,
         _ => SinkErrorKind::Unavailable,
     };
     SinkError::new(kind, format!("HTTP status {status}"))
 }
 
-/// The text of the first element of this name: enough for S3's flat error document.
-fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
-    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
-    rest.split_once("</").map(|(text, _)| text)
-}
-
-/// A key in a path: everything but unreserved characters and slashes is encoded.
-fn encode_key(key: &str) -> String {
-    let mut path = String::with_capacity(key.len());
-    for byte in key.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'/') {
-            path.push(char::from(byte));
-        } else {
-            path.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    path
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn endpoints() {
-        let of = |endpoint: &str, region| {
-            let endpoint = Endpoint::parse(endpoint)?;
-            let (scheme, authority) = endpoint.of("s3", region);
-            Some(format!("{scheme} {authority}"))
-        };
-        for (endpoint, region, expected) in [
-            ("http://127.0.0.1:9000", "us-east-1", "http 127.0.0.1:9000"),
-            ("http://[::1]:9000/", "us-east-1", "http [::1]:9000"),
-            ("https://minio.example", "us-east-1", "https minio.example"),
-            ("aws", "eu-west-1", "https s3.eu-west-1.amazonaws.com"),
-            ("aws", "cn-north-1", "https s3.cn-north-1.amazonaws.com.cn"),
-        ] {
-            assert_eq!(of(endpoint, region).as_deref(), Some(expected));
-        }
-        for endpoint in [
-            "",
-            "127.0.0.1:9000",
-            "http://a/b",
-            "https://a?b",
-            "ftp://a",
-            "http://u:p@a",
-            "https://u@a",
-            "AWS",
-        ] {
-            assert_eq!(of(endpoint, "us-east-1"), None, "{endpoint}");
-        }
-    }
 
     #[test]
     fn keys_and_certificates_that_cannot_be_used() {
@@ -414,18 +242,5 @@ mod tests {
                 "{error:?}"
             );
         }
-    }
-
-    #[test]
-    fn keys_in_paths() {
-        assert_eq!(encode_key("p/year=2026/a b.gz"), "p/year%3D2026/a%20b.gz");
-    }
-
-    #[test]
-    fn error_documents() {
-        let xml = "<?xml?><Error><Code>NoSuchBucket</Code><Message>No.</Message></Error>";
-        assert_eq!(element(xml, "Code"), Some("NoSuchBucket"));
-        assert_eq!(element(xml, "Message"), Some("No."));
-        assert_eq!(element("<Code>", "Code"), None);
     }
 }

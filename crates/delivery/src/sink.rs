@@ -51,6 +51,8 @@ pub enum SinkErrorKind {
     RateLimited,
     /// The bucket or stream does not exist.
     NotFound,
+    /// The destination does not take this batch, now or ever: it is too large, or malformed.
+    Rejected,
     /// The destination cannot be reached, or fails.
     Unavailable,
 }
@@ -88,6 +90,12 @@ impl SinkError {
             | "Throttling"
             | "ThrottlingException"
             | "TooManyRequestsException" => SinkErrorKind::RateLimited,
+            "EntityTooLarge"
+            | "InvalidArgumentException"
+            | "InvalidParameterException"
+            | "KeyTooLongError"
+            | "SerializationException"
+            | "ValidationException" => SinkErrorKind::Rejected,
             _ => SinkErrorKind::Unavailable,
         };
         Self::new(kind, format!("{code}: {message}"))
@@ -98,7 +106,7 @@ impl SinkError {
         let text = match self.kind {
             SinkErrorKind::Access | SinkErrorKind::NotFound => "Access error",
             SinkErrorKind::RateLimited => "Rate limited",
-            SinkErrorKind::Unavailable => "Unknown error",
+            SinkErrorKind::Rejected | SinkErrorKind::Unavailable => "Unknown error",
         };
         DeliveryStatus::Failed(text.to_owned())
     }

@@ -5,6 +5,9 @@
 //! <folder>/fl-…/acknowledged                 the last entry that has been delivered
 //! ```
 //!
+//! A flow log may take half of the space that the others leave, and no more: one destination that is away for days
+//! costs nobody else a record.
+//!
 //! An entry that [`append`](Spool::append) has accepted survives a crash, and a power cut, at any
 //! later moment: its bytes are synced before the call returns, and so is the folder when a file
 //! begins or is replaced. Every method blocks on the disk.
@@ -13,27 +16,30 @@
 //! accepted (a failing disk) costs the entries that it hit and no others; it is logged with its
 //! place, and [`take_lost`](Spool::take_lost) names the flow logs.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+mod acknowledged;
+mod queue;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use flow_logs::Batch;
 use model::{FlowLogId, Scope, Timestamp};
 
+use self::queue::Queue;
 use crate::{Entry, frame};
-
-/// A file that has reached this size takes no more entries.
-const SEGMENT_BYTES: u64 = 4 << 20;
-const EXTENSION: &str = "spool";
-const ACKNOWLEDGED: &str = "acknowledged";
 
 /// Why the spool did not do it.
 #[derive(Debug, thiserror::Error)]
 pub enum SpoolError {
-    /// The entry would not fit into the bytes that the spool may take.
-    #[error("the spool is full: {used} of {max} bytes are taken and {needed} more are needed")]
+    /// The entry would not fit into the bytes that the spool may take, or the flow log's into those that are free.
+    #[error(
+        "the spool is full: {used} of {max} bytes are taken, {own} of them by this flow log, and {needed} more are needed"
+    )]
     Full {
+        /// Bytes of the flow log on disk.
+        own: u64,
         /// Bytes on disk.
         used: u64,
         /// Bytes allowed.
@@ -69,38 +75,6 @@ pub struct Spool {
     removed: BTreeMap<FlowLogId, u64>,
     /// Those that have lost records.
     lost: BTreeSet<FlowLogId>,
-}
-
-/// The entries of one flow log.
-#[derive(Debug)]
-struct Queue {
-    folder: PathBuf,
-    scope: Option<Scope>,
-    segments: VecDeque<Segment>,
-    pending: VecDeque<Pending>,
-    next_sequence: u64,
-    /// The highest generation that was ever appended.
-    generation: u64,
-    /// The last segment, while it takes entries.
-    writer: Option<File>,
-}
-
-#[derive(Debug)]
-struct Segment {
-    path: PathBuf,
-    bytes: u64,
-    /// The last entry in it.
-    last_sequence: u64,
-}
-
-/// An entry that is not yet delivered.
-#[derive(Clone, Copy, Debug)]
-struct Pending {
-    sequence: u64,
-    offset: u64,
-    bytes: u64,
-    /// The end of its first record.
-    oldest: Timestamp,
 }
 
 /// What waits for a flow log's destination.
@@ -153,8 +127,11 @@ impl Spool {
         let sequence = self.queues.get(&id).map_or(first, |q| q.next_sequence);
         let bytes = frame::encode(sequence, generation, batch)?;
         let needed = bytes.len() as u64;
-        if self.bytes + needed > self.bytes_max {
+        // As much as is free for each: one destination that is away leaves space for all the others.
+        let own = self.queues.get(&id).map_or(0, Queue::bytes);
+        if own + self.bytes + needed > self.bytes_max {
             return Err(SpoolError::Full {
+                own,
                 used: self.bytes,
                 max: self.bytes_max,
                 needed,
@@ -165,7 +142,7 @@ impl Spool {
             fs::create_dir_all(&folder)?;
             sync_folder(&self.folder)?;
             // Takes the place on disk that acknowledging needs, also once the disk is full.
-            write_acknowledged(&folder, first - 1, 0)?;
+            acknowledged::write(&folder, first - 1, 0)?;
             self.queues.insert(id, Queue::new(folder, first));
         }
         if let Some(queue) = self.queues.get_mut(&id) {
@@ -180,35 +157,32 @@ impl Spool {
 
     /// The oldest entry of a flow log that has not been acknowledged.
     pub fn oldest(&self, flow_log_id: FlowLogId) -> Result<Option<Entry>, SpoolError> {
+        self.entry(flow_log_id, 0)
+    }
+
+    /// An entry by its place among those that have not been acknowledged, from 0.
+    pub(crate) fn entry(
+        &self,
+        flow_log_id: FlowLogId,
+        place: usize,
+    ) -> Result<Option<Entry>, SpoolError> {
         let Some(queue) = self.queues.get(&flow_log_id) else {
             return Ok(None);
         };
-        let (Some(pending), Some(segment)) = (queue.pending.front(), queue.oldest_segment()) else {
+        let Some(sequence) = queue.pending.get(place).map(|p| p.sequence) else {
             return Ok(None);
         };
-        let mut file = match File::open(&segment.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let sequence = pending.sequence;
-                return Err(SpoolError::Damaged {
-                    flow_log_id,
-                    sequence,
-                });
-            }
-            opened => opened?,
-        };
-        file.seek(SeekFrom::Start(pending.offset))?;
-        let mut bytes = Vec::with_capacity(usize::try_from(pending.bytes).unwrap_or_default());
-        file.take(pending.bytes).read_to_end(&mut bytes)?;
-        match frame::decode(&bytes) {
-            Some((entry, _)) if entry.sequence == pending.sequence => Ok(Some(entry)),
-            _ => Err(SpoolError::Damaged {
+        match queue.read(place)? {
+            Some(entry) => Ok(Some(entry)),
+            None => Err(SpoolError::Damaged {
                 flow_log_id,
-                sequence: pending.sequence,
+                sequence,
             }),
         }
     }
 
-    /// Forgets the oldest entry: its destination has it. Another sequence number is ignored.
+    /// Forgets the oldest entries, up to that with this sequence number: their destination has them. A number that
+    /// does not wait is ignored.
     pub fn acknowledge(&mut self, flow_log_id: FlowLogId, sequence: u64) -> Result<(), SpoolError> {
         let Some(queue) = self.queues.get_mut(&flow_log_id) else {
             return Ok(());
@@ -246,8 +220,8 @@ impl Spool {
         std::mem::take(&mut self.lost)
     }
 
-    /// Forgets the oldest entry, which is damaged.
-    pub(crate) fn drop_damaged(&mut self, id: FlowLogId, sequence: u64) -> Result<(), SpoolError> {
+    /// Forgets the oldest entries up to this one, which will not be delivered.
+    pub(crate) fn give_up(&mut self, id: FlowLogId, sequence: u64) -> Result<(), SpoolError> {
         self.acknowledge(id, sequence)?;
         self.lost.insert(id);
         Ok(())
@@ -279,253 +253,6 @@ impl Spool {
             last_sequence: queue.pending.back().map_or(0, |p| p.sequence),
         }
     }
-}
-
-impl Queue {
-    fn new(folder: PathBuf, next_sequence: u64) -> Self {
-        Self {
-            folder,
-            scope: None,
-            segments: VecDeque::new(),
-            pending: VecDeque::new(),
-            next_sequence,
-            generation: 0,
-            writer: None,
-        }
-    }
-
-    /// The queue in a folder, and whether something in it is damaged.
-    fn recover(folder: PathBuf) -> Result<(Self, bool), SpoolError> {
-        let numbers = read_acknowledged(&folder)?;
-        let (acknowledged, generation) = numbers.unwrap_or_default();
-        let mut paths: Vec<_> = fs::read_dir(&folder)?
-            .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|path| path.extension().is_some_and(|e| e == EXTENSION))
-            .collect();
-        paths.sort();
-        let mut queue = Self::new(folder, 1);
-        queue.generation = generation;
-        let mut damaged = false;
-        let mut last_sequence = acknowledged;
-        for path in paths {
-            let bytes = fs::read(&path)?;
-            let mut offset = 0;
-            while offset < bytes.len() {
-                if let Some(entry) = frame::summary(&bytes[offset..]) {
-                    queue.generation = queue.generation.max(entry.generation);
-                    if entry.sequence > last_sequence {
-                        queue.scope = Some(entry.scope);
-                        queue.pending.push_back(Pending::new(&entry, offset as u64));
-                        last_sequence = entry.sequence;
-                    }
-                    offset += entry.length;
-                    continue;
-                }
-                let Some(next) = frame::find(&bytes, offset + 1, last_sequence) else {
-                    break;
-                };
-                tracing::error!(path = %path.display(), offset, bytes = next - offset, after = last_sequence, "the spool is damaged; entries are lost");
-                damaged = true;
-                offset = next;
-            }
-            if offset < bytes.len() {
-                damaged |= cut_off(&path, &bytes, offset)?;
-            }
-            queue.segments.push_back(Segment {
-                path,
-                bytes: offset as u64,
-                last_sequence,
-            });
-        }
-        queue.next_sequence = last_sequence + 1;
-        if numbers.is_none() && queue.segments.is_empty() {
-            queue.next_sequence = FAR;
-        }
-        queue.drop_delivered_segments()?;
-        Ok((queue, damaged))
-    }
-
-    fn bytes(&self) -> u64 {
-        self.segments.iter().map(|s| s.bytes).sum()
-    }
-
-    /// The segment that holds the oldest pending entry.
-    fn oldest_segment(&self) -> Option<&Segment> {
-        let sequence = self.pending.front()?.sequence;
-        self.segments.iter().find(|s| s.last_sequence >= sequence)
-    }
-
-    fn append(
-        &mut self,
-        bytes: &[u8],
-        oldest: Timestamp,
-        generation: u64,
-    ) -> Result<(), SpoolError> {
-        // A number is not used again after a failure: its entry may be on disk all the same.
-        let sequence = self.next_sequence;
-        self.next_sequence += 1;
-        let full = self
-            .segments
-            .back()
-            .is_some_and(|s| s.bytes >= SEGMENT_BYTES);
-        if full || self.writer.is_none() {
-            self.writer = None;
-            self.begin_segment(sequence)?;
-        }
-        let (Some(writer), Some(segment)) = (&mut self.writer, self.segments.back_mut()) else {
-            return Err(io::Error::other("no segment is open").into());
-        };
-        let written = writer.write_all(bytes).and_then(|()| writer.sync_data());
-        if let Err(error) = written {
-            // What follows a torn entry would be lost with it, so the segment ends before it.
-            let _ = writer.set_len(segment.bytes);
-            self.writer = None;
-            return Err(error.into());
-        }
-        self.pending.push_back(Pending {
-            sequence,
-            offset: segment.bytes,
-            bytes: bytes.len() as u64,
-            oldest,
-        });
-        segment.bytes += bytes.len() as u64;
-        segment.last_sequence = sequence;
-        self.generation = self.generation.max(generation);
-        Ok(())
-    }
-
-    fn begin_segment(&mut self, sequence: u64) -> Result<(), SpoolError> {
-        let path = self.folder.join(format!("{sequence:020}.{EXTENSION}"));
-        let file = OpenOptions::new()
-            .append(true)
-            .create_new(true)
-            .open(&path)?;
-        sync_folder(&self.folder)?;
-        self.writer = Some(file);
-        self.segments.push_back(Segment {
-            path,
-            bytes: 0,
-            last_sequence: sequence - 1,
-        });
-        Ok(())
-    }
-
-    fn acknowledge(&mut self, sequence: u64) -> Result<(), SpoolError> {
-        if self.pending.front().is_none_or(|p| p.sequence != sequence) {
-            return Ok(());
-        }
-        write_acknowledged(&self.folder, sequence, self.generation)?;
-        self.pending.pop_front();
-        self.drop_delivered_segments()
-    }
-
-    fn drop_delivered_segments(&mut self) -> Result<(), SpoolError> {
-        let pending = self.pending.front().map_or(u64::MAX, |p| p.sequence);
-        while let Some(segment) = self.segments.front() {
-            if segment.last_sequence >= pending {
-                break;
-            }
-            match fs::remove_file(&segment.path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-                _ => {}
-            }
-            self.segments.pop_front();
-        }
-        if self.segments.is_empty() {
-            self.writer = None;
-        }
-        Ok(())
-    }
-}
-
-impl Pending {
-    const fn new(entry: &frame::Summary, offset: u64) -> Self {
-        Self {
-            sequence: entry.sequence,
-            offset,
-            bytes: entry.length as u64,
-            oldest: entry.oldest,
-        }
-    }
-}
-
-/// Cuts off what is no entry at the end of a file; tells whether it may have been one.
-fn cut_off(path: &Path, bytes: &[u8], offset: usize) -> io::Result<bool> {
-    let (path_shown, cut) = (path.display(), bytes.len() - offset);
-    let damaged = frame::is_whole(&bytes[offset..]);
-    if damaged {
-        tracing::error!(path = %path_shown, offset, bytes = cut, "the spool is damaged; its last entry is lost");
-    } else {
-        tracing::warn!(path = %path_shown, offset, bytes = cut, "cut off a torn tail, which was never taken");
-    }
-    let file = OpenOptions::new().write(true).open(path)?;
-    file.set_len(offset as u64)?;
-    file.sync_all()?;
-    Ok(damaged)
-}
-
-/// The numbers that a queue has used are not known any more: go on where none of them can be.
-const FAR: u64 = 1 << 20;
-
-/// The sequence number, the generation, and their CRC-32; until Weir 0.1 without a generation.
-/// Nothing if it is damaged, zeros if there is none.
-fn read_acknowledged(folder: &Path) -> io::Result<Option<(u64, u64)>> {
-    let bytes = match fs::read(folder.join(ACKNOWLEDGED)) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some((0, 0))),
-        Err(error) => return Err(error),
-    };
-    let checked = bytes.split_last_chunk::<4>().and_then(|(numbers, sum)| {
-        let (sequence, rest) = numbers.split_first_chunk()?;
-        let generation = rest.first_chunk().copied().unwrap_or_default();
-        let numbers_are_right = crc32fast::hash(numbers) == u32::from_le_bytes(*sum);
-        numbers_are_right.then(|| {
-            (
-                u64::from_le_bytes(*sequence),
-                u64::from_le_bytes(generation),
-            )
-        })
-    });
-    if checked.is_none() {
-        // Delivering again is harmless where losing is not.
-        tracing::warn!(folder = %folder.display(), "the number of the last delivery is damaged");
-    }
-    Ok(checked)
-}
-
-fn write_acknowledged(folder: &Path, sequence: u64, generation: u64) -> io::Result<()> {
-    let mut bytes = sequence.to_le_bytes().to_vec();
-    bytes.extend_from_slice(&generation.to_le_bytes());
-    bytes.extend_from_slice(&crc32fast::hash(&bytes).to_le_bytes());
-    match replace_acknowledged(folder, &bytes) {
-        // Acknowledging is what makes space, so a full disk must not stop it. Few bytes in one
-        // block of the disk are not torn in practice, and the checksum would tell.
-        Err(error) if is_full(&error) => overwrite_acknowledged(folder, &bytes).map_err(|_| error),
-        replaced => replaced,
-    }
-}
-
-fn replace_acknowledged(folder: &Path, bytes: &[u8]) -> io::Result<()> {
-    let new = folder.join("acknowledged.new");
-    let mut file = File::create(&new)?;
-    file.write_all(bytes)?;
-    file.sync_data()?;
-    fs::rename(&new, folder.join(ACKNOWLEDGED))?;
-    sync_folder(folder)
-}
-
-fn overwrite_acknowledged(folder: &Path, bytes: &[u8]) -> io::Result<()> {
-    let path = folder.join(ACKNOWLEDGED);
-    let mut file = OpenOptions::new().write(true).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_data()
-}
-
-fn is_full(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-    )
 }
 
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {

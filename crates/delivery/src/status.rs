@@ -41,7 +41,7 @@ pub struct FlowLogDelivery {
     pub delivered_batches: u64,
     /// Records delivered since the daemon started.
     pub delivered_records: u64,
-    /// Batches given up: of a deleted flow log, or damaged on disk.
+    /// Batches given up: refused for good, damaged on disk, or of a deleted flow log.
     pub dropped_batches: u64,
     /// Records that the destination took and threw away: too old or too new for CloudWatch Logs.
     pub rejected_records: u64,

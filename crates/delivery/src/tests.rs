@@ -3,7 +3,10 @@
 
 mod cloudwatch_logs;
 mod crash;
+mod files;
 mod firehose;
+mod multipart;
+mod refusals;
 mod remote;
 mod s3;
 mod spool;

@@ -9,9 +9,10 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use crate::backoff::Jitter;
+use crate::parcel::Parcel;
 use crate::{
-    Clock, DeliveryConfig, DeliveryReport, Entry, FlushOutcome, OnReport, Sink, SinkError, Spool,
-    SpoolError,
+    Clock, DeliveryConfig, DeliveryReport, Entry, FlushOutcome, OnReport, Sink, SinkError,
+    SinkErrorKind, Spool, SpoolError, frame,
 };
 
 /// What workers and handles share.
@@ -38,6 +39,8 @@ pub(crate) struct Queue {
     pub(crate) scope: Option<Scope>,
     pub(crate) running: bool,
     pub(crate) wake: Arc<Notify>,
+    /// Entries up to this one do not wait until their five minutes are over.
+    pub(crate) due: u64,
     pub(crate) progress: watch::Sender<Progress>,
     pub(crate) delivered_batches: u64,
     pub(crate) delivered_records: u64,
@@ -60,8 +63,55 @@ pub(crate) struct Progress {
 struct Attempts {
     /// Failures in a row.
     failures: u32,
-    /// The entry that has arrived, though the spool could not note it; it must not be sent again.
-    arrived: Option<u64>,
+    /// Since when the destination has refused whatever came.
+    refused_since: Option<Timestamp>,
+    /// The last entry of the parcel that is being tried.
+    tried: Option<u64>,
+    /// It has arrived, though the spool could not note it; it must not be sent again.
+    arrived: bool,
+}
+
+impl Attempts {
+    fn failed(&mut self, parcel: &Parcel, error: &SinkError, now: Timestamp) {
+        self.failures += 1;
+        match error.kind {
+            SinkErrorKind::Access | SinkErrorKind::NotFound => {
+                self.refused_since.get_or_insert(now);
+            }
+            SinkErrorKind::RateLimited | SinkErrorKind::Unavailable => self.refused_since = None,
+            SinkErrorKind::Rejected => {
+                self.refused_since = None;
+                // What is too large as one file may be taken as several.
+                self.tried = Some(parcel.entry.sequence);
+            }
+        }
+    }
+
+    /// Whether the destination will not take the parcel any more.
+    fn are_over(
+        &self,
+        parcel: &Parcel,
+        error: &SinkError,
+        now: Timestamp,
+        config: &DeliveryConfig,
+    ) -> bool {
+        if error.kind == SinkErrorKind::Rejected {
+            return parcel.entries == 1 && self.failures >= config.attempts_when_rejected;
+        }
+        // What is younger than the refusal waits from its own time on.
+        let since = self.refused_since;
+        since.is_some_and(|since| {
+            now.since(since.max(frame::oldest(&parcel.entry.batch))) >= config.patience_when_refused
+        })
+    }
+}
+
+/// What a worker finds.
+enum Found {
+    Nothing,
+    /// Its time comes.
+    Later(Duration),
+    Parcel(Parcel),
 }
 
 /// What a worker does after an attempt.
@@ -79,6 +129,7 @@ impl Shared {
             scope: None,
             running: false,
             wake: Arc::new(Notify::new()),
+            due: 0,
             progress: watch::Sender::new(Progress::default()),
             delivered_batches: 0,
             delivered_records: 0,
@@ -100,10 +151,11 @@ impl Shared {
     async fn run(self: Arc<Self>, id: FlowLogId, wake: Arc<Notify>) {
         let mut attempts = Attempts::default();
         loop {
-            let next = match self.blocking(move |s| s.spool().oldest(id)).await {
-                Ok(None) if self.end_worker(id).await => Next::End,
-                Ok(None) => Next::Continue,
-                Ok(Some(entry)) => self.attempt(&entry, &mut attempts).await,
+            let next = match self.find(id, attempts.tried).await {
+                Ok(Found::Nothing) if self.end_worker(id).await => Next::End,
+                Ok(Found::Nothing) => Next::Continue,
+                Ok(Found::Later(wait)) => Next::Wait(wait),
+                Ok(Found::Parcel(parcel)) => self.attempt(&parcel, &mut attempts).await,
                 Err(SpoolError::Damaged { sequence, .. }) => self.drop_damaged(id, sequence).await,
                 Err(error) => {
                     attempts.failures += 1;
@@ -124,35 +176,70 @@ impl Shared {
         }
     }
 
-    async fn attempt(self: &Arc<Self>, entry: &Entry, attempts: &mut Attempts) -> Next {
-        let id = entry.batch.flow_log_id;
-        self.progress(id, |p| p.in_flight = true);
-        let sent = match attempts.arrived == Some(entry.sequence) {
-            true => Ok(()),
-            false => self.send(entry).await,
-        };
-        let done = match sent {
-            Ok(()) => {
-                attempts.arrived = Some(entry.sequence);
-                self.acknowledge(entry).await
+    async fn find(
+        self: &Arc<Self>,
+        id: FlowLogId,
+        tried: Option<u64>,
+    ) -> Result<Found, SpoolError> {
+        self.blocking(move |shared| {
+            let Some(entry) = shared.spool().entry(id, 0)? else {
+                return Ok(Found::Nothing);
+            };
+            if let Some(wait) = shared.wait(&entry) {
+                return Ok(Found::Later(wait));
             }
+            let next = |place| shared.spool().entry(id, place);
+            Ok(Found::Parcel(Parcel::gather(entry, next, tried)))
+        })
+        .await
+    }
+
+    /// How long a file has to wait until its five minutes are over.
+    fn wait(&self, entry: &Entry) -> Option<Duration> {
+        let id = entry.batch.flow_log_id;
+        let is_due = {
+            let state = self.state();
+            let queue = state.queues.get(&id);
+            state.is_deleted(id) || queue.is_none_or(|queue| entry.sequence <= queue.due)
+        };
+        if is_due || entry.batch.s3_object(entry.sequence).is_none() {
+            return None;
+        }
+        let s3_files = self.config.s3_files;
+        s3_files.wait(frame::oldest(&entry.batch), (self.clock)())
+    }
+
+    async fn attempt(self: &Arc<Self>, parcel: &Parcel, attempts: &mut Attempts) -> Next {
+        let id = parcel.entry.batch.flow_log_id;
+        self.progress(id, |p| p.in_flight = true);
+        let sent = match attempts.arrived && attempts.tried == Some(parcel.last) {
+            true => Ok(()),
+            false => self.send(&parcel.entry).await,
+        };
+        attempts.tried = Some(parcel.last);
+        attempts.arrived = sent.is_ok();
+        let done = match sent {
+            Ok(()) => self.acknowledge(id, parcel.last).await,
             refused => refused,
         };
-        match done {
-            Ok(()) => {
-                attempts.failures = 0;
-                self.delivered(entry);
-                Next::Continue
-            }
-            Err(error) => {
-                attempts.failures += 1;
-                let given_up = attempts.failures >= self.config.attempts_after_deletion;
-                if self.is_deleted(id) && given_up {
-                    return self.give_up(id).await;
-                }
-                self.failed(id, &error, attempts.failures)
-            }
+        let Err(error) = done else {
+            *attempts = Attempts::default();
+            self.delivered(parcel);
+            return Next::Continue;
+        };
+        let now = (self.clock)();
+        attempts.failed(parcel, &error, now);
+        if self.is_deleted(id) && attempts.failures >= self.config.attempts_after_deletion {
+            return self.give_up(id).await;
         }
+        if !attempts.are_over(parcel, &error, now, &self.config) {
+            return self.failed(id, &error, attempts.failures);
+        }
+        *attempts = Attempts {
+            refused_since: attempts.refused_since,
+            ..Attempts::default()
+        };
+        self.drop_refused(parcel, &error).await
     }
 
     async fn send(&self, entry: &Entry) -> Result<(), SinkError> {
@@ -165,23 +252,23 @@ impl Shared {
         }
     }
 
-    async fn acknowledge(self: &Arc<Self>, entry: &Entry) -> Result<(), SinkError> {
-        let (id, sequence) = (entry.batch.flow_log_id, entry.sequence);
-        self.blocking(move |s| s.spool().acknowledge(id, sequence))
+    async fn acknowledge(self: &Arc<Self>, id: FlowLogId, last: u64) -> Result<(), SinkError> {
+        self.blocking(move |s| s.spool().acknowledge(id, last))
             .await
             .map_err(|error| SinkError::unavailable(error.to_string()))
     }
 
-    fn delivered(&self, entry: &Entry) {
-        let (id, sequence) = (entry.batch.flow_log_id, entry.sequence);
+    fn delivered(&self, parcel: &Parcel) {
+        let (batch, last) = (&parcel.entry.batch, parcel.last);
+        let id = batch.flow_log_id;
         let now = (self.clock)();
         let rejected = self.sink.rejected(id);
         let mut lost = false;
         if let Some(queue) = self.state().queues.get_mut(&id) {
             lost = rejected > queue.rejected_records;
             queue.rejected_records = rejected;
-            queue.delivered_batches += 1;
-            queue.delivered_records += entry.batch.lines.len() as u64;
+            queue.delivered_batches += parcel.entries;
+            queue.delivered_records += batch.lines.len() as u64;
             queue.last_delivery = Some(now);
             queue.last_error = None;
         }
@@ -191,7 +278,7 @@ impl Shared {
         self.report(id, DeliveryStatus::Success);
         self.progress(id, |p| {
             p.in_flight = false;
-            p.acknowledged = sequence;
+            p.acknowledged = last;
         });
     }
 
@@ -212,10 +299,32 @@ impl Shared {
         Next::Wait(self.config.backoff.delay(failures, random))
     }
 
+    /// Lets the batches behind a parcel have their turn that the destination does not take.
+    async fn drop_refused(self: &Arc<Self>, parcel: &Parcel, error: &SinkError) -> Next {
+        let (id, last) = (parcel.entry.batch.flow_log_id, parcel.last);
+        let records = parcel.entry.batch.lines.len();
+        tracing::error!(flow_log_id = %id, records, %error, "the destination refuses them for good: records are lost");
+        let dropped = self.blocking(move |s| s.spool().give_up(id, last)).await;
+        if let Err(error) = dropped {
+            return self.failed(id, &SinkError::unavailable(error.to_string()), 1);
+        }
+        if let Some(queue) = self.state().queues.get_mut(&id) {
+            queue.dropped_batches += parcel.entries;
+            queue.last_error = Some(error.to_string());
+        }
+        self.report(id, error.status());
+        self.progress(id, |p| {
+            p.in_flight = false;
+            p.failures += 1;
+            p.acknowledged = last;
+        });
+        Next::Continue
+    }
+
     async fn drop_damaged(self: &Arc<Self>, id: FlowLogId, sequence: u64) -> Next {
         tracing::error!(flow_log_id = %id, sequence, "a batch is damaged on disk and is dropped");
         let dropped = self
-            .blocking(move |s| s.spool().drop_damaged(id, sequence))
+            .blocking(move |s| s.spool().give_up(id, sequence))
             .await;
         if let Err(error) = dropped {
             return self.failed(id, &SinkError::unavailable(error.to_string()), 1);

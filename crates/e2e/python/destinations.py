@@ -236,6 +236,7 @@ def test_down_from_the_start(_):
             daemon.end(signal.SIGKILL)
         with delivering(endpoint, endpoint, state=state) as daemon:
             pair.lab = lab = Lab(daemon, account)
+            pair.flush()
             pair.fails_with(to_s3, "Unknown error", f"127.0.0.1:{port}")
             with Daemon(listen=f"127.0.0.1:{port}") as other:
                 elsewhere = Elsewhere(other.endpoint)
@@ -276,7 +277,8 @@ def test_one_that_answers_with_errors(_):
         pair.is_well(flow_log)
         delivered = [call for call in server.seen if call[0] == 200]
         same(len(delivered), len({path for _, path in delivered}), "each file once")
-        same(len(delivered), 3)
+        # The first as it was tried first; the others together, if they are of the same five minutes.
+        assert 2 <= len(delivered) <= 3, delivered
 
 
 class Answers:

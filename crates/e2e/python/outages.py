@@ -16,13 +16,15 @@ import time
 import urllib.error
 import urllib.request
 
-from destinations import Pair, delivering
+from destinations import Elsewhere, Pair, SmallDisk, delivering, free_port
 from weirtest import WEIR, Daemon, Lab, eventually, main, same
+
+AT_ONCE = ("--s3-files", "window")
 
 
 def test_a_killed_daemon_delivers_what_it_had_counted_and_says_that_more_is_lost(_):
     with tempfile.TemporaryDirectory() as state:
-        first = Daemon(state)
+        first = Daemon(state, *AT_ONCE)
         lab = Lab(first)
         pair = Pair(lab)
         lab.client("s3").create_bucket(Bucket="records")
@@ -33,7 +35,7 @@ def test_a_killed_daemon_delivers_what_it_had_counted_and_says_that_more_is_lost
         eventually("the counters are on disk", lambda: counted in open_windows(state), 30)
         same(first.end(signal.SIGKILL), -signal.SIGKILL)
 
-        with Daemon(state) as second:
+        with Daemon(state, *AT_ONCE) as second:
             pair.lab = lab = Lab(second, lab.account)
             assert "the last daemon was killed" in second.said(), second.said()
             eventually("what waits is delivered", lambda: len(skipped(lab)) >= 1 and len(events(lab)) >= 3)
@@ -45,7 +47,7 @@ def test_a_killed_daemon_delivers_what_it_had_counted_and_says_that_more_is_lost
             before = len(skipped(lab))
             pair.flush()
         same(open_windows(state), b"", "a daemon that ends in good order leaves nothing")
-        with Daemon(state) as third:
+        with Daemon(state, *AT_ONCE) as third:
             pair.lab = lab = Lab(third, lab.account)
             pair.flush()
             same(len(skipped(lab)), before, "and loses nothing")
@@ -101,6 +103,131 @@ def test_kill_9_at_random_moments(_):
             gaps = {r["start"] for r in skipped(lab)}
             assert len(gaps) >= 4, (gaps, "every kill is told")
             assert set(events(lab)) == {" ".join(r.values()) for r in lines}, "the same in CloudWatch Logs"
+
+
+class Storm:
+    """A daemon on a small disk that delivers to another one; each of the three can fail at any time."""
+
+    def __init__(self, disk, folder):
+        self.disk, self.folder, self.port = disk, folder, free_port()
+        self.endpoint = f"http://127.0.0.1:{self.port}"
+        self.sent, self.certain, self.account, self.pair, self.full = {}, set(), None, None, False
+        self.far = self.daemon = None
+        self.rises()
+        Elsewhere(self.endpoint).bucket("records")
+        self.starts()
+
+    def rises(self):
+        """The destination comes back, with what it had."""
+        self.far = self.far or Daemon(self.folder, listen=f"127.0.0.1:{self.port}")
+
+    def falls(self, how=signal.SIGKILL):
+        if self.far:
+            self.far.end(how)
+            self.far = None
+
+    def starts(self):
+        self.daemon = delivering(
+            self.endpoint, self.endpoint, state=f"{self.disk.folder}/state", prefix=self.disk.inside,
+        )
+        lab = Lab(self.daemon, self.account)
+        if self.pair is None:
+            self.account, self.pair = lab.account, Pair(lab)
+            self.flow_logs = self.pair.flow_log(bucket="records"), self.pair.flow_log(group="records")
+        self.pair.lab = lab
+        lab.running(self.pair.x)
+        eventually("packets pass", lambda: lab.ping(self.pair.x, Pair.Y), 20)
+
+    def is_killed(self):
+        self.daemon.end(signal.SIGKILL)
+        if self.full:
+            self.has_space()
+        self.starts()
+
+    def fills(self):
+        self.disk.fill()
+        self.full = True
+
+    def has_space(self):
+        self.disk.free()
+        self.full = False
+
+    def sends(self, count):
+        """Datagrams to a port of their own, which nobody lets in: their records tell which round they are of."""
+        port = 20_000 + len(self.sent)
+        self.sent[port] = count
+        program = (
+            "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('', 40000))\n"
+            f"for _ in range({count}): s.sendto(b'x', ('{Pair.Y}', {port}))"
+        )
+        same(self.pair.lab.inside(self.pair.x, "python3", "-c", program).returncode, 0)
+        return port
+
+    def flushes(self):
+        self.pair.flush()
+
+    def ends(self):
+        if self.full:
+            self.has_space()
+        self.rises()
+        for flow_log in self.flow_logs:
+            self.flushes()
+            self.pair.is_well(flow_log)
+
+    def arrived(self, lines):
+        """Packets by port, of records that tell of a round."""
+        found = collections.Counter()
+        for line in lines:
+            fields = line.split()
+            if fields[3] == Pair.X and fields[6].isdigit() and int(fields[6]) in self.sent:
+                found[int(fields[6])] += int(fields[8])
+        return found
+
+
+def test_destination_disk_and_daemon_fail_at_random(_):
+    """What must have arrived has, whatever failed when; S3 has nothing twice; what is missing is told."""
+    chance = random.Random(11)
+    with tempfile.TemporaryDirectory() as folder, SmallDisk("12m") as disk:
+        storm = Storm(disk, folder)
+        try:
+            for _ in range(14):
+                fault = chance.choice(["none", "fall", "rise", "kill", "kill", "full"])
+                if fault == "fall":
+                    storm.falls()
+                elif fault == "rise":
+                    storm.rises()
+                elif fault == "full":
+                    storm.fills()
+                port = storm.sends(chance.randrange(1, 40))
+                if fault == "kill" and chance.random() < 0.5:
+                    # In the middle of a window: what was counted and not yet on disk is gone.
+                    time.sleep(chance.uniform(0, 1))
+                    storm.is_killed()
+                    continue
+                storm.flushes()
+                if not storm.full:
+                    storm.certain.add(port)
+                if fault == "kill":
+                    # What the spool has taken is safe.
+                    storm.is_killed()
+                if storm.full and chance.random() < 0.7:
+                    storm.has_space()
+            storm.ends()
+            far = Elsewhere(storm.endpoint)
+            lines = [" ".join(line.values()) for line in far.lines("records")]
+            twice = [line for line, count in collections.Counter(lines).items() if count > 1 and f" {Pair.X} " in line]
+            same(twice, [], "no record twice")
+            for name, found in (("S3", storm.arrived(lines)), ("Logs", storm.arrived(set(far.events("records"))))):
+                for port, count in storm.sent.items():
+                    assert found[port] <= count, (name, port, found[port], count, "packets too many")
+                    if port in storm.certain:
+                        same(found[port], count, f"{name}: what the spool had taken")
+            missing = {port for port, count in storm.sent.items() if storm.arrived(lines)[port] < count}
+            told = [line for line in lines if line.endswith(" SKIPDATA")]
+            assert told or not missing, (missing, "what is missing is told")
+        finally:
+            storm.falls(signal.SIGTERM)
+            storm.daemon.end(signal.SIGKILL)
 
 
 def open_windows(state):

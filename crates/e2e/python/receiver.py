@@ -1,14 +1,22 @@
-"""A receiver of Firehose's deliveries over HTTP, which takes nothing but what AWS has published, and misbehaves when it
-is told to."""
+"""A receiver of Firehose's deliveries over HTTP, which takes nothing but what AWS has published ("Understand HTTP endpoint
+delivery request and response specifications"), and misbehaves when it is told to."""
 
 import base64
 import gzip
 import json
+import re
 import ssl
 import threading
 import time
 import uuid
+import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+ARN = re.compile(r"arn:aws:firehose:[a-z]{2}(-[a-z]+)+-[0-9]:[0-9]{12}:deliverystream/[A-Za-z0-9_.-]{1,64}")
+MIB = 1 << 20
+# What a request may have besides those that are checked one by one.
+HEADERS = {"host", "user-agent", "accept"}
 
 
 class Delivery:
@@ -17,36 +25,71 @@ class Delivery:
     def __init__(self, path, headers, body):
         self.path, self.headers, self.raw = path, headers, body
         self.id = headers["X-Amz-Firehose-Request-Id"]
-        text = gzip.decompress(body) if headers.get("Content-Encoding") == "gzip" else body
-        self.body = json.loads(text)
+        self.text = unzipped(body) if headers.get("Content-Encoding") == "gzip" else body
+        self.body = json.loads(self.text, object_pairs_hook=once)
         self.records = [base64.b64decode(record["data"], validate=True) for record in self.body["records"]]
         self.attributes = None
         if "X-Amz-Firehose-Common-Attributes" in headers:
-            whole = json.loads(headers["X-Amz-Firehose-Common-Attributes"])
+            whole = json.loads(headers["X-Amz-Firehose-Common-Attributes"], object_pairs_hook=once)
             assert list(whole) == ["commonAttributes"], whole
             self.attributes = whole["commonAttributes"]
+
+
+def once(pairs):
+    """An object whose names are all different."""
+    assert len(dict(pairs)) == len(pairs), pairs
+    return dict(pairs)
+
+
+def unzipped(body):
+    """A single member, with nothing behind it."""
+    unzip = zlib.decompressobj(wbits=31)
+    text = unzip.decompress(body)
+    assert unzip.eof and not unzip.unused_data, "not a whole gzip"
+    return text
 
 
 def check(handler, body):
     """What the published format demands of every request."""
     headers = handler.headers
-    assert handler.command == "POST", handler.command
+    assert (handler.command, handler.request_version) == ("POST", "HTTP/1.1"), handler.requestline
+    for name in headers:
+        assert len(headers.get_all(name)) == 1, name
+        assert name.lower() in HEADERS or name.lower().startswith(("x-amz-firehose-", "content-")), name
     assert headers["X-Amz-Firehose-Protocol-Version"] == "1.0", headers
     assert str(uuid.UUID(headers["X-Amz-Firehose-Request-Id"])) == headers["X-Amz-Firehose-Request-Id"], headers
-    assert headers["X-Amz-Firehose-Source-Arn"].startswith("arn:aws:firehose:"), headers
+    assert ARN.fullmatch(headers["X-Amz-Firehose-Source-Arn"]), headers
+    key = headers.get("X-Amz-Firehose-Access-Key")
+    assert key is None or (0 < len(key) <= 4096 and key.isprintable()), key
     assert headers["Content-Type"] == "application/json", headers
     assert headers["Content-Encoding"] in (None, "gzip"), headers
     assert int(headers["Content-Length"]) == len(body) and "Transfer-Encoding" not in headers, headers
-    for name in headers:
-        assert len(headers.get_all(name)) == 1, name
     delivery = Delivery(handler.path, dict(headers.items()), body)
+    check_attributes(delivery.attributes)
     assert set(delivery.body) == {"requestId", "timestamp", "records"}, set(delivery.body)
     assert delivery.body["requestId"] == delivery.id, delivery.id
-    assert abs(delivery.body["timestamp"] - time.time() * 1000) < 600_000, delivery.body["timestamp"]
+    stamp = delivery.body["timestamp"]
+    assert type(stamp) is int and abs(stamp - time.time() * 1000) < 600_000, stamp
     assert 1 <= len(delivery.records) <= 10_000, len(delivery.records)
     assert all(set(record) == {"data"} for record in delivery.body["records"])
-    assert len(json.dumps(delivery.body)) <= 64 << 20
+    assert max(map(len, delivery.records)) <= 1000 << 10, "a record is larger than 1,000 KiB"
+    # As it is before it is compressed.
+    assert len(delivery.text) <= 64 * MIB, len(delivery.text)
     return delivery
+
+
+def check_attributes(attributes):
+    if attributes is None:
+        return
+    assert 1 <= len(attributes) <= 50, len(attributes)
+    for name, value in attributes.items():
+        assert type(value) is str and 0 < len(name) <= 256 and len(value) <= 1024, (name, value)
+
+
+def check_again(first, again):
+    """A request that is repeated is the same one: only headers of the connection may differ."""
+    same = lambda delivery: (delivery.path, delivery.body, delivery.attributes, delivery.headers.get("Content-Encoding"))
+    assert same(first) == same(again), first.id
 
 
 class Receiver:
@@ -54,6 +97,8 @@ class Receiver:
 
     def __init__(self, certificate=None):
         self.deliveries, self.problems, self.answers = [], [], []
+        # Of each id the request that came first.
+        self.first = {}
         self.lock = threading.Lock()
         receiver = self
 
@@ -64,6 +109,8 @@ class Receiver:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 try:
                     delivery = check(self, body)
+                    first = receiver.first.setdefault(delivery.id, delivery)
+                    check_again(first, delivery)
                 except Exception as error:
                     receiver.problems.append(repr(error))
                     return receiver.reply(self, 400, {"errorMessage": repr(error)})

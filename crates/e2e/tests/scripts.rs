@@ -23,6 +23,11 @@ fn flow_logs_reach_their_destinations() {
 }
 
 #[test]
+fn every_parameter_and_filter_of_flow_logs() {
+    script("flow_log_api.py");
+}
+
+#[test]
 fn why_records_say_what_they_say() {
     script("why.py");
 }

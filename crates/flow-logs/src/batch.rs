@@ -7,9 +7,12 @@ use model::{FlowLogId, LogDestination, RecorderId, Scope, Timestamp, TrafficType
 use crate::s3_key::{S3Key, object_hash, slot_of};
 use crate::{ClosedWindow, Subscription};
 
-/// A batch with more text than this is split; AWS closes a file at 75 MB (Amazon VPC User Guide,
-/// "Flow log files"), this bound is lower because a batch is held in memory.
+/// A batch with more text than this is split.
 pub const BATCH_BYTES_MAX: usize = 16 << 20;
+
+/// A file in S3 with more text than this is closed early, and the next begins (Amazon VPC User Guide, "Flow log files",
+/// edition of June 2023).
+pub const FILE_BYTES_MAX: usize = 75_000_000;
 
 /// Lines of one flow log that are delivered together: one file in S3, or events of one log group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,10 +86,32 @@ pub fn batches(windows: &[ClosedWindow]) -> Vec<Batch> {
 }
 
 impl Batch {
+    /// Whether another batch's lines can be in the same file in S3 as these.
+    pub fn shares_file_with(&self, other: &Self) -> bool {
+        matches!(self.destination, LogDestination::S3 { .. })
+            && self.destination == other.destination
+            && (self.flow_log_id, self.scope) == (other.flow_log_id, other.scope)
+            && (self.slot, &self.header) == (other.slot, &other.header)
+    }
+
+    /// Takes in the lines of a later batch; when there are no more, [`sort`](Self::sort) has to follow.
+    pub fn append(&mut self, later: Self) {
+        self.lines.extend(later.lines);
+    }
+
+    /// Brings lines of several batches into the order of one.
+    pub fn sort(&mut self) {
+        self.lines.sort_by_key(|l| (l.start, l.recorder));
+    }
+
+    /// Bytes of the lines, each with its newline.
+    pub fn bytes(&self) -> usize {
+        self.lines.iter().map(|l| l.text.len() + 1).sum()
+    }
+
     /// The file: a header line, then the records, every line with a newline.
     pub fn text(&self) -> String {
-        let bytes: usize = self.lines.iter().map(|l| l.text.len() + 1).sum();
-        let mut text = String::with_capacity(self.header.len() + 1 + bytes);
+        let mut text = String::with_capacity(self.header.len() + 1 + self.bytes());
         text.push_str(&self.header);
         text.push('\n');
         for line in &self.lines {

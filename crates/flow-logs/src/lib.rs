@@ -16,7 +16,7 @@ mod stream_name;
 mod window;
 
 pub use aggregator::Aggregator;
-pub use batch::{BATCH_BYTES_MAX, Batch, Line, batches};
+pub use batch::{BATCH_BYTES_MAX, Batch, FILE_BYTES_MAX, Line, batches};
 pub use flow_log::{Aggregation, Coverage, Subscription, coverage, coverage_with};
 pub use format::{LogFormat, MalformedLine, RecordLine};
 pub use model::{FlowLogField as Field, FormatError, UnknownField};

@@ -13,6 +13,12 @@ pub(crate) fn now() -> Timestamp {
     Timestamp::from_micros(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
 }
 
+/// The time now, in milliseconds since 1970, as the embedded services have it.
+#[must_use]
+pub(crate) fn milliseconds() -> i64 {
+    i64::try_from(now().as_millis()).unwrap_or(i64::MAX)
+}
+
 /// Randomness of the operating system.
 #[derive(Debug, Default)]
 pub(crate) struct SystemEntropy;

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use anyhow::Context;
+use delivery::S3Files;
 use flow_logs::Aggregation;
 use model::{AccountId, Region, Scope};
 
@@ -25,6 +26,8 @@ pub struct Config {
     pub account: AccountId,
     /// How long windows of flow logs are.
     pub aggregation: Aggregation,
+    /// When files of flow logs come to S3.
+    pub s3_files: S3Files,
     /// Whether the simulated internet is connected to the real one, through the host.
     pub uplink: bool,
     /// The name server that is asked for names of the real internet, with an uplink; without one, this machine's.
@@ -90,6 +93,7 @@ impl Config {
             region: DEFAULT_REGION.parse()?,
             account: DEFAULT_ACCOUNT.parse()?,
             aggregation: Aggregation::Nitro,
+            s3_files: S3Files::default(),
             uplink: false,
             resolver: None,
             s3_endpoint: None,

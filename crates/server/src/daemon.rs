@@ -6,22 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use bytes::Bytes;
-use control::{Event, Quotas};
+use control::Quotas;
 use dataplane::Inquiry;
-use http::{Request, Response};
-use hyper::body::Incoming;
-use model::{Scope, Timestamp, World};
+use delivery::firehose::StreamStore;
+use model::Timestamp;
 use services::cloudtrail::Trails;
 use services::firehose::{Firehose, Limits};
 use services::logs::Logs;
-use services::s3::{LogFolder, S3, S3Endpoint, Undeliverable, Witness};
+use services::s3::{S3, S3Endpoint};
 use store::Journal;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 
 use crate::body::BodyBudget;
 use crate::cloudtrail::EventHistory;
@@ -31,14 +28,13 @@ use crate::instances::Instances;
 use crate::keyring::{Keyring, S3Keys};
 use crate::metrics::Sources;
 use crate::ops::StatusReport;
-use crate::patience::Patience;
 use crate::recorder::Recorder;
-use crate::respond::{self, Answer};
 use crate::service_network::{Door, Reception};
 use crate::state_folder::StateFolder;
 use crate::writer::Writer;
 use crate::{
-    auth, clock, firehose, health_checks, http as port, resolver, service_network, trails,
+    clock, destinations, firehose, health_checks, http as port, resolver, rounds, service_network,
+    trails,
 };
 
 /// A running daemon, for everybody who serves its port.
@@ -59,14 +55,16 @@ pub(crate) struct Daemon {
     pub(crate) bodies: BodyBudget,
     /// What it has for those who come by the service network.
     pub(crate) reception: Reception,
-    logs: Arc<Logs>,
+    pub(crate) logs: Arc<Logs>,
     /// The embedded Firehose.
     pub(crate) firehose: Arc<Firehose>,
+    /// The Firehose whose streams flow logs go to.
+    pub(crate) streams: Arc<dyn StreamStore>,
     pub(crate) s3: S3,
     /// CloudTrail's trails.
     pub(crate) trails: Arc<Trails>,
     pub(crate) history: Arc<EventHistory>,
-    s3_endpoint: S3Endpoint,
+    pub(crate) s3_endpoint: S3Endpoint,
     listen: SocketAddr,
     state: PathBuf,
     started: Timestamp,
@@ -134,6 +132,7 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
         },
     )?;
     let (s3, logs, firehose) = open_services(state)?;
+    let streams = destinations::streams(&config, &firehose)?;
     let (trails, history) = trails::open(state)?;
     let instances = Instances::new(
         writer.clone(),
@@ -146,7 +145,7 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
         &config,
         writer.clone(),
         datapath.clone(),
-        crate::destinations::choose(&config, &s3, &logs, &firehose)?,
+        destinations::choose(&config, &s3, &logs, streams.clone())?,
         state,
     )
     .await?;
@@ -165,6 +164,7 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
         bodies: BodyBudget::default(),
         logs,
         firehose,
+        streams,
         s3,
         trails,
         history,
@@ -229,7 +229,7 @@ fn start(
     tasks.spawn(daemon.instances.clone().run());
     tasks.spawn(daemon.flow_logs.clone().run());
     tasks.spawn(firehose::run(daemon.firehose.clone(), daemon.s3.clone()));
-    tasks.spawn(tick(daemon.clone()));
+    tasks.spawn(rounds::tick(daemon.clone()));
     tasks.spawn(trails::run(daemon.clone()));
     tasks.spawn(reopen(daemon.clone()));
     tasks.spawn(health_checks::note(daemon.clone()));
@@ -266,160 +266,7 @@ async fn reopen(daemon: Arc<Daemon>) {
     }
 }
 
-/// Tells the writer that time passes: of a Region when something is due there, of all of them now and then.
-async fn tick(daemon: Arc<Daemon>) {
-    let mut worlds = daemon.writer.watch();
-    let mut rounds = 0_u64;
-    let mut round = Instant::now() + ROUND;
-    loop {
-        let world = worlds.borrow_and_update().clone();
-        let due = first_due(&world);
-        let pause = due.map_or(ROUND, |(at, _)| at.since(clock::now()));
-        tokio::select! {
-            () = tokio::time::sleep_until(round) => {
-                for &scope in world.regions.keys() {
-                    note_time(&daemon, scope).await;
-                }
-                rounds += 1;
-                if rounds.is_multiple_of(ROUNDS_PER_CLEANING) {
-                    forget_consoles(&daemon).await;
-                }
-                if rounds % ROUNDS_PER_SWEEP == 1 {
-                    tokio::spawn(sweep(daemon.clone()));
-                }
-                round = Instant::now() + ROUND;
-            }
-            () = tokio::time::sleep(pause) => {
-                if let Some((_, scope)) = due && !note_time(&daemon, scope).await {
-                    tokio::time::sleep(RETRY).await;
-                }
-            }
-            // Another world may have something due earlier.
-            Ok(()) = worlds.changed() => {}
-        }
-    }
-}
-
-/// How often all Regions hear that time passes.
-const ROUND: Duration = Duration::from_secs(1);
-/// How rarely the console output of former instances is looked for.
-const ROUNDS_PER_CLEANING: u64 = 30;
-/// How rarely the embedded services look for what they need not keep any more.
-const ROUNDS_PER_SWEEP: u64 = 600;
-/// When a Region hears it again that could not take note of it.
-const RETRY: Duration = Duration::from_secs(1);
-
-/// When and where the passing of time next changes something that clients wait for.
-fn first_due(world: &World) -> Option<(Timestamp, Scope)> {
-    let regions = world.regions.iter();
-    regions
-        .filter_map(|(&scope, state)| Some((control::due(state)?, scope)))
-        .min()
-}
-
-async fn note_time(daemon: &Daemon, scope: Scope) -> bool {
-    match daemon.writer.observe(scope, Event::Tick).await {
-        Ok(()) => true,
-        Err(error) => {
-            tracing::warn!(%error, "the passing of time could not be noted");
-            false
-        }
-    }
-}
-
-/// Deletes what retention of log groups has passed, and data that a crash has left without an object.
-async fn sweep(daemon: Arc<Daemon>) {
-    let swept = tokio::task::spawn_blocking(move || {
-        let now = i64::try_from(clock::now().as_millis()).unwrap_or(i64::MAX);
-        match daemon.logs.sweep(now) {
-            Ok(0) => {}
-            Ok(events) => tracing::info!(events, "retention has passed"),
-            Err(error) => tracing::warn!(%error, "what retention has passed was not deleted"),
-        }
-        match daemon.s3.sweep() {
-            Ok(0) => {}
-            Ok(files) => tracing::info!(files, "data without an object was removed"),
-            Err(error) => tracing::warn!(%error, "data without an object was not removed"),
-        }
-    });
-    if let Err(error) = swept.await {
-        tracing::warn!(%error, "the embedded services were not swept");
-    }
-}
-
-async fn forget_consoles(daemon: &Daemon) {
-    let instances = daemon.instances.clone();
-    let cleaned = tokio::task::spawn_blocking(move || instances.forget_consoles());
-    if let Err(error) = cleaned.await {
-        tracing::warn!(%error, "the console output of former instances was not removed");
-    }
-}
-
 impl Daemon {
-    /// Answers an S3 request.
-    pub(crate) async fn s3(&self, mut request: Request<Incoming>) -> Response<s3s::Body> {
-        auth::adopt(&mut request, &self.keyring);
-        let witness = Witness::default();
-        request.extensions_mut().insert(witness.clone());
-        let (parts, body) = request.into_parts();
-        let seen = parts.clone();
-        let body = s3s::Body::http_body_unsync(Patience::with(body));
-        let mut response = self
-            .s3_endpoint
-            .call(Request::from_parts(parts, body))
-            .await;
-        if let Some(asked) = witness.asked() {
-            let denied = witness.was_denied_by_endpoint();
-            trails::note_s3(self, asked, denied, &seen, &mut response).await;
-        }
-        response
-    }
-
-    /// Whether a bucket takes the files of a new flow log. Another S3 than the embedded one is asked at the first
-    /// delivery only.
-    pub(crate) fn check_new_delivery(&self, to: &LogFolder) -> Result<(), Undeliverable> {
-        match self.config.s3_endpoint {
-            Some(_) => Ok(()),
-            None => self.s3.check_new_delivery(to),
-        }
-    }
-
-    /// Lets a bucket of the account take the files of a new flow log; another S3 than the embedded one is left alone.
-    pub(crate) fn allow_delivery(&self, to: &LogFolder) -> Result<(), Undeliverable> {
-        match self.config.s3_endpoint {
-            Some(_) => Ok(()),
-            None => self.s3.allow_delivery(to),
-        }
-    }
-
-    /// Answers a call of CloudWatch Logs.
-    pub(crate) async fn logs(
-        &self,
-        scope: Scope,
-        operation: &str,
-        body: Bytes,
-        request_id: &str,
-    ) -> Answer {
-        let (logs, operation) = (self.logs.clone(), operation.to_owned());
-        let call = tokio::task::spawn_blocking(move || {
-            let scope = crate::destinations::logs_scope(scope);
-            let now = i64::try_from(clock::now().as_millis()).unwrap_or(i64::MAX);
-            logs.call(&scope, &operation, &body, now)
-        });
-        match call.await {
-            Ok(answer) => respond::json_bytes(answer.status, request_id, answer.body),
-            Err(error) => {
-                tracing::error!(%error, "a call of CloudWatch Logs failed");
-                respond::json_error(
-                    500,
-                    request_id,
-                    "InternalFailure",
-                    "An internal error has occurred",
-                )
-            }
-        }
-    }
-
     /// The state folder.
     pub(crate) fn state_dir(&self) -> &Path {
         &self.state

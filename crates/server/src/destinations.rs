@@ -27,7 +27,7 @@ pub(crate) fn choose(
     config: &Config,
     s3: &S3,
     logs: &Arc<Logs>,
-    firehose: &Arc<Firehose>,
+    streams: Arc<dyn StreamStore>,
 ) -> anyhow::Result<Destinations> {
     let object_store: Arc<dyn ObjectStore> = match remote("S3", config.s3_endpoint.as_ref())? {
         Some(remote) => Arc::new(remote),
@@ -38,16 +38,28 @@ pub(crate) fn choose(
             Some(remote) => Arc::new(remote),
             None => Arc::new(EmbeddedLogs(logs.clone())),
         };
-    let stream_store: Arc<dyn StreamStore> =
-        match remote("Firehose", config.firehose_endpoint.as_ref())? {
-            Some(remote) => Arc::new(remote),
-            None => Arc::new(EmbeddedFirehose(firehose.clone())),
-        };
     Ok(Destinations {
-        firehose: Arc::new(FirehoseSink::new(stream_store)),
+        firehose: Arc::new(FirehoseSink::new(streams)),
         s3: Arc::new(S3Sink::new(object_store)),
         cloudwatch_logs: Arc::new(CloudWatchLogsSink::new(log_store)),
     })
+}
+
+/// The Firehose whose streams flow logs go to.
+///
+/// # Errors
+///
+/// If its endpoint cannot be used.
+pub(crate) fn streams(
+    config: &Config,
+    firehose: &Arc<Firehose>,
+) -> anyhow::Result<Arc<dyn StreamStore>> {
+    Ok(
+        match remote("Firehose", config.firehose_endpoint.as_ref())? {
+            Some(remote) => Arc::new(remote),
+            None => Arc::new(EmbeddedFirehose(firehose.clone())),
+        },
+    )
 }
 
 /// Refuses endpoints that cannot be used.
@@ -126,8 +138,7 @@ impl LogStore for EmbeddedLogs {
     ) -> BoxFuture<'_, Result<LogAnswer, SinkError>> {
         let logs = self.0.clone();
         blocking(move || {
-            let now = i64::try_from(clock::now().as_millis()).unwrap_or(i64::MAX);
-            let answer = logs.call(&logs_scope(scope), operation, &body, now);
+            let answer = logs.call(&logs_scope(scope), operation, &body, clock::milliseconds());
             Ok(LogAnswer {
                 status: answer.status,
                 body: answer.body,
@@ -139,18 +150,19 @@ impl LogStore for EmbeddedLogs {
 struct EmbeddedFirehose(Arc<Firehose>);
 
 impl StreamStore for EmbeddedFirehose {
-    fn put_record_batch(
+    fn call(
         &self,
         scope: Scope,
+        operation: &'static str,
         body: Vec<u8>,
     ) -> BoxFuture<'_, Result<LogAnswer, SinkError>> {
         let firehose = self.0.clone();
         blocking(move || {
             let answer = firehose.call(&Call {
                 scope: &logs_scope(scope),
-                operation: "PutRecordBatch",
+                operation,
                 body: &body,
-                now: i64::try_from(clock::now().as_millis()).unwrap_or(i64::MAX),
+                now: clock::milliseconds(),
                 entrance: Entrance::Machine,
             });
             Ok(LogAnswer {
@@ -168,4 +180,81 @@ fn blocking<T: Send + 'static>(
         let done = tokio::task::spawn_blocking(work).await;
         done.unwrap_or_else(|error| Err(SinkError::unavailable(error.to_string())))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use hyper_util::rt::TokioIo;
+
+    use super::*;
+    use crate::keyring::{Keyring, S3Keys};
+
+    /// The embedded S3 on a port; the folder of its state goes with the test.
+    async fn serve(s3: &S3, state: &std::path::Path) -> String {
+        let keyring = Arc::new(Keyring::open(state, "123456789012".parse().unwrap()).unwrap());
+        let endpoint = Arc::new(s3.service(S3Keys(keyring), Vec::new()));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let endpoint = endpoint.clone();
+                let service = hyper::service::service_fn(move |request| {
+                    let endpoint = endpoint.clone();
+                    async move {
+                        let request = http::Request::map(request, s3s::Body::http_body_unsync);
+                        Ok::<_, Infallible>(endpoint.call(request).await)
+                    }
+                });
+                let connection = hyper::server::conn::http1::Builder::new();
+                tokio::spawn(connection.serve_connection(TokioIo::new(stream), service));
+            }
+        });
+        format!("http://{address}")
+    }
+
+    #[tokio::test]
+    async fn large_files_come_in_parts_to_another_daemons_s3() {
+        let state = std::env::temp_dir().join(format!("weir-destinations-{}", std::process::id()));
+        std::fs::create_dir_all(&state).unwrap();
+        let s3 = S3::open(state.join("s3")).unwrap();
+        s3.create_bucket("records", "123456789012", "us-east-1")
+            .unwrap();
+        let url = serve(&s3, &state).await;
+        let (access_key_id, secret_access_key) =
+            crate::config::credentials("123456789012".parse().unwrap());
+        let endpoint = Endpoint {
+            url,
+            access_key_id,
+            secret_access_key,
+            session_token: None,
+            ca_bundle: None,
+        };
+        let remote = remote("S3", Some(&endpoint)).unwrap().unwrap();
+        let scope = Scope {
+            account: "123456789012".parse().unwrap(),
+            region: "us-east-1".parse().unwrap(),
+        };
+        let body: Vec<u8> = (0..20_u32 << 18)
+            .flat_map(|n| n.wrapping_mul(0x9e37_79b1).to_le_bytes())
+            .collect();
+        let object = PutObject {
+            bucket: "records".to_owned(),
+            key: "AWSLogs/year=2026/a b.gz".to_owned(),
+            body: body.into(),
+            content_type: "application/octet-stream",
+        };
+        remote.put_object(scope, object.clone()).await.unwrap();
+        let kept = s3.get_object("records", &object.key).unwrap();
+        assert_eq!(kept.etag.rsplit('-').next(), Some("3"), "three parts");
+        assert!(kept.bytes == object.body, "byte for byte");
+        // Once more, as after an answer that got lost.
+        remote.put_object(scope, object.clone()).await.unwrap();
+        assert_eq!(
+            s3.get_object("records", &object.key).unwrap().etag,
+            kept.etag
+        );
+        std::fs::remove_dir_all(state).unwrap();
+    }
 }

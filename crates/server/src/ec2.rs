@@ -84,10 +84,10 @@ async fn execute(
         let elements = ec2_query::elements(response);
         cloudtrail::ec2::response_elements(response.action(), &elements, &id)
     };
-    let mut folder = None;
+    let mut destination = None;
     if let Request::CreateFlowLogs(create) = &request {
         match flow_log::check(daemon, identity.scope, create).await? {
-            Ok(to) => folder = to,
+            Ok(to) => destination = to,
             Err(refusal) => {
                 let response = Response::from(refusal);
                 let events = note(event, elements)(clock::now(), Ok(&response));
@@ -101,8 +101,8 @@ async fn execute(
     Ok(match response {
         // Traffic before the answer is not the new flow log's, traffic after it is.
         Response::CreateFlowLogs(made) => {
-            if let Some(folder) = folder.filter(|_| !made.flow_log_ids.is_empty()) {
-                flow_log::allow(daemon, &folder).await;
+            if let Some(to) = destination.filter(|_| !made.flow_log_ids.is_empty()) {
+                flow_log::allow(daemon, &to).await;
             }
             daemon.flow_logs.catch_up().await;
             Response::CreateFlowLogs(made)

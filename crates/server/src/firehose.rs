@@ -31,11 +31,6 @@ pub(crate) fn random() -> u128 {
     SystemEntropy.next_u128()
 }
 
-/// The time as Firehose has it, in milliseconds since 1970.
-fn now() -> i64 {
-    i64::try_from(clock::now().as_millis()).unwrap_or(i64::MAX)
-}
-
 impl Daemon {
     /// Answers a call of Firehose.
     pub(crate) async fn firehose(
@@ -47,23 +42,16 @@ impl Daemon {
         request_id: &str,
     ) -> Answer {
         let (firehose, operation) = (self.firehose.clone(), operation.to_owned());
-        let call = tokio::task::spawn_blocking(move || {
+        respond::embedded("Firehose", request_id, move || {
             firehose.call(&Call {
                 scope: &logs_scope(scope),
                 operation: &operation,
                 body: &body,
-                now: now(),
+                now: clock::milliseconds(),
                 entrance,
             })
-        });
-        match call.await {
-            Ok(answer) => respond::json_bytes(answer.status, request_id, answer.body),
-            Err(error) => {
-                tracing::error!(%error, "a call of Firehose failed");
-                let message = "An internal error has occurred";
-                respond::json_error(500, request_id, "InternalFailure", message)
-            }
-        }
+        })
+        .await
     }
 }
 
@@ -79,7 +67,9 @@ pub(crate) async fn run(firehose: Arc<Firehose>, s3: S3) {
     loop {
         // Asked for first: what changes from here on is not missed.
         let changed = couriers.firehose.changed();
-        let asked = couriers.blocking(|firehose| firehose.due(now())).await;
+        let asked = couriers
+            .blocking(|firehose| firehose.due(clock::milliseconds()))
+            .await;
         let pause = match asked {
             Ok((due, next)) => {
                 for due in due {
@@ -98,7 +88,9 @@ pub(crate) async fn run(firehose: Arc<Firehose>, s3: S3) {
 }
 
 fn until(time: i64) -> Duration {
-    Duration::from_millis(u64::try_from(time.saturating_sub(now())).unwrap_or_default())
+    Duration::from_millis(
+        u64::try_from(time.saturating_sub(clock::milliseconds())).unwrap_or_default(),
+    )
 }
 
 /// What brings batches to where they go.
@@ -129,7 +121,8 @@ impl Couriers {
         drop((batch, bytes));
         loop {
             let (due, outcome) = (due.clone(), outcome.clone());
-            let settle = move |firehose: &Firehose| firehose.settle(&due, &outcome, now());
+            let settle =
+                move |firehose: &Firehose| firehose.settle(&due, &outcome, clock::milliseconds());
             if self.blocking(settle).await.is_ok() {
                 return;
             }

@@ -1,44 +1,76 @@
-//! Creating flow logs: what `control` cannot know of their destinations, because it has no S3.
+//! Creating flow logs: what `control` cannot know of their destinations, because it has no S3 and no Firehose.
 
 use std::sync::Arc;
 
+use delivery::firehose;
 use ec2_api::{
     CreateFlowLogsRequest, CreateFlowLogsResponse, UnsuccessfulItem, UnsuccessfulItemError,
 };
 use model::{Change, LogDestination, Scope};
-use services::s3::{LogFolder, Undeliverable};
+use services::s3::{LogFolder, S3, Undeliverable};
 
 use crate::daemon::Daemon;
 use crate::writer::Failure;
 
-/// Asks the bucket that a call's flow logs would deliver to, if it is here. One that cannot take their files makes every
-/// item of the call unsuccessful ("Troubleshoot VPC Flow Logs"), which is the answer then.
+/// Where new flow logs deliver to, if that can be asked.
+pub(crate) enum Destination {
+    /// A bucket of the embedded S3. Another S3 is asked at the first delivery only.
+    Bucket(LogFolder),
+    /// A stream, of the embedded Firehose or another one: its account and Region, and its name.
+    Stream(Scope, String),
+}
+
+/// Asks the destination that a call's flow logs would deliver to. One that cannot take their records makes every item of
+/// the call unsuccessful ("Troubleshoot VPC Flow Logs"), which is the answer then.
 ///
 /// # Errors
 ///
-/// `Internal`, if the bucket cannot be asked.
+/// `Internal`, if the embedded S3 cannot be asked.
 pub(crate) async fn check(
     daemon: &Arc<Daemon>,
     scope: Scope,
     request: &CreateFlowLogsRequest,
-) -> Result<Result<Option<LogFolder>, CreateFlowLogsResponse>, Failure> {
-    let folder = new_destination(daemon, scope, request).and_then(|to| log_folder(scope, &to));
-    if let Some(folder) = &folder
-        && let Err(fault) = on_disk(daemon, folder, Daemon::check_new_delivery).await?
-    {
-        let message = message(&folder.bucket, &fault)?;
-        return Ok(Err(unsuccessful(request, &message)));
-    }
-    Ok(Ok(folder))
+) -> Result<Result<Option<Destination>, CreateFlowLogsResponse>, Failure> {
+    let destination = new_destination(daemon, scope, request);
+    let Some(destination) = destination.and_then(|to| asked(daemon, scope, to)) else {
+        return Ok(Ok(None));
+    };
+    let fault = match &destination {
+        Destination::Bucket(folder) => {
+            let checked = with_s3(daemon, folder, S3::check_new_delivery).await?;
+            let fault = checked.err();
+            fault
+                .map(|fault| bucket_fault(&folder.bucket, &fault))
+                .transpose()?
+        }
+        Destination::Stream(of, name) => {
+            let checked = firehose::check_new_delivery(&*daemon.streams, *of, name).await;
+            checked.err().and_then(|fault| stream_fault(name, &fault))
+        }
+    };
+    Ok(match fault {
+        None => Ok(Some(destination)),
+        Some(message) => Err(unsuccessful(request, &message)),
+    })
 }
 
-/// Lets the bucket of new flow logs take their files. It was checked a moment ago; if that no longer holds, deliveries
-/// tell.
-pub(crate) async fn allow(daemon: &Arc<Daemon>, folder: &LogFolder) {
-    let allowed = on_disk(daemon, folder, Daemon::allow_delivery).await;
-    if !matches!(allowed, Ok(Ok(()))) {
-        let bucket = &folder.bucket;
-        tracing::warn!(bucket, ?allowed, "the bucket's policy was not added to");
+/// Lets the destination of new flow logs take their records. It was checked a moment ago; if that no longer holds,
+/// deliveries tell.
+pub(crate) async fn allow(daemon: &Arc<Daemon>, to: &Destination) {
+    match to {
+        Destination::Bucket(folder) => {
+            let allowed = with_s3(daemon, folder, S3::allow_delivery).await;
+            if !matches!(allowed, Ok(Ok(()))) {
+                let bucket = &folder.bucket;
+                tracing::warn!(bucket, ?allowed, "the bucket's policy was not added to");
+            }
+        }
+        Destination::Stream(of, stream) => {
+            let tagged = firehose::enable_log_delivery(&*daemon.streams, *of, stream).await;
+            if let Err(error) = tagged {
+                tracing::warn!(stream, %error, "the delivery stream was not tagged");
+            }
+        }
     }
 }
 
@@ -56,56 +88,47 @@ fn new_destination(
     })
 }
 
-/// What is asked of the embedded S3, if the destination is there.
-fn log_folder(scope: Scope, to: &LogDestination) -> Option<LogFolder> {
-    let LogDestination::S3 {
-        bucket,
-        prefix,
-        hive_compatible_partitions,
-        ..
-    } = to
-    else {
-        return None;
-    };
-    let prefix = match prefix.as_str() {
-        "" => String::new(),
-        prefix => format!("{prefix}/"),
-    };
-    let Scope { account, region } = scope;
-    let (of, below) = match hive_compatible_partitions {
-        true => (
-            "aws-account-id=",
-            format!("aws-service=vpcflowlogs/aws-region={region}"),
-        ),
-        false => ("", format!("vpcflowlogs/{region}")),
-    };
-    let folder = format!("{prefix}AWSLogs/{of}{account}");
-    Some(LogFolder {
-        bucket: bucket.clone(),
-        key: format!("{folder}/{below}/"),
-        folder,
-        account: account.to_string(),
-        region: region.to_string(),
-    })
+/// What is asked; nothing of log groups, which come into being with the first record.
+fn asked(daemon: &Daemon, scope: Scope, to: LogDestination) -> Option<Destination> {
+    match to {
+        LogDestination::CloudWatchLogs { .. } => None,
+        LogDestination::S3 { .. } => {
+            let (bucket, folder) = to.folder(scope)?;
+            let is_here = daemon.config.s3_endpoint.is_none();
+            is_here.then(|| {
+                Destination::Bucket(LogFolder {
+                    bucket: bucket.to_owned(),
+                    key: folder.of_flow_logs(),
+                    folder: folder.of_account(),
+                    account: scope.account.to_string(),
+                    region: scope.region.to_string(),
+                })
+            })
+        }
+        LogDestination::Firehose {
+            account,
+            region,
+            stream_name,
+            ..
+        } => Some(Destination::Stream(Scope { account, region }, stream_name)),
+    }
 }
 
-async fn on_disk(
+async fn with_s3(
     daemon: &Arc<Daemon>,
     folder: &LogFolder,
-    work: fn(&Daemon, &LogFolder) -> Result<(), Undeliverable>,
+    work: fn(&S3, &LogFolder) -> Result<(), Undeliverable>,
 ) -> Result<Result<(), Undeliverable>, Failure> {
-    let (daemon, folder) = (daemon.clone(), folder.clone());
-    let done = tokio::task::spawn_blocking(move || work(&daemon, &folder));
+    let (s3, folder) = (daemon.s3.clone(), folder.clone());
+    let done = tokio::task::spawn_blocking(move || work(&s3, &folder));
     done.await.map_err(|_| Failure::Internal)
 }
 
 /// AWS's words for a bucket that cannot take the files.
-fn message(bucket: &str, fault: &Undeliverable) -> Result<String, Failure> {
+fn bucket_fault(bucket: &str, fault: &Undeliverable) -> Result<String, Failure> {
     Ok(match fault {
-        Undeliverable::NoSuchBucket => format!("LogDestination: {bucket} does not exist."),
-        Undeliverable::AccessDenied => format!(
-            "Access Denied for LogDestination: {bucket}. Please check LogDestination permission"
-        ),
+        Undeliverable::NoSuchBucket => does_not_exist(bucket),
+        Undeliverable::AccessDenied => access_denied(bucket),
         Undeliverable::PolicyFull => format!(
             "LogDestinationPermissionIssueException: the policy of bucket {bucket} would exceed 20 KB with the \
              statements that log delivery needs"
@@ -115,6 +138,30 @@ fn message(bucket: &str, fault: &Undeliverable) -> Result<String, Failure> {
             return Err(Failure::Internal);
         }
     })
+}
+
+/// The same for a stream. A Firehose that cannot be asked is no fault of the stream: its deliveries will tell.
+fn stream_fault(stream: &str, fault: &firehose::Undeliverable) -> Option<String> {
+    match fault {
+        firehose::Undeliverable::NoSuchStream => Some(does_not_exist(stream)),
+        firehose::Undeliverable::AccessDenied => Some(access_denied(stream)),
+        firehose::Undeliverable::NotReady(status, kind) => {
+            tracing::debug!(stream, status, kind, "a stream cannot take logs");
+            Some(format!("LogDestination {stream} is undeliverable"))
+        }
+        firehose::Undeliverable::Unknown(error) => {
+            tracing::warn!(stream, %error, "a delivery stream could not be asked");
+            None
+        }
+    }
+}
+
+fn does_not_exist(name: &str) -> String {
+    format!("LogDestination: {name} does not exist.")
+}
+
+fn access_denied(name: &str) -> String {
+    format!("Access Denied for LogDestination: {name}. Please check LogDestination permission")
 }
 
 fn unsuccessful(request: &CreateFlowLogsRequest, message: &str) -> CreateFlowLogsResponse {

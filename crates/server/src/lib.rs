@@ -28,6 +28,7 @@ mod http;
 mod http_client;
 mod instances;
 mod keyring;
+mod logs;
 mod metadata;
 mod metrics;
 mod open_windows;
@@ -38,6 +39,8 @@ mod proxy;
 mod recorder;
 mod resolver;
 mod respond;
+mod rounds;
+mod s3;
 mod service;
 mod service_network;
 mod state_folder;
@@ -50,6 +53,7 @@ mod writer;
 
 pub use config::{Config, DEFAULT_ACCOUNT, DEFAULT_PORT, DEFAULT_REGION, Endpoint, credentials};
 pub use daemon::run;
+pub use delivery::S3Files;
 pub use export::Export;
 pub use flow_logs::Aggregation;
 

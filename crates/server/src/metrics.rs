@@ -164,7 +164,7 @@ impl Sources {
             (
                 "dropped_batches_total",
                 "counter",
-                "Batches given up: damaged on disk, or of a deleted flow log.",
+                "Batches given up: refused for good, damaged on disk, or of a deleted flow log.",
                 &|d| d.dropped_batches,
             ),
             (

@@ -31,6 +31,8 @@ use crate::writer::Writer;
 const PERIOD: Duration = Duration::from_secs(1);
 /// How often while somebody follows what is seen.
 const LIVE_PERIOD: Duration = Duration::from_millis(250);
+/// How long the end of the daemon waits for destinations.
+const LAST_DELIVERY: Duration = Duration::from_secs(3);
 /// Flows that open windows may hold; more are reported as SKIPDATA.
 const FLOWS_MAX: usize = 1 << 20;
 /// Bytes of records that may wait for their destinations.
@@ -101,7 +103,10 @@ impl Recorder {
         let spool = Spool::open(state.join("spool"), SPOOL_BYTES_MAX)?;
         let (open, interrupted) = OpenWindows::open(state, spool.last_generation())?;
         let delivery = Delivery::start(
-            DeliveryConfig::default(),
+            DeliveryConfig {
+                s3_files: config.s3_files,
+                ..DeliveryConfig::default()
+            },
             spool,
             Arc::new(destinations),
             Arc::new(clock::now),
@@ -193,7 +198,8 @@ impl Recorder {
         })
     }
 
-    /// Puts what open windows hold on disk, as the daemon ends.
+    /// Puts what open windows hold on disk, as the daemon ends, and delivers what its destinations take at once; the next
+    /// daemon delivers the rest.
     pub(crate) async fn shut_down(self: &Arc<Self>) {
         let mut windows = self.windows.clone().lock_owned().await;
         self.take_in(&mut windows).await;
@@ -201,6 +207,7 @@ impl Recorder {
         // What the spool has just refused.
         let unsaid = windows.aggregator.close_all(clock::now());
         blocking(move || windows.open.end(&unsaid)).await;
+        let _ = tokio::time::timeout(LAST_DELIVERY, self.delivery.flush()).await;
         let recorder = self.clone();
         // Waits for threads, for a while at most.
         let _ = tokio::task::spawn_blocking(move || recorder.exports.finish()).await;

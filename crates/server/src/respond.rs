@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::{Response, StatusCode, header};
 use serde::Serialize;
+use services::json::JsonResponse;
 
 /// An answer whose body is known as a whole.
 pub(crate) type Answer = Response<Bytes>;
@@ -41,6 +42,22 @@ pub(crate) fn json_bytes(status: u16, request_id: &str, body: Vec<u8>) -> Answer
         "application/x-amz-json-1.1",
         Bytes::from(body),
     )
+}
+
+/// What an embedded service answers, which blocks on its disk.
+pub(crate) async fn embedded(
+    service: &str,
+    request_id: &str,
+    call: impl FnOnce() -> JsonResponse + Send + 'static,
+) -> Answer {
+    match tokio::task::spawn_blocking(call).await {
+        Ok(answer) => json_bytes(answer.status, request_id, answer.body),
+        Err(error) => {
+            tracing::error!(%error, service, "a call failed");
+            let message = "An internal error has occurred";
+            json_error(500, request_id, "InternalFailure", message)
+        }
+    }
 }
 
 /// Text in Prometheus' format.

@@ -37,6 +37,7 @@ pub(crate) async fn run(daemon: Arc<Daemon>) {
 
 /// How often trails deliver ("How CloudTrail works").
 const TRAIL_ROUND: Duration = Duration::from_secs(300);
+
 impl Daemon {
     /// Answers a call of CloudTrail. What was called before is in its answer.
     pub(crate) async fn cloudtrail(
@@ -49,17 +50,10 @@ impl Daemon {
         self.writer.write_notes().await;
         let (trails, history, s3) = (self.trails.clone(), self.history.clone(), self.s3.clone());
         let operation = operation.to_owned();
-        let call = tokio::task::spawn_blocking(move || {
+        respond::embedded("CloudTrail", request_id, move || {
             trails.call(scope, &operation, &body, clock::now(), &*history, &s3)
-        });
-        match call.await {
-            Ok(answer) => respond::json_bytes(answer.status, request_id, answer.body),
-            Err(error) => {
-                tracing::error!(%error, "a call of CloudTrail failed");
-                let message = "An internal error has occurred";
-                respond::json_error(500, request_id, "InternalFailure", message)
-            }
-        }
+        })
+        .await
     }
 
     /// Delivers what has been called until now to the buckets of the trails; with `digests` the digests of hours that are
@@ -80,7 +74,6 @@ impl Daemon {
 /// Takes note of a call of S3 that CloudTrail wants to know of.
 pub(crate) async fn note_s3(
     daemon: &Daemon,
-
     asked: &Asked,
     denied: bool,
     parts: &Parts,

@@ -139,6 +139,9 @@ pub(crate) struct Up {
     /// How long the windows of flow logs are
     #[arg(long, value_enum, default_value_t = Aggregation::Nitro)]
     pub(crate) aggregation: Aggregation,
+    /// When files of flow logs come to S3
+    #[arg(long, value_enum, default_value_t = S3Files::Slot)]
+    pub(crate) s3_files: S3Files,
     /// Connect the simulated internet to the real one, through this machine; needs root and nft
     #[arg(long)]
     pub(crate) uplink: bool,
@@ -179,6 +182,16 @@ pub(crate) enum Aggregation {
     Nitro,
     /// What each flow log asked for: 60 or 600 seconds
     AsRequested,
+}
+
+/// When files of flow logs come to S3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum S3Files {
+    /// Every five minutes, as AWS does: one file for each flow log, a minute after the five in its name are over; a file of
+    /// more than 75 MB of text is closed early, and `weir flows flush` closes all
+    Slot,
+    /// As soon as a window closes: sooner, and many more files
+    Window,
 }
 
 /// Arguments of `weir exec`.

@@ -29,14 +29,18 @@ struct StreamState {
 }
 
 impl StreamStore for Stream {
-    fn put_record_batch(
+    fn call(
         &self,
         scope: Scope,
+        operation: &'static str,
         body: Vec<u8>,
     ) -> BoxFuture<'_, Result<LogAnswer, SinkError>> {
         let mut state = self.state.lock().unwrap();
         let body: Value = serde_json::from_slice(&body).unwrap();
-        assert_eq!(body["DeliveryStreamName"], "records");
+        assert_eq!(
+            (operation, &body["DeliveryStreamName"]),
+            ("PutRecordBatch", &json!("records"))
+        );
         let records = body["Records"].as_array().unwrap();
         state.scope = Some(scope);
         state.calls.push(records.len());

@@ -1,6 +1,6 @@
 //! Folders that go, batches in few words, and destinations that fail on command.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -119,10 +119,13 @@ struct BucketState {
     error: Option<SinkError>,
     /// Keeps the object, and fails all the same: the answer got lost.
     answers_lost: u32,
+    /// Refuses objects with this text, always.
+    rejected: Option<&'static str>,
+    /// An object may be replaced by one that begins like it.
+    may_grow: bool,
     objects: BTreeMap<String, Vec<u8>>,
     /// Texts in the order of their first arrival.
     order: Vec<String>,
-    keys: BTreeSet<String>,
 }
 
 impl Bucket {
@@ -132,6 +135,21 @@ impl Bucket {
 
     pub(crate) fn lose_answers(&self, count: u32) {
         self.state.lock().unwrap().answers_lost = count;
+    }
+
+    pub(crate) fn reject(&self, text: &'static str) {
+        self.state.lock().unwrap().rejected = Some(text);
+    }
+
+    pub(crate) fn may_grow(&self) {
+        self.state.lock().unwrap().may_grow = true;
+    }
+
+    /// The lines of each object, by its key's first arrival.
+    pub(crate) fn files(&self) -> Vec<Vec<String>> {
+        let state = self.state.lock().unwrap();
+        let lines = |text: &String| text.lines().skip(1).map(str::to_owned).collect();
+        state.order.iter().map(lines).collect()
     }
 
     /// The lines of all objects in the order of their arrival, headers left out.
@@ -150,16 +168,25 @@ impl Bucket {
 impl ObjectStore for Bucket {
     fn put_object(&self, _: Scope, object: PutObject) -> BoxFuture<'_, Result<(), SinkError>> {
         let mut state = self.state.lock().unwrap();
+        let text = gunzip(&object.body);
+        let rejected = state.rejected.is_some_and(|part| text.contains(part));
         let result = match &state.error {
             Some(error) => Err(error.clone()),
+            None if rejected => Err(SinkError::new(SinkErrorKind::Rejected, "never")),
             None => {
-                let new = state.keys.insert(object.key.clone());
                 let before = state.objects.insert(object.key, object.body.to_vec());
-                if let Some(before) = before {
-                    assert_eq!(before, object.body, "an object changed");
-                }
-                if new {
-                    state.order.push(gunzip(&object.body));
+                match before {
+                    None => state.order.push(text),
+                    Some(before) if before == object.body => {}
+                    Some(before) => {
+                        let before = gunzip(&before);
+                        assert!(
+                            state.may_grow && text.starts_with(&before),
+                            "an object changed"
+                        );
+                        state.order.retain(|known| *known != before);
+                        state.order.push(text);
+                    }
                 }
                 if state.answers_lost > 0 {
                     state.answers_lost -= 1;

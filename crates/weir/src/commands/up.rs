@@ -7,7 +7,7 @@ use anyhow::Context;
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 use tracing_subscriber::EnvFilter;
 
-use crate::cli::{Aggregation, Up};
+use crate::cli::{Aggregation, S3Files, Up};
 use crate::output;
 
 /// Runs the daemon until it is told to end.
@@ -59,6 +59,10 @@ fn config(arguments: &Up) -> anyhow::Result<server::Config> {
     config.aggregation = match arguments.aggregation {
         Aggregation::Nitro => server::Aggregation::Nitro,
         Aggregation::AsRequested => server::Aggregation::AsRequested,
+    };
+    config.s3_files = match arguments.s3_files {
+        S3Files::Slot => server::S3Files::Slot,
+        S3Files::Window => server::S3Files::Window,
     };
     config.uplink = arguments.uplink;
     config.resolver = arguments.resolver;
