@@ -190,8 +190,9 @@ def test_destination_disk_and_daemon_fail_at_random(_):
     with tempfile.TemporaryDirectory() as folder, SmallDisk("12m") as disk:
         storm = Storm(disk, folder)
         try:
-            for _ in range(14):
-                fault = chance.choice(["none", "fall", "rise", "kill", "kill", "full"])
+            faults = ["none", "fall", "rise", "kill", "kill", "full", "full"] * 2
+            chance.shuffle(faults)
+            for fault in faults:
                 if fault == "fall":
                     storm.falls()
                 elif fault == "rise":

@@ -170,7 +170,7 @@ impl Remote {
         match self.s3(scope, &object.bucket, call).await {
             Ok(_) => tracing::info!(key, "an upload that was left over is aborted"),
             Err(error) => {
-                tracing::warn!(key, %error, "an upload that was left over is not aborted")
+                tracing::warn!(key, %error, "an upload that was left over is not aborted");
             }
         }
     }
