@@ -17,6 +17,8 @@ pub const PSH: u8 = 0x08;
 pub const ACK: u8 = 0x10;
 /// URG flag.
 pub const URG: u8 = 0x20;
+/// CWR flag (RFC 3168).
+pub const CWR: u8 = 0x80;
 
 /// A view of the fixed part of a TCP header.
 #[derive(Clone, Copy, Debug)]

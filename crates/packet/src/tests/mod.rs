@@ -3,6 +3,7 @@
 mod examples;
 mod gateway;
 mod properties;
+mod segment;
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
