@@ -1,6 +1,6 @@
 //! Blocks of pcapng.
 
-use crate::reader::Interface;
+use crate::reader::{Interface, Statistics};
 use crate::time::Units;
 use crate::{LinkType, ProblemKind};
 
@@ -9,6 +9,7 @@ const INTERFACE_DESCRIPTION: u32 = 1;
 /// Obsolete, and still written by old programs.
 const PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
+const INTERFACE_STATISTICS: u32 = 5;
 const ENHANCED_PACKET: u32 = 6;
 
 const BYTE_ORDER: [u8; 4] = [0x1a, 0x2b, 0x3c, 0x4d];
@@ -18,6 +19,8 @@ const OPT_PACKET_FLAGS: u16 = 2;
 const OPT_IF_NAME: u16 = 2;
 const OPT_IF_TSRESOL: u16 = 9;
 const OPT_IF_TSOFFSET: u16 = 14;
+const OPT_ISB_IFRECV: u16 = 4;
+const OPT_ISB_IFDROP: u16 = 5;
 
 /// The order of the bytes of numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,11 +48,11 @@ impl Endian {
         })
     }
 
-    fn i64_at(self, bytes: &[u8], at: usize) -> Option<i64> {
+    fn u64_at(self, bytes: &[u8], at: usize) -> Option<u64> {
         let word: [u8; 8] = *bytes.get(at..)?.first_chunk()?;
         Some(match self {
-            Self::Little => i64::from_le_bytes(word),
-            Self::Big => i64::from_be_bytes(word),
+            Self::Little => u64::from_le_bytes(word),
+            Self::Big => u64::from_be_bytes(word),
         })
     }
 }
@@ -91,7 +94,9 @@ pub(crate) fn interface(endian: Endian, block: &[u8]) -> Option<Result<Interface
         match code {
             OPT_IF_NAME => name = Some(String::from_utf8_lossy(value).into_owned()),
             OPT_IF_TSRESOL => resolution = value.first().copied().unwrap_or(resolution),
-            OPT_IF_TSOFFSET => offset_s = endian.i64_at(value, 0).unwrap_or(offset_s),
+            OPT_IF_TSOFFSET => {
+                offset_s = endian.u64_at(value, 0).map_or(offset_s, u64::cast_signed);
+            }
             _ => {}
         }
     }
@@ -104,6 +109,25 @@ pub(crate) fn interface(endian: Endian, block: &[u8]) -> Option<Result<Interface
         snaplen,
         units,
     }))
+}
+
+/// How a capture on an interface of the section went, if the block says so.
+pub(crate) fn statistics(endian: Endian, block: &[u8]) -> Option<(usize, Statistics<'_>)> {
+    if endian.u32_at(block, 0) != Some(INTERFACE_STATISTICS) {
+        return None;
+    }
+    let index = endian.u32_at(block, 8)? as usize;
+    let mut statistics = Statistics::default();
+    let rest = block.get(20..block.len() - 4).unwrap_or_default();
+    for (code, value) in options(endian, rest) {
+        match code {
+            OPT_COMMENT => statistics.comment = std::str::from_utf8(value).ok(),
+            OPT_ISB_IFRECV => statistics.received = endian.u64_at(value, 0),
+            OPT_ISB_IFDROP => statistics.dropped = endian.u64_at(value, 0),
+            _ => {}
+        }
+    }
+    Some((index, statistics))
 }
 
 /// What stands for an interface whose description cannot be understood.

@@ -20,7 +20,7 @@ mod writer;
 
 pub use link::{Ip, LinkType, NotIp, ip_in};
 pub use problem::{Place, Problem, ProblemKind};
-pub use reader::{Captured, Interface, Item, NotACapture, Reader};
+pub use reader::{Captured, Interface, Item, NotACapture, Reader, Statistics};
 pub use writer::{Direction, InterfaceStatistics, Record, Writer};
 
 #[cfg(test)]

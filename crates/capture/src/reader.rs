@@ -62,11 +62,26 @@ impl<'a> Captured<'a> {
     }
 }
 
+/// How a capture on an interface went, as far as it says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics<'a> {
+    /// Which of [`Reader::interfaces`] that is.
+    pub interface_index: usize,
+    /// Packets that were seen.
+    pub received: Option<u64>,
+    /// Those of them that are not in the capture, because there was no room for them.
+    pub dropped: Option<u64>,
+    /// What else there is to say.
+    pub comment: Option<&'a str>,
+}
+
 /// What a capture has next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Item<'a> {
     /// A packet.
     Packet(Captured<'a>),
+    /// How it went until here.
+    Statistics(Statistics<'a>),
     /// Something that cannot be read.
     Problem(Problem),
 }
@@ -210,7 +225,7 @@ impl<R: Read> Reader<R> {
             endian.u32_at(head, 12),
         ) else {
             let found = head.len() as u64;
-            return self.end(place, 16, found);
+            return self.end(place, 16, found).map(Item::Problem);
         };
         if len > PCAP_LENGTH_MAX {
             self.over = true;
@@ -218,19 +233,10 @@ impl<R: Read> Reader<R> {
         }
         self.packets += 1;
         self.buffer.take(16);
-        if len > LENGTH_MAX {
-            let skipped = self.buffer.skip(len.into());
-            if skipped < u64::from(len) {
-                return self.end(place, len.into(), skipped);
-            }
-            return problem(place, ProblemKind::TooLong(len.into()));
-        }
-        let len = len as usize;
-        let found = self.buffer.peek(len).len();
-        if found < len {
-            return self.end(place, len as u64, found as u64);
-        }
-        self.buffer.take(len);
+        let len = match self.whole(place, len) {
+            Ok(len) => len,
+            Err(problem) => return problem.map(Item::Problem),
+        };
         let interface = self.interfaces.first()?;
         let one_unit = match interface.units {
             Units::NANOSECONDS => 1,
@@ -259,7 +265,7 @@ impl<R: Read> Reader<R> {
             let head = self.buffer.peek(12);
             if head.len() < 12 {
                 let found = head.len() as u64;
-                return self.end(place, 12, found);
+                return self.end(place, 12, found).map(Item::Problem);
             }
             let endian = match blocks::section_endian(head) {
                 None => endian,
@@ -279,20 +285,18 @@ impl<R: Read> Reader<R> {
                 self.over = true;
                 return problem(place, ProblemKind::ImpossibleLength(len.into()));
             }
-            if len > LENGTH_MAX {
-                let skipped = self.buffer.skip(len.into());
-                if skipped < u64::from(len) {
-                    return self.end(place, len.into(), skipped);
-                }
-                return problem(place, ProblemKind::TooLong(len.into()));
-            }
-            let len = len as usize;
-            let found = self.buffer.peek(len).len();
-            if found < len {
-                return self.end(place, len as u64, found as u64);
-            }
-            self.buffer.take(len);
+            let len = match self.whole(place, len) {
+                Ok(len) => len,
+                Err(problem) => return problem.map(Item::Problem),
+            };
             let block = self.buffer.last(len);
+            if blocks::statistics(endian, block).is_some() {
+                let (index, statistics) = blocks::statistics(endian, self.buffer.last(len))?;
+                return Some(Item::Statistics(Statistics {
+                    interface_index: section + index,
+                    ..statistics
+                }));
+            }
             if !blocks::is_packet(endian, block) {
                 if let Some(interface) = blocks::interface(endian, block)
                     && let Err(kind) = self.describe(interface)
@@ -325,17 +329,36 @@ impl<R: Read> Reader<R> {
         }
     }
 
+    /// Uses up a packet or block, which is in memory then: [`Buffer::last`]. Otherwise there is something to be said of it.
+    fn whole(&mut self, place: Place, len: u32) -> Result<usize, Option<Problem>> {
+        if len > LENGTH_MAX {
+            let skipped = self.buffer.skip(len.into());
+            if skipped < u64::from(len) {
+                return Err(self.end(place, len.into(), skipped));
+            }
+            let kind = ProblemKind::TooLong(len.into());
+            return Err(Some(Problem { place, kind }));
+        }
+        let len = len as usize;
+        let found = self.buffer.peek(len).len();
+        if found < len {
+            return Err(self.end(place, len as u64, found as u64));
+        }
+        self.buffer.take(len);
+        Ok(len)
+    }
+
     /// The capture is at its end: as it should, or within something.
-    fn end(&mut self, place: Place, wanted: u64, found: u64) -> Option<Item<'_>> {
+    fn end(&mut self, place: Place, wanted: u64, found: u64) -> Option<Problem> {
         self.over = true;
-        if let Some(why) = self.buffer.failure() {
-            let why = why.to_owned();
-            return problem(place, ProblemKind::Unreadable(why));
-        }
-        if found == 0 && wanted <= 16 && self.buffer.offset() == place.offset {
-            return None;
-        }
-        problem(place, ProblemKind::Truncated { wanted, found })
+        let kind = match self.buffer.failure() {
+            Some(why) => ProblemKind::Unreadable(why.to_owned()),
+            None if found == 0 && wanted <= 16 && self.buffer.offset() == place.offset => {
+                return None;
+            }
+            None => ProblemKind::Truncated { wanted, found },
+        };
+        Some(Problem { place, kind })
     }
 }
 

@@ -90,17 +90,21 @@ impl Writer {
         });
     }
 
-    /// Says how the capture on an interface went until now.
+    /// Says how the capture on an interface went until now, with a comment unless that is empty.
     pub fn statistics(
         out: &mut Vec<u8>,
         interface: u32,
         time_ns: u64,
         statistics: &InterfaceStatistics,
+        comment: &str,
     ) {
         block(out, 5, |out| {
             put32(out, interface);
             put32(out, (time_ns >> 32) as u32);
             put32(out, time_ns as u32);
+            if !comment.is_empty() {
+                option(out, 1, comment.as_bytes());
+            }
             option(out, 4, &statistics.received.to_le_bytes());
             option(out, 5, &statistics.dropped.to_le_bytes());
             end_of_options(out);

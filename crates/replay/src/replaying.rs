@@ -152,6 +152,15 @@ impl Replay {
                 self.summary.skip(kind_of(&problem), problem.place);
                 Some(problem)
             }
+            Item::Statistics(capture::Statistics {
+                interface_index,
+                dropped,
+                ..
+            }) => {
+                let lost = dropped.unwrap_or(0);
+                self.summary.lost.insert(interface_index, lost);
+                None
+            }
         }
     }
 

@@ -19,6 +19,8 @@ pub struct Count {
 pub struct Summary {
     /// Packets in the capture.
     pub packets: u64,
+    /// Packets that the capture says it has lost, by interface.
+    pub lost: BTreeMap<usize, u64>,
     /// Those that reached or left the interface, and were decided on.
     pub replayed: u64,
     /// Those that records with ACCEPT count, and their bytes.
@@ -68,6 +70,10 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (accepted, rejected) = (self.accepted, self.rejected);
         writeln!(f, "packets in the capture: {}", self.packets)?;
+        let lost: u64 = self.lost.values().sum();
+        if lost > 0 {
+            writeln!(f, "lost, as the capture itself says: {lost}")?;
+        }
         writeln!(f, "accepted: {} packets, {} bytes", accepted.0, accepted.1)?;
         writeln!(f, "rejected: {} packets, {} bytes", rejected.0, rejected.1)?;
         writeln!(f, "records: {}", self.records)?;

@@ -273,10 +273,11 @@ fn what_is_written_reads_back() {
         received: 3,
         dropped: 1,
     };
-    Writer::statistics(&mut file, 0, 1, &statistics);
+    Writer::statistics(&mut file, 1, 1, &statistics, "it was deleted");
     expect![[r#"
         packet 1 at byte 148 on 1 at 1764000000.123456789: 3 of 1500 sent [01, 02, 03] "ACCEPT sg-1: allow tcp 443"
         packet 2 at byte 228 on 0 at 1764000000.123456789: 3 of 1500 received [01, 02, 03]
+        statistics of 1: Some(3) received, Some(1) dropped Some("it was deleted")
     "#]]
     .assert_eq(&read(&file));
 }
@@ -306,6 +307,7 @@ proptest! {
             let place = match item {
                 Item::Packet(packet) => packet.place,
                 Item::Problem(problem) => problem.place,
+                Item::Statistics(_) => continue,
             };
             prop_assert!(place.offset >= last);
             last = place.offset;

@@ -1,6 +1,6 @@
 //! Captures made by hand, and what is read of them in a few words.
 
-use crate::{Item, Reader};
+use crate::{Item, Reader, Statistics};
 
 /// The beginning of a pcap file.
 pub(crate) fn pcap(magic: [u8; 4], big: bool, snaplen: u32, link: u32) -> Vec<u8> {
@@ -75,6 +75,17 @@ pub(crate) fn read(bytes: &[u8]) -> String {
     while let Some(item) = reader.next() {
         match item {
             Item::Problem(problem) => lines += &format!("{problem}\n"),
+            Item::Statistics(statistics) => {
+                let Statistics {
+                    interface_index,
+                    received,
+                    dropped,
+                    comment,
+                } = statistics;
+                lines += &format!(
+                    "statistics of {interface_index}: {received:?} received, {dropped:?} dropped {comment:?}\n"
+                );
+            }
             Item::Packet(packet) => {
                 let time = match packet.time_ns {
                     Some(ns) => format!("{}.{:09}", ns / 1_000_000_000, ns % 1_000_000_000),
