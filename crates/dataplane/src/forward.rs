@@ -8,6 +8,7 @@ use model::Timestamp;
 use packet::rewrite::take_hops;
 use packet::{Ip, Mac, Malformed, Packet, ethernet, tcp};
 
+use crate::capture::Watch;
 use crate::compile::Snapshot;
 use crate::connection::Connections;
 use crate::counters::Counters;
@@ -22,7 +23,6 @@ use crate::service::Allowance;
 use crate::service::dns::outside::Outside;
 use crate::service_network::{Origin, Origins};
 use crate::session::Sessions;
-use crate::vantage::{Watch, as_received};
 
 /// How much a data plane may remember.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -276,8 +276,23 @@ impl Dataplane {
             self.emitted.clear();
         }
         if self.watch.on {
-            self.watch.sights.clear();
+            return self.watched(frame, offload, now, |dataplane, frame| {
+                dataplane.decide_now(from, parsed, place, frame, offload, now)
+            });
         }
+        self.decide_now(from, parsed, place, frame, offload, now)
+    }
+
+    #[inline]
+    fn decide_now(
+        &mut self,
+        from: PortId,
+        parsed: &Result<Packet, Malformed>,
+        place: Option<(FlowTuple, u64)>,
+        frame: &mut [u8],
+        offload: Offload,
+        now: Timestamp,
+    ) -> Verdict {
         let Ok(packet) = parsed else {
             return self.drop(DropReason::Malformed);
         };
@@ -380,8 +395,9 @@ impl Dataplane {
         }
         if self.watch.on {
             self.watch.note(&cold.records);
-            let (sights, translation) = (&self.watch.sights, cold.translation);
-            as_received(&self.snapshot, sights, frame, ip, translation, offload);
+            let translation = cold.translation;
+            self.watch
+                .as_received(&self.snapshot, frame, ip, translation, offload);
         }
         let entry = self.cache.find_mut(hash, &key)?;
         if entry.count(Count::of(ip, offload), now) {

@@ -9,6 +9,7 @@
 //! snapshot does not say. Frames of any bytes are safe; a frame never leaves its VPC but through an
 //! internet gateway.
 
+mod capture;
 mod compile;
 mod connection;
 mod counters;
@@ -47,6 +48,7 @@ mod vpc_endpoint;
 mod vpc_peering_connection;
 mod walk;
 
+pub use capture::Sight;
 pub use compile::internet::INTERNET_ROUTER_MAC;
 pub use compile::network_interface::interface_metadata;
 pub use compile::security_group::protocol_and_ports;
@@ -67,7 +69,7 @@ pub use service_network::{
 };
 pub use step::{Cited, Outcome, Stage, Step};
 pub use trace::{Leg, Source, Trace, TraceError, TraceOutcome, TraceRequest, trace};
-pub use vantage::{Sight, Vantage};
+pub use vantage::Vantage;
 pub use vpc_endpoint::EndpointRefusal;
 
 #[cfg(test)]

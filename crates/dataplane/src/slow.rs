@@ -19,7 +19,6 @@ use crate::service::dhcp::is_for_servers;
 use crate::service::{self, Allowance, Client, Response, Service};
 use crate::subject::Subject;
 use crate::tuple::{L4, Tuple};
-use crate::vantage::as_received;
 use crate::walk::{Answer, Decision, Walk, Way};
 
 /// Headers of IPv4 and TCP, which a maximum segment size leaves out.
@@ -186,8 +185,9 @@ impl Dataplane {
         if self.watch.on {
             self.watch.note(&decision.records);
             if decision.out.is_none() {
-                let (sights, translation) = (&self.watch.sights, decision.translation);
-                as_received(snapshot, sights, frame, ip, translation, offload);
+                let translation = decision.translation;
+                self.watch
+                    .as_received(snapshot, frame, ip, translation, offload);
             }
         }
         self.remember(from, packet, ip, &tuple, &mut decision, offload, now);

@@ -1,52 +1,19 @@
-//! What one interface sees: packets that were captured there, decided on once more; and what the interfaces on the way
-//! of a packet make of it, for who captures there.
+//! What one interface sees: packets that were captured there, decided on once more.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use model::NetworkInterfaceId;
-use packet::{Ip, Mac};
+use packet::Mac;
 
 use crate::compile::Snapshot;
 use crate::compile::network_interface::Interface;
 use crate::disposition::Disposition;
-use crate::flow_cache::Translation;
-use crate::forward::{Dataplane, Offload, translate};
-use crate::meter::Records;
+use crate::forward::Dataplane;
 use crate::ports::PortId;
 use crate::subject::Subject;
 use crate::walk::{End, Out, Walk};
-use crate::{Action, Device, Direction, FlowKey, InterfaceMetadata};
-
-/// What an interface made of a packet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sight {
-    /// Which one.
-    pub interface: Arc<InterfaceMetadata>,
-    /// As what, which way the packet went there, and whether it let it pass.
-    pub key: FlowKey,
-    /// What became of it in the end.
-    pub disposition: Disposition,
-}
-
-/// What is noted for [`Dataplane::sights`].
-#[derive(Debug, Default)]
-pub(crate) struct Watch {
-    pub(crate) on: bool,
-    pub(crate) sights: Vec<Sight>,
-}
-
-impl Watch {
-    #[cold]
-    pub(crate) fn note(&mut self, records: &Records) {
-        self.sights.clear();
-        self.sights.extend(records.iter().map(|record| Sight {
-            interface: record.interface.clone(),
-            key: record.key.clone(),
-            disposition: record.disposition.clone(),
-        }));
-    }
-}
+use crate::{Device, InterfaceMetadata};
 
 impl Dataplane {
     /// From now on the data plane knows what one interface knows. Frames from [`PortId::WIRE`] arrive there, whoever
@@ -71,18 +38,6 @@ impl Dataplane {
         };
         self.alone = Some(port);
         Some(vantage)
-    }
-
-    /// Whether [`Dataplane::sights`] is wanted; it costs something.
-    pub fn watch(&mut self, on: bool) {
-        self.watch.on = on;
-        self.watch.sights.clear();
-    }
-
-    /// What the interfaces that record the last frame made of it, in the order of its way, while
-    /// [`Dataplane::watch`] is on.
-    pub fn sights(&self) -> &[Sight] {
-        &self.watch.sights
     }
 
     /// How many samples wait for a harvest besides those of flows.
@@ -154,32 +109,4 @@ impl Walk<'_> {
             disposition,
         )))
     }
-}
-
-/// Makes a frame that an interface refuses the one that it would have got.
-pub(crate) fn as_received(
-    snapshot: &Snapshot,
-    sights: &[Sight],
-    frame: &mut [u8],
-    ip: &Ip,
-    translation: Translation,
-    offload: Offload,
-) {
-    let refused = sights.iter().find(|sight| {
-        sight.key.direction == Direction::Ingress && sight.key.action == Action::Reject
-    });
-    let Some(refused) = refused else { return };
-    let id = refused.interface.recorder.network_interface_id();
-    let Some(to) = id
-        .and_then(|id| snapshot.port_of(&Device::Interface(id)))
-        .and_then(|port| snapshot.interface(port))
-    else {
-        return;
-    };
-    if frame.starts_with(&to.mac.0) || !translate(frame, ip, translation, offload) {
-        // From a neighbour, or what cannot be translated and is shown as it was sent.
-        return;
-    }
-    let router = snapshot.vpc_of(to).router_mac;
-    let _ = packet::ethernet::set_macs(frame, to.mac, router);
 }

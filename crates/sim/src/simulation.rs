@@ -10,7 +10,7 @@ use dataplane::{
     Verdict,
 };
 use fixture::Fixture;
-use model::{MacAddress, NetworkInterfaceId, Timestamp};
+use model::{MacAddress, NetworkInterfaceId, RecorderId, Timestamp, World};
 use packet::Mac;
 
 use crate::traffic::{Past, Sent, Traffic};
@@ -85,7 +85,9 @@ impl Simulation {
         let mut planes = [true, false].map(|caching| {
             let mut dataplane = Dataplane::new(stage.snapshot.clone(), limits);
             dataplane.set_caching(caching);
-            dataplane.watch(!caching);
+            if !caching {
+                dataplane.watch(everybody(&fixture.world));
+            }
             dataplane
         });
         let traffic = Traffic::new(&fixture.world);
@@ -129,7 +131,7 @@ impl Simulation {
         // Both take the same ports and targets.
         let observed = Observed {
             arrived: cached.1.map(|(_, segment)| segment),
-            sights: planes[1].sights().iter().filter_map(sight).collect(),
+            sights: planes[1].take_sights().iter().filter_map(sight).collect(),
         };
         let expected = naive.receiver(sent.sender, sent.hop, sent.segment, now, observed);
         if cached.1 != expected || plain.1 != expected || naive.complaint().is_some() {
@@ -146,6 +148,12 @@ impl Simulation {
         }
         Ok(expected)
     }
+}
+
+fn everybody(world: &World) -> Vec<RecorderId> {
+    let states = world.regions.values();
+    let interfaces = states.flat_map(|state| state.network_interfaces.values());
+    interfaces.map(|interface| interface.id.into()).collect()
 }
 
 fn sight(of: &dataplane::Sight) -> Option<Sight> {

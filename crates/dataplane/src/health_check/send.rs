@@ -44,20 +44,24 @@ impl Dataplane {
             bytes: subject.len as u64,
             tcp_flags: segment.flags,
         };
-        self.meter.keep_one(decision.records, count, now);
-        let Some(out) = decision.out else {
-            if let Some(reason) = decision.disposition.drop_reason() {
-                self.counters.drop(reason);
-            }
+        let out = decision.out;
+        let (src_mac, dst_mac) =
+            out.map_or_else(Default::default, |out| (out.src_mac, out.dst_mac));
+        let sent = subject.translated(decision.translation).tuple;
+        let frame = Frame::new(src_mac, dst_mac, sent.src, sent.dst);
+        let (Some(frame), L4::Ports { src, dst }) = (frame, sent.l4) else {
             return;
         };
-        let sent = subject.translated(decision.translation).tuple;
-        let frame = Frame::new(out.src_mac, out.dst_mac, sent.src, sent.dst);
-        if let (Some(frame), L4::Ports { src, dst }) = (frame, sent.l4) {
-            let numbers = (segment.sequence, 0);
-            let frame = frame.tcp_sequence(src, dst, segment.flags, numbers, &[]);
+        let frame = frame.tcp_sequence(src, dst, segment.flags, (segment.sequence, 0), &[]);
+        if self.watch.on {
+            self.watch.see(&decision.records, &snapshot, &frame, now);
+        }
+        self.meter.keep_one(decision.records, count, now);
+        if let Some(out) = out {
             self.counters.emitted += 1;
             self.emitted.push((out.port, frame));
+        } else if let Some(reason) = decision.disposition.drop_reason() {
+            self.counters.drop(reason);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Networks and packets as text in, verdicts and records as text out.
 
+mod capture;
 mod compiler;
 mod connection;
 mod dhcp;
