@@ -327,6 +327,25 @@ def test_trace_and_probe_agree(lab):
     same(differ, {}, "trace and probe differ")
     same({o["trace"] for o in outcomes.values()}, {"answered", "refused", "answer-refused"}, "the matrix has all three")
 
+    # Whoever is meant by an id or a name has the same answer as by address.
+    name = f"inner-{lab.account}"
+    ec2.create_tags(Resources=[y], Tags=[{"Key": "Name", "Value": name}])
+    for destination in (y, lab.interface(y), name, f"{y}.ec2.internal"):
+        ask((x, "tcp", destination, 80))
+        same(outcomes[x, "tcp", destination, 80], outcomes[x, "tcp", "10.0.2.10", 80], destination)
+    ask((name, "icmp", x))
+    same(outcomes[name, "icmp", x], outcomes[y, "icmp", "10.0.1.10"])
+    ask((f"internet:{host}", "tcp", x, 443))
+    same(outcomes[f"internet:{host}", "tcp", x, 443], outcomes[f"internet:{host}", "tcp", address["PublicIp"], 443])
+    ec2.create_tags(Resources=[x], Tags=[{"Key": "Name", "Value": name}])
+    for question, words in [
+        ((f"internet:{host}", "icmp", y), f"has no address that internet:{host} can send to"),
+        ((x, "icmp", name), f"'{name}' is the name of several: "),
+        ((x, "icmp", "nobody"), "'nobody' is no instance with an interface"),
+    ]:
+        done = lab.weir("trace", *question, check=False)
+        assert done.returncode == 3 and words in done.stderr, done.stderr
+
 
 def test_nothing_inside_reaches_the_host(lab):
     class Hello(BaseHTTPRequestHandler):

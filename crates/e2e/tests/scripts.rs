@@ -28,6 +28,16 @@ fn every_parameter_and_filter_of_flow_logs() {
 }
 
 #[test]
+fn what_interfaces_see() {
+    script("capture.py");
+}
+
+#[test]
+fn exports_are_read_by_others() {
+    script("exports.py");
+}
+
+#[test]
 fn why_records_say_what_they_say() {
     script("why.py");
 }

@@ -170,6 +170,7 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
         history,
         listen,
     });
+    let datapath = daemon.datapath.clone();
     let mut tasks = start(daemon, listener, doors, inquiries);
     tracing::info!(%listen, state = %state.display(), "ready");
     ready(listen);
@@ -179,6 +180,7 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
         _ = interrupt.recv() => Ok(()),
         ended = failed_part(failure, &mut tasks) => ended,
     };
+    datapath.end_captures().await;
     tokio::task::spawn_blocking(move || instances.shut_down()).await?;
     flow_logs.shut_down().await;
     drop((uplink, services));

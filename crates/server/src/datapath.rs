@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use dataplane::{
     Compiler, Dataplane, Device, FlowSample, HealthFinding, INTERNET_ROUTER_MAC, Ingress, Inquiry,
@@ -16,6 +17,7 @@ use host::{
 use model::{Entropy, MacAddress, Timestamp, World};
 use tokio::sync::mpsc;
 
+use crate::capture::{Captures, Ended, Mirror, Mirrors};
 use crate::clock::SystemEntropy;
 use crate::config::Config;
 use crate::service_network::{self, SERVICES_MAC};
@@ -27,6 +29,7 @@ pub(crate) struct Datapath {
     pub(crate) options: Options,
     event_loop: EventLoop<PacketSwitch>,
     numbers: Mutex<Numbers>,
+    captures: Captures,
 }
 
 /// What compiles worlds and gives devices their ports, and which of those are connected.
@@ -66,6 +69,9 @@ pub(crate) struct Measures {
 /// Inquiries that wait to be looked at.
 const INQUIRIES_MAX: usize = 1024;
 
+/// How long readers of captures have when the daemon ends.
+const CAPTURES_END: Duration = Duration::from_secs(1);
+
 /// Flows that are harvested at once: some milliseconds in which packets wait.
 const HARVEST_FLOWS: usize = 2048;
 
@@ -101,12 +107,14 @@ impl Datapath {
             dataplane: Dataplane::new(nothing, limits),
             ids: Vec::new(),
             inquiries: inquirer,
+            mirrors: Mirrors::default(),
         };
         let event_loop = EventLoop::spawn(switch, EventLoopOptions::default())?;
         let datapath = Self {
             options,
             event_loop,
             numbers: Mutex::new(numbers),
+            captures: Captures::default(),
         };
         Ok((datapath, inquiries))
     }
@@ -245,6 +253,48 @@ impl Datapath {
         })
     }
 
+    /// The captures that run.
+    pub(crate) fn captures(&self) -> &Captures {
+        &self.captures
+    }
+
+    /// Begins to give packets to a capture.
+    ///
+    /// # Errors
+    ///
+    /// If the loop has ended.
+    pub(crate) fn mirror(&self, mirror: Mirror) -> host::Result<()> {
+        self.event_loop.call(move |switch, _| {
+            switch.mirrors.add(mirror);
+            switch.watch();
+        })
+    }
+
+    /// Gives no more packets to a capture, which ends when it has written those that it has. Does not wait for that.
+    pub(crate) fn end_capture(&self, id: u64, why: Ended) {
+        if !self.captures.note_end(id, why) {
+            return;
+        }
+        let ended = self.event_loop.post(move |switch, _| {
+            switch.mirrors.remove(id);
+            switch.watch();
+        });
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a capture has ended with the loop");
+        }
+    }
+
+    /// Ends all captures, and gives their readers a moment to take what they have.
+    pub(crate) async fn end_captures(&self) {
+        for id in self.captures.ids() {
+            self.end_capture(id, Ended::Daemon);
+        }
+        let end = tokio::time::Instant::now() + CAPTURES_END;
+        while !self.captures.ids().is_empty() && tokio::time::Instant::now() < end {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// What the data plane has done so far.
     #[must_use]
     pub(crate) fn measures(&self) -> Measures {
@@ -295,6 +345,9 @@ impl Enforce for Enforcer {
             .call(move |switch, _| switch.dataplane.install(snapshot))?;
         // What only the old one had is freed here, while the loop goes on.
         drop(before);
+        for id in self.0.captures.without_interface(world) {
+            self.0.end_capture(id, Ended::Deleted);
+        }
         Ok(())
     }
 }
@@ -306,6 +359,8 @@ struct PacketSwitch {
     ids: Vec<Option<dataplane::PortId>>,
     /// Who asks name servers outside.
     inquiries: mpsc::Sender<Inquiry>,
+    /// Who captures.
+    mirrors: Mirrors,
 }
 
 impl PacketSwitch {
@@ -317,6 +372,19 @@ impl PacketSwitch {
                 self.dataplane.answer_inquiry(id, None);
                 send_all(&self.ids, self.dataplane.emitted(), out);
             }
+        }
+    }
+
+    /// Has noted what captures want, and nothing if there are none.
+    fn watch(&mut self) {
+        self.dataplane.watch(self.mirrors.recorders());
+    }
+
+    /// Gives captures what they want of the packets since the last call.
+    #[inline]
+    fn mirror(&mut self) {
+        if !self.mirrors.is_empty() {
+            self.mirrors.give(self.dataplane.take_sights());
         }
     }
 
@@ -379,6 +447,7 @@ impl Switch for PacketSwitch {
                 Verdict::Drop(_) => {}
             },
         );
+        self.mirror();
         self.inquire(out);
     }
 
@@ -388,6 +457,7 @@ impl Switch for PacketSwitch {
         send_all(&self.ids, self.dataplane.emitted(), out);
         self.dataplane.check_health(now(out));
         send_all(&self.ids, self.dataplane.emitted(), out);
+        self.mirror();
     }
 }
 

@@ -82,7 +82,8 @@ impl Filter {
             }
     }
 
-    fn wants_flow(&self, key: &FlowKey) -> bool {
+    /// Whether a flow is wanted by what it is, whoever records it and when.
+    pub(crate) fn wants_flow(&self, key: &FlowKey) -> bool {
         let ends = [key.srcaddr, key.dstaddr, key.pkt_srcaddr, key.pkt_dstaddr];
         self.action.is_none_or(|action| action == key.action)
             && self

@@ -97,7 +97,7 @@ pub(crate) async fn connection(
     Ok(())
 }
 
-/// The body of an answer: S3's are streamed, all others are known as a whole.
+/// The body of an answer: S3's and captures are streamed, all others are known as a whole.
 type Body = s3s::Body;
 
 async fn answer(
@@ -133,6 +133,13 @@ async fn answer(
         Service::S3 => {
             request.extensions_mut().insert(origin);
             daemon.s3(request).await
+        }
+        Service::Weir if weir::is_capture(request.headers()) => {
+            let id = clock::request_id();
+            match believe(daemon, &origin, None, service, request, &id).await {
+                Ok(call) => weir::capture(daemon, &call.body, &id).await,
+                Err(refused) => whole(refused),
+            }
         }
         service => whole(call(daemon, &origin, None, service, request).await),
     }

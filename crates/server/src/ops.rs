@@ -41,6 +41,42 @@ operations! {
     Trace => TraceReport;
     Probe => ProbeReport;
     ReadWorld => WorldReport;
+    EndCapture => Done;
+}
+
+/// What do interfaces see of packets, from now on? The answer is no JSON, but pcapng while it happens: a block for each
+/// interface, packets with what became of them as their comments, and statistics at the end. It ends when as much has been
+/// captured as is wanted, when none of the interfaces is there any more, by [`EndCapture`], and when nobody reads it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Capture {
+    /// Whose packets: `eni-…`, a regional NAT gateway, or an instance with one interface, by id or name.
+    pub interfaces: Vec<String>,
+    /// Which of them: by address, port, protocol and action.
+    #[serde(default)]
+    pub filter: FlowFilter,
+    /// So many, at most.
+    #[serde(default)]
+    pub count: Option<u64>,
+    /// For so long, in milliseconds.
+    #[serde(default)]
+    pub duration_ms: Option<u64>,
+    /// The most bytes that are kept of a packet; all of them without it, or if it is 0.
+    #[serde(default)]
+    pub snaplen: Option<u32>,
+}
+
+impl Capture {
+    /// The name in `X-Amz-Target`, after `Weir.`.
+    pub const NAME: &str = "Capture";
+    /// The header of the answer that says what [`EndCapture`] calls it.
+    pub const HEADER: &str = "x-weir-capture";
+}
+
+/// Ends a capture, which is still written to its end.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndCapture {
+    /// What the answer of [`Capture`] calls it.
+    pub capture: u64,
 }
 
 /// Which network do the accounts have?
@@ -409,11 +445,11 @@ pub struct FlowLine {
 /// What would happen to a packet, and to its answer?
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trace {
-    /// `i-…`, `eni-…` or `internet:ADDRESS`.
+    /// `internet:ADDRESS`, or an instance or interface by id or name.
     pub source: String,
     /// `tcp`, `udp`, `icmp`, `icmpv6` or a number.
     pub protocol: String,
-    /// Where the packet goes.
+    /// Where the packet goes: an address, or an instance or interface by id or name.
     pub destination: String,
     /// Needed for tcp and udp.
     #[serde(default)]

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use dataplane::{Direction, Leg, Source, TraceOutcome, TraceRequest};
 use host::probe::{ProbeKind, Probed};
-use model::{InstanceId, NetworkInterface, NetworkInterfaceId, ResourceId, State, World};
+use model::{InstanceId, NetworkInterface, NetworkInterfaceId, State, World};
 
 use crate::daemon::Daemon;
+use crate::named;
 use crate::ops::{Outcome, Probe, ProbeReport, Trace, TraceReport, TraceStep};
 use crate::plan::Place;
 use crate::weir::Refusal;
@@ -17,7 +18,7 @@ const EPHEMERAL_PORT: u16 = 49_152;
 /// A packet that has not arrived by then has been dropped.
 const PATIENCE: Duration = Duration::from_millis(1_000);
 
-/// The place that a source names: `i-…`, `eni-…` or `internet:ADDRESS`.
+/// The place that a source names: `internet:ADDRESS`, or an instance or interface by id or name.
 pub(crate) fn place(daemon: &Daemon, source: &str) -> Result<Place, Refusal> {
     match parse_source(&daemon.writer.world(), source)? {
         Source::Internet(address) => Ok(Place::InternetHost(address)),
@@ -150,11 +151,9 @@ fn question(daemon: &Daemon, request: &Trace) -> Result<Question, Refusal> {
             format!("Value ({value}) for parameter {name} is invalid."),
         )
     };
-    let source = parse_source(&daemon.writer.world(), &request.source)?;
-    let destination: IpAddr = request
-        .destination
-        .parse()
-        .map_err(|_| invalid("destination", &request.destination))?;
+    let world = daemon.writer.world();
+    let source = parse_source(&world, &request.source)?;
+    let destination = parse_destination(&world, source, &request.destination)?;
     let protocol = match (request.protocol.as_str(), destination) {
         ("tcp", _) => TCP,
         ("udp", _) => UDP,
@@ -184,35 +183,42 @@ fn question(daemon: &Daemon, request: &Trace) -> Result<Question, Refusal> {
 
 fn parse_source(world: &World, source: &str) -> Result<Source, Refusal> {
     if let Some(address) = source.strip_prefix("internet:") {
-        let address = address.parse().map_err(|_| unknown(source))?;
+        let address = address.parse().map_err(|_| named::unknown(source))?;
         let exists = world
             .regions
             .values()
             .any(|state| state.internet_hosts.contains(&address));
         return exists
             .then_some(Source::Internet(address))
-            .ok_or_else(|| unknown(source));
+            .ok_or_else(|| named::unknown(source));
     }
-    let id = match source.parse::<ResourceId>() {
-        Ok(ResourceId::Instance(id)) => world
-            .regions
-            .values()
-            .find_map(|state| state.interfaces_of(id).first().map(|eni| eni.id)),
-        Ok(ResourceId::NetworkInterface(id)) => world
-            .regions
-            .values()
-            .any(|state| state.network_interfaces.contains(&id))
-            .then_some(id),
-        _ => None,
-    };
-    id.map(Source::Interface).ok_or_else(|| unknown(source))
+    match named::interfaces(world, source)?.first() {
+        Some(primary) => Ok(Source::Interface(primary.id)),
+        None => Err(named::unknown(source)),
+    }
 }
 
-fn unknown(source: &str) -> Refusal {
-    Refusal::new(
-        "InvalidParameterValue",
-        format!("'{source}' is no instance with an interface, no interface and no internet host."),
-    )
+/// The address that a destination names: seen from a VPC its private one, from the internet its public one.
+fn parse_destination(world: &World, source: Source, text: &str) -> Result<IpAddr, Refusal> {
+    let address = text.strip_prefix("internet:").unwrap_or(text);
+    if let Ok(address) = address.parse() {
+        return Ok(address);
+    }
+    let interfaces = named::interfaces(world, text)?;
+    let primary = interfaces.first().ok_or_else(|| named::unknown(text))?;
+    let ipv6 = primary.ipv6_addresses.first().copied().map(IpAddr::V6);
+    let ipv4 = primary.primary_ipv4();
+    let address = match source {
+        Source::Interface(_) => ipv4.map(IpAddr::V4).or(ipv6),
+        Source::Internet(IpAddr::V6(_)) => ipv6,
+        Source::Internet(IpAddr::V4(_)) => ipv4
+            .and_then(|private| primary.public_ip(private))
+            .map(IpAddr::V4),
+    };
+    address.ok_or_else(|| {
+        let words = format!("'{text}' has no address that {source} can send to.");
+        Refusal::new("InvalidParameterValue", words)
+    })
 }
 
 fn instance_of(world: &World, id: NetworkInterfaceId) -> Option<InstanceId> {

@@ -8,7 +8,10 @@ use std::time::Duration;
 use control::Event;
 use dataplane::FlowSample;
 use flow_logs::FlowRecord;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Response};
 
+use crate::capture::{self, Ended};
 use crate::daemon::Daemon;
 use crate::explaining;
 use crate::flow_filter::Filter;
@@ -51,6 +54,12 @@ impl Refusal {
     }
 }
 
+impl Refusal {
+    fn answer(&self, request_id: &str) -> Answer {
+        respond::json_error(self.status, request_id, self.code, &self.message)
+    }
+}
+
 impl From<Failure> for Refusal {
     fn from(failure: Failure) -> Self {
         match failure {
@@ -73,11 +82,7 @@ pub(crate) async fn call(
 ) -> Answer {
     match dispatch(daemon, operation, body).await {
         Ok(body) => respond::json_bytes(200, request_id, body),
-        Err(Refusal {
-            status,
-            code,
-            message,
-        }) => respond::json_error(status, request_id, code, &message),
+        Err(refusal) => refusal.answer(request_id),
     }
 }
 
@@ -131,11 +136,53 @@ async fn dispatch(daemon: &Arc<Daemon>, operation: &str, body: &[u8]) -> Result<
             let request: ReadFlows = parse(body)?;
             render(&read_flows(daemon, &request).await?)
         }
+        EndCapture::NAME => {
+            let EndCapture { capture } = parse(body)?;
+            daemon.datapath.end_capture(capture, Ended::Reader);
+            render(&Done {})
+        }
         ExplainFlows::NAME => answer::<ExplainFlows>(daemon, body, explaining::explain_flows).await,
         _ => Err(Refusal::new(
             "UnknownOperationException",
             format!("Weir has no operation '{operation}'."),
         )),
+    }
+}
+
+/// Whether the answer is a capture, which is no JSON.
+pub(crate) fn is_capture(headers: &HeaderMap) -> bool {
+    let target = headers.get("x-amz-target").and_then(|v| v.to_str().ok());
+    target.and_then(|target| target.strip_prefix("Weir.")) == Some(Capture::NAME)
+}
+
+/// Answers with a capture, for as long as that takes.
+pub(crate) async fn capture(
+    daemon: &Arc<Daemon>,
+    body: &[u8],
+    request_id: &str,
+) -> Response<s3s::Body> {
+    let begun = match parse::<Capture>(body) {
+        Err(refusal) => Err(refusal),
+        Ok(request) => {
+            let daemon = daemon.clone();
+            tokio::task::spawn_blocking(move || capture::begin(&daemon, &request))
+                .await
+                .unwrap_or_else(|error| Err(Refusal::internal(error)))
+        }
+    };
+    match begun {
+        Ok(stream) => {
+            let builder = Response::builder()
+                .header(CONTENT_TYPE, "application/x-pcapng")
+                .header(Capture::HEADER, stream.id())
+                .header("x-amzn-requestid", request_id);
+            let response = builder.body(s3s::Body::http_body_unsync(stream));
+            response.unwrap_or_else(|error| {
+                tracing::error!(%error, "a capture cannot be answered");
+                Response::new(s3s::Body::empty())
+            })
+        }
+        Err(refusal) => refusal.answer(request_id).map(s3s::Body::from),
     }
 }
 

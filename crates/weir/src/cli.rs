@@ -1,5 +1,6 @@
 //! The command line: every command, argument and help text.
 
+mod capture;
 mod read;
 
 use std::net::{IpAddr, SocketAddr};
@@ -8,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+pub(crate) use capture::Capture;
 pub(crate) use read::{Action, ReadFlowLogs};
 
 /// Weir runs an AWS VPC on this machine: the EC2 API, real packets, flow logs.
@@ -26,6 +28,7 @@ pub(crate) use read::{Action, ReadFlowLogs};
   weir exec --aws i-0123… -- aws s3 ls      a client of AWS, with this shell's credentials
   weir trace i-0123… tcp 10.0.2.30 5432     why does it (not) get through?
   weir flows --follow                       the flow-log records, each with its reason
+  weir capture i-0123…                      the packets, each with its verdict
 
 Exit status: 0 done; 1 and 2 what a command found (see its help); 3 the command itself failed."
 )]
@@ -56,6 +59,8 @@ pub(crate) enum Command {
     Exec(Exec),
     /// Show flow-log records, each with the rule behind it
     Flows(Flows),
+    /// Show or write the packets that an interface sees, each with its verdict
+    Capture(Capture),
     /// Write the flow logs that a capture of packets would have left
     Replay(Replay),
     /// Say what would happen to a packet and to its answer, step by step
@@ -280,24 +285,31 @@ pub(crate) struct FlowFilter {
     /// Only what this interface recorded, or this regional NAT gateway
     #[arg(long, value_name = "ENI")]
     pub(crate) interface: Option<String>,
-    /// Only flows to or from an address or block
-    #[arg(long, value_name = "ADDRESS|CIDR")]
-    pub(crate) address: Option<String>,
-    /// Only flows to or from a port
-    #[arg(long)]
-    pub(crate) port: Option<u16>,
-    /// Only flows of a protocol: tcp, udp, icmp, icmpv6 or a number
-    #[arg(long)]
-    pub(crate) protocol: Option<String>,
-    /// Only ACCEPT or REJECT
-    #[arg(long)]
-    pub(crate) action: Option<String>,
+    #[command(flatten)]
+    pub(crate) packets: PacketFilter,
     /// From the history on disk, what ended then or later: 90s, 10m, 2h, 3d ago, Unix seconds, or 2026-05-01T10:00:00Z
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,
     /// What began then or earlier, said the same way
     #[arg(long, value_name = "TIME")]
     pub(crate) until: Option<String>,
+}
+
+/// Which packets; everything that is said has to hold.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct PacketFilter {
+    /// Only what goes to or comes from an address or block
+    #[arg(long, value_name = "ADDRESS|CIDR")]
+    pub(crate) address: Option<String>,
+    /// Only what goes to or comes from a port
+    #[arg(long)]
+    pub(crate) port: Option<u16>,
+    /// Only what is of a protocol: tcp, udp, icmp, icmpv6 or a number
+    #[arg(long)]
+    pub(crate) protocol: Option<String>,
+    /// Only ACCEPT or REJECT
+    #[arg(long)]
+    pub(crate) action: Option<String>,
 }
 
 /// Arguments of `weir flows why`.
@@ -430,12 +442,12 @@ pub(crate) enum Traffic {
 /// Arguments of `weir trace` and `weir probe`.
 #[derive(Debug, Args)]
 pub(crate) struct Question {
-    /// i-…, eni-… or internet:ADDRESS
+    /// internet:ADDRESS, or an instance or interface: i-…, eni-…, its tag Name or private DNS name
     pub(crate) source: String,
     /// tcp, udp, icmp, icmpv6 or, to trace, a number
     pub(crate) protocol: String,
-    /// Where the packet goes
-    pub(crate) address: IpAddr,
+    /// Where the packet goes: an address, or an instance or interface
+    pub(crate) destination: String,
     /// Its port, for tcp and udp
     pub(crate) port: Option<u16>,
     /// Print JSON
@@ -445,7 +457,12 @@ pub(crate) struct Question {
 
 const QUESTION_HELP: &str = "Examples:
   weir trace i-0123456789abcdef0 tcp 10.0.2.30 5432
+  weir trace web tcp database 5432      instances by their tag Name
   weir probe internet:203.0.113.10 icmp 198.51.100.7
+  weir probe internet:203.0.113.10 tcp i-0123456789abcdef0 443
+
+An instance or interface as a destination is its primary private address, and its public one for
+hosts of the internet.
 
 Exit status: 0 delivered and answered; 1 refused on the way; 2 delivered, but the answer is refused;
 3 the command itself failed.";
@@ -633,7 +650,10 @@ mod tests {
             parsed("weir probe internet:203.0.113.10 icmp fd00::1").command,
             Command::Probe(_)
         ));
-        assert!(Cli::try_parse_from(["weir", "trace", "i-1", "tcp", "nowhere"]).is_err());
+        let Command::Trace(question) = parsed("weir trace web tcp database 5432").command else {
+            panic!("not trace");
+        };
+        assert_eq!(question.destination, "database");
         assert!(Cli::try_parse_from(["weir", "trace", "i-1", "tcp", "10.0.0.1", "65536"]).is_err());
     }
 
@@ -657,7 +677,24 @@ mod tests {
         let Some(FlowsAction::Why(why)) = flows.action else {
             panic!("not why");
         };
-        assert_eq!((why.filter.port, why.limit), (Some(22), Some(3)));
+        assert_eq!((why.filter.packets.port, why.limit), (Some(22), Some(3)));
+    }
+
+    #[test]
+    fn captures() {
+        let line = "weir capture eni-1 web -w - -c 3 --duration 9 -s 96 --action REJECT";
+        let Command::Capture(capture) = parsed(line).command else {
+            panic!("not capture");
+        };
+        assert_eq!(capture.interfaces, ["eni-1", "web"]);
+        assert_eq!((capture.count, capture.duration), (Some(3), Some(9)));
+        for line in [
+            "weir capture",
+            "weir capture eni-1 -s 96",
+            "weir capture eni-1 -c 0",
+        ] {
+            assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
     }
 
     #[test]

@@ -91,6 +91,7 @@ const EDGES: &[(&str, &[&str])] = &[
         &[
             "server",
             "host",
+            "packet",
             "sigv4",
             "flow-log-files",
             "capture",

@@ -68,19 +68,34 @@ impl Connection {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> io::Result<Reply> {
-        let mut head = format!("{method} {target} HTTP/1.1\r\n");
-        for (name, value) in headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
-        }
-        head.push_str(&format!("content-length: {}\r\n\r\n", body.len()));
-        let mut message = head.into_bytes();
-        message.extend_from_slice(body);
-
+        let message = message(method, target, headers, body);
         let was_kept = self.stream.is_some();
         match self.exchange(&message) {
             Err(error) if was_kept && is_closed(&error) => self.exchange(&message),
             result => result,
         }
+    }
+
+    /// Sends a request on a connection of its own, and reads the head of its answer; the body is left to be read.
+    pub(crate) fn open(
+        &mut self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> io::Result<(Head, BufReader<TcpStream>)> {
+        self.stream = None;
+        self.connect()?;
+        let Some(mut stream) = self.stream.take() else {
+            return Err(io::Error::other("not connected"));
+        };
+        stream
+            .get_mut()
+            .write_all(&message(method, target, headers, body))?;
+        let head = Head::read(&mut stream)?;
+        // Nobody knows when the next part comes.
+        stream.get_ref().set_read_timeout(None)?;
+        Ok((head, stream))
     }
 
     fn exchange(&mut self, message: &[u8]) -> io::Result<Reply> {
@@ -97,6 +112,17 @@ impl Connection {
     }
 }
 
+fn message(method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
+    let mut head = format!("{method} {target} HTTP/1.1\r\n");
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    head.push_str(&format!("content-length: {}\r\n\r\n", body.len()));
+    let mut message = head.into_bytes();
+    message.extend_from_slice(body);
+    message
+}
+
 fn is_closed(error: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
     matches!(
@@ -105,67 +131,138 @@ fn is_closed(error: &io::Error) -> bool {
     )
 }
 
+/// What an answer begins with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Head {
+    /// The status code.
+    pub(crate) status: u16,
+    /// Names in small letters, and values.
+    headers: Vec<(String, String)>,
+}
+
+impl Head {
+    /// Reads it, and skips interim answers before it.
+    fn read(stream: &mut impl BufRead) -> io::Result<Self> {
+        let status = loop {
+            let line = read_line(stream)?;
+            let status = line
+                .split(' ')
+                .nth(1)
+                .and_then(|word| word.parse::<u16>().ok());
+            let status = status.filter(|_| line.starts_with("HTTP/1."));
+            let status = status.ok_or_else(|| invalid("not an HTTP answer"))?;
+            if status >= 200 {
+                break status;
+            }
+            while !read_line(stream)?.is_empty() {}
+        };
+        let mut headers = Vec::new();
+        loop {
+            let line = read_line(stream)?;
+            let Some((name, value)) = line.split_once(':') else {
+                return Ok(Self { status, headers });
+            };
+            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+        }
+    }
+
+    /// The value of a header.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut headers = self.headers.iter();
+        headers
+            .find(|(own, _)| own == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    fn is(&self, name: &str, value: &str) -> bool {
+        self.header(name)
+            .is_some_and(|own| own.eq_ignore_ascii_case(value))
+    }
+
+    /// Reads the body that belongs to it; also says whether the connection can be used again.
+    pub(crate) fn read_body(&self, stream: &mut impl BufRead) -> io::Result<(Vec<u8>, bool)> {
+        let length = self.header("content-length").map(str::parse);
+        let length = length
+            .transpose()
+            .map_err(|_| invalid("a wrong content-length"))?;
+        let mut body = Vec::new();
+        let mut keep = !self.is("connection", "close");
+        match (self.is("transfer-encoding", "chunked"), length) {
+            _ if self.status == 204 || self.status == 304 => {}
+            (true, _) => {
+                let chunks = Chunks::new(stream);
+                if chunks.take(BODY_MAX + 1).read_to_end(&mut body)? as u64 > BODY_MAX {
+                    return Err(invalid("too long an answer"));
+                }
+            }
+            (false, Some(length)) => read_exactly(stream, length, &mut body)?,
+            (false, None) => {
+                stream.take(BODY_MAX).read_to_end(&mut body)?;
+                keep = false;
+            }
+        }
+        Ok((body, keep))
+    }
+}
+
 /// Reads an answer; also says whether the connection can be used again.
 pub(crate) fn read_reply(stream: &mut impl BufRead) -> io::Result<(Reply, bool)> {
-    let status = loop {
-        let line = read_line(stream)?;
-        let status = line
-            .split(' ')
-            .nth(1)
-            .and_then(|word| word.parse::<u16>().ok());
-        let status = status.filter(|_| line.starts_with("HTTP/1."));
-        let status = status.ok_or_else(|| invalid("not an HTTP answer"))?;
-        if status >= 200 {
-            break status;
-        }
-        while !read_line(stream)?.is_empty() {}
-    };
-    let (mut length, mut chunked, mut keep) = (None, false, true);
-    loop {
-        let line = read_line(stream)?;
-        let Some((name, value)) = line.split_once(':') else {
-            break;
-        };
-        let value = value.trim();
-        match name.to_ascii_lowercase().as_str() {
-            "content-length" => {
-                length = Some(
-                    value
-                        .parse()
-                        .map_err(|_| invalid("a wrong content-length"))?,
-                );
-            }
-            "transfer-encoding" => chunked = value.eq_ignore_ascii_case("chunked"),
-            "connection" => keep = !value.eq_ignore_ascii_case("close"),
-            _ => {}
-        }
-    }
-    let mut body = Vec::new();
-    match (chunked, length) {
-        _ if status == 204 || status == 304 => {}
-        (true, _) => read_chunks(stream, &mut body)?,
-        (false, Some(length)) => read_exactly(stream, length, &mut body)?,
-        (false, None) => {
-            stream.take(BODY_MAX).read_to_end(&mut body)?;
-            keep = false;
-        }
-    }
+    let head = Head::read(stream)?;
+    let (body, keep) = head.read_body(stream)?;
+    let status = head.status;
     Ok((Reply { status, body }, keep))
 }
 
-fn read_chunks(stream: &mut impl BufRead, body: &mut Vec<u8>) -> io::Result<()> {
-    loop {
-        let line = read_line(stream)?;
-        let digits = line.split(';').next().unwrap_or_default().trim();
-        let length = u64::from_str_radix(digits, 16).map_err(|_| invalid("a wrong chunk"))?;
-        if length == 0 {
-            while !read_line(stream)?.is_empty() {}
-            return Ok(());
+/// What comes in chunks (RFC 9112, section 7.1), as it comes.
+pub(crate) struct Chunks<R> {
+    stream: R,
+    /// What is left of the chunk.
+    left: u64,
+    begun: bool,
+    over: bool,
+}
+
+impl<R: BufRead> Chunks<R> {
+    pub(crate) fn new(stream: R) -> Self {
+        Self {
+            stream,
+            left: 0,
+            begun: false,
+            over: false,
         }
-        read_exactly(stream, length, body)?;
-        if !read_line(stream)?.is_empty() {
+    }
+
+    fn next_chunk(&mut self) -> io::Result<()> {
+        let stream = &mut self.stream;
+        if self.begun && !read_line(stream)?.is_empty() {
             return Err(invalid("a wrong chunk"));
         }
+        self.begun = true;
+        let line = read_line(stream)?;
+        let digits = line.split(';').next().unwrap_or_default().trim();
+        self.left = u64::from_str_radix(digits, 16).map_err(|_| invalid("a wrong chunk"))?;
+        if self.left == 0 {
+            while !read_line(stream)?.is_empty() {}
+            self.over = true;
+        }
+        Ok(())
+    }
+}
+
+impl<R: BufRead> Read for Chunks<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.left == 0 && !self.over {
+            self.next_chunk()?;
+        }
+        if self.over || into.is_empty() {
+            return Ok(0);
+        }
+        let count = self.stream.by_ref().take(self.left).read(into)?;
+        if count == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.left -= count as u64;
+        Ok(count)
     }
 }
 

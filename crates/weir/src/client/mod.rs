@@ -5,14 +5,15 @@ mod http;
 mod xml;
 
 use std::fmt;
+use std::io::{self, Read};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use serde_json::Value;
-use server::ops::Operation;
+use server::ops::{Capture, Operation};
 
 pub(crate) use endpoint::Endpoint;
-use http::{Connection, Reply};
+use http::{Chunks, Connection, Reply};
 pub(crate) use xml::Element;
 
 /// Speaks to one daemon.
@@ -151,17 +152,29 @@ impl Client {
         if reply.status < 300 {
             return Ok(reply.body);
         }
-        let error: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
-        let text = |names: [&str; 2]| names.iter().find_map(|name| error.get(name)?.as_str());
-        let code = text(["__type", "code"]).unwrap_or_default();
-        Err(Refused {
-            call: call.to_owned(),
-            code: code.rsplit('#').next().unwrap_or_default().to_owned(),
-            message: text(["message", "Message"])
-                .unwrap_or("no reason given")
-                .to_owned(),
+        Err(refusal_of_json(call, &reply.body).into())
+    }
+
+    /// Begins a capture: what [`server::ops::EndCapture`] calls it, and pcapng as it comes.
+    pub(crate) fn capture(
+        &mut self,
+        request: &Capture,
+    ) -> anyhow::Result<(u64, impl Read + use<>)> {
+        let target = format!("Weir.{}", Capture::NAME);
+        let headers = [
+            ("content-type", "application/x-amz-json-1.1"),
+            ("x-amz-target", target.as_str()),
+        ];
+        let body = serde_json::to_vec(request)?;
+        let open = Connection::open;
+        let (head, mut stream) = self.signed("weir", "POST", "/", "", &headers, &body, open)?;
+        if head.status >= 300 {
+            let (body, _) = head.read_body(&mut stream)?;
+            return Err(refusal_of_json("", &body).into());
         }
-        .into())
+        let capture = head.header(Capture::HEADER).map(str::parse);
+        let capture = capture.context("the daemon is of another version")??;
+        Ok((capture, Chunks::new(stream)))
     }
 
     /// An action of EC2.
@@ -294,6 +307,29 @@ impl Client {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> anyhow::Result<Reply> {
+        self.signed(
+            service,
+            method,
+            path,
+            query,
+            headers,
+            body,
+            Connection::send,
+        )
+    }
+
+    /// Signs a request, and has it sent.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one request")]
+    fn signed<T>(
+        &mut self,
+        service: &str,
+        method: &str,
+        path: &str,
+        query: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+        send: impl FnOnce(&mut Connection, &str, &str, &[(&str, &str)], &[u8]) -> io::Result<T>,
+    ) -> anyhow::Result<T> {
         let authority = self.connection.authority().to_owned();
         let mut headers = headers.to_vec();
         headers.push(("host", &authority));
@@ -323,19 +359,30 @@ impl Client {
         } else {
             format!("{path}?{query}")
         };
-        self.connection
-            .send(method, &target, &headers, body)
-            .map_err(|error| {
-                let why = if error.kind() == std::io::ErrorKind::ConnectionRefused {
-                    "nobody listens there".to_owned()
-                } else {
-                    error.to_string()
-                };
-                anyhow::anyhow!(
-                    "no daemon answers at http://{authority}: {why}\n\
+        send(&mut self.connection, method, &target, &headers, body).map_err(|error| {
+            let why = if error.kind() == std::io::ErrorKind::ConnectionRefused {
+                "nobody listens there".to_owned()
+            } else {
+                error.to_string()
+            };
+            anyhow::anyhow!(
+                "no daemon answers at http://{authority}: {why}\n\
                  start one with `weir up`, or name another with --endpoint URL or $WEIR_ENDPOINT"
-                )
-            })
+            )
+        })
+    }
+}
+
+fn refusal_of_json(call: &str, body: &[u8]) -> Refused {
+    let error: Value = serde_json::from_slice(body).unwrap_or_default();
+    let text = |names: [&str; 2]| names.iter().find_map(|name| error.get(name)?.as_str());
+    let code = text(["__type", "code"]).unwrap_or_default();
+    Refused {
+        call: call.to_owned(),
+        code: code.rsplit('#').next().unwrap_or_default().to_owned(),
+        message: text(["message", "Message"])
+            .unwrap_or("no reason given")
+            .to_owned(),
     }
 }
 

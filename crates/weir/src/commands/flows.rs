@@ -90,10 +90,10 @@ pub(super) fn filter(arguments: &FlowFilter) -> anyhow::Result<server::ops::Flow
     };
     Ok(server::ops::FlowFilter {
         interface: arguments.interface.clone(),
-        address: arguments.address.clone(),
-        port: arguments.port,
-        protocol: arguments.protocol.clone(),
-        action: arguments.action.clone(),
+        address: arguments.packets.address.clone(),
+        port: arguments.packets.port,
+        protocol: arguments.packets.protocol.clone(),
+        action: arguments.packets.action.clone(),
         since: time("since", &arguments.since)?,
         until: time("until", &arguments.until)?,
     })

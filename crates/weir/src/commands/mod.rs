@@ -1,5 +1,6 @@
 //! The commands: each turns arguments into calls, and answers into text and an exit status.
 
+mod capture;
 mod doctor;
 mod env;
 mod exec;
@@ -36,6 +37,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Env => env::run(&target),
         Command::Exec(arguments) => exec::run(&target, &arguments),
         Command::Flows(arguments) => flows::run(&target, &arguments),
+        Command::Capture(arguments) => capture::run(&target, &arguments),
         Command::Replay(arguments) => replay::run(&target, &arguments),
         Command::Trace(question) => question::trace(&target, &question),
         Command::Probe(question) => question::probe(&target, &question),

@@ -45,7 +45,7 @@ fn asked(question: &Question) -> Trace {
     Trace {
         source: question.source.clone(),
         protocol: question.protocol.clone(),
-        destination: question.address.to_string(),
+        destination: question.destination.clone(),
         port: question.port,
     }
 }
@@ -54,12 +54,12 @@ fn subject(question: &Question) -> String {
     let Question {
         source,
         protocol,
-        address,
+        destination,
         port,
         ..
     } = question;
     let port = port.map(|port| format!(" port {port}")).unwrap_or_default();
-    format!("{source} → {address} {protocol}{port}")
+    format!("{source} → {destination} {protocol}{port}")
 }
 
 fn render(report: &TraceReport, subject: &str, style: Style) -> String {

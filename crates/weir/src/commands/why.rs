@@ -45,10 +45,10 @@ pub(crate) fn run(client: &mut Client, arguments: &FlowsWhy) -> anyhow::Result<E
 fn records(arguments: &FlowsWhy) -> anyhow::Result<Option<String>> {
     let filter = &arguments.filter;
     let filtered = filter.interface.is_some()
-        || filter.address.is_some()
-        || filter.port.is_some()
-        || filter.protocol.is_some()
-        || filter.action.is_some()
+        || filter.packets.address.is_some()
+        || filter.packets.port.is_some()
+        || filter.packets.protocol.is_some()
+        || filter.packets.action.is_some()
         || filter.since.is_some()
         || filter.until.is_some();
     anyhow::ensure!(
