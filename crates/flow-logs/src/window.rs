@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use dataplane::{Disposition, FlowKey, FlowSample, InterfaceMetadata};
-use model::{AggregationInterval, FlowLogId, Timestamp};
+use dataplane::{Disposition, FlowKey, FlowSample, InterfaceMetadata, interface_metadata};
+use model::{AggregationInterval, FlowLogId, Timestamp, World};
 
 use crate::{Flow, FlowRecord, Observed, Subscription};
 
@@ -42,6 +42,25 @@ impl ClosedWindow {
             observed: Observed::SkipData,
         });
         self.records.iter().cloned().chain(skipped)
+    }
+
+    /// Has the lines that say NODATA or SKIPDATA tell of the interface what it is in a world, that of the window's end. They
+    /// are of the window, and no packet that was seen; records of flows stay what they are. An interface that is gone is as
+    /// it was.
+    pub fn describe(&mut self, world: &World) {
+        let (scope, recorder) = (self.interface.scope, self.interface.recorder);
+        if self.no_data.is_empty() && self.skip_data.is_empty() && !self.skipped {
+            return;
+        }
+        let now = world.region(&scope).and_then(|state| {
+            let id = recorder.network_interface_id()?;
+            interface_metadata(state, scope, state.network_interfaces.get(&id)?)
+        });
+        if let Some(now) = now
+            && now != *self.interface
+        {
+            self.interface = Arc::new(now);
+        }
     }
 
     /// A window of which all records have been lost.

@@ -311,6 +311,36 @@ fn status_lines_show_what_is_the_interfaces() {
     );
 }
 
+/// A line of a window tells of the interface what it is at the window's end; a record, what it was with the packets.
+#[test]
+fn status_lines_are_of_the_windows_end() {
+    let vpc = fixture::vpc("v").to_string();
+    let format = "interface-id start log-status instance-tag interface-tag";
+    let nitro = Aggregation::Nitro;
+    let mut lab = Lab::with(TAGGED, &vpc, "interface-id", nitro, |log| {
+        log.log_format = LogFormat::from_header(format).unwrap().to_string();
+        tag_fields(log);
+    });
+    lab.send("x sends udp 10.0.0.5:7 > 10.0.0.6:9 len 100", 1000);
+    lab.close_due(1060);
+    let scope = lab.fixture.scope;
+    let state = lab.fixture.world.regions.get_mut(&scope).unwrap();
+    let known = state.instances.get(&fixture::instance("y")).unwrap();
+    let mut instance = known.clone();
+    instance.tags.insert("Team".to_owned(), "moved".to_owned());
+    state.instances.insert(instance.id, instance);
+    lab.close_due(1120);
+    check(
+        &lab,
+        &expect![[r#"
+        x 1000 OK platform%2Dengineering main%20interface
+        x 1060 NODATA platform%2Dengineering main%20interface
+        y 1000 OK ops -
+        y 1060 NODATA moved -
+    "#]],
+    );
+}
+
 #[test]
 fn formats_of_older_states_are_read() {
     let mut row = super::support::flow_log("fl-00000001", "vpc-00000001 ALL s3:b 60");

@@ -165,7 +165,11 @@ impl Lab {
     /// Closes the windows that are over.
     pub(crate) fn close_due(&mut self, now: u64) {
         self.take_in(now);
-        self.closed.extend(self.aggregator.close_due(at(now)));
+        let mut closed = self.aggregator.close_due(at(now));
+        for window in &mut closed {
+            window.describe(&self.fixture.world);
+        }
+        self.closed.extend(closed);
     }
 
     /// Every line so far, in order.
