@@ -100,9 +100,15 @@ def test_records_are_explained_as_it_was(_):
             # Every delivered line is known.
             done = weir(daemon.endpoint, "flows", "why", "--format", "json", "-n", "100", *delivered)
             same([a for a in json.loads(done.stdout)["answers"] if "error" in a], [])
+            lab.weir("flows", "flush")
+            before = weir(daemon.endpoint, "flows", "--format", "json").stdout.splitlines()
+            assert before
 
         with Daemon(state) as daemon:
             check_group(daemon.endpoint, refused[0], group)
+            # What the daemon before has recorded is there as it was.
+            after = weir(daemon.endpoint, "flows", "--format", "json").stdout.splitlines()
+            same(sorted(after), sorted(before))
             records = weir(daemon.endpoint, "flows", "--since", "1h", "--action", "REJECT", "--port", "5432",
                            "--format", "json").stdout.splitlines()
             found = json.loads(records[0])

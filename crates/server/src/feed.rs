@@ -34,7 +34,7 @@ pub(crate) struct News<T> {
 }
 
 /// Flows that are remembered.
-const KEPT: usize = 8192;
+pub(crate) const KEPT: usize = 8192;
 /// The longest that a reader is kept waiting.
 const WAIT_MAX: Duration = Duration::from_secs(30);
 

@@ -193,6 +193,26 @@ impl FlowHistory {
         }
     }
 
+    /// The newest so many records, or as many of them as the newest files have, in the order of their windows.
+    pub(crate) fn newest(&self, limit: usize) -> Vec<FlowRecord> {
+        let segments = self.lock().known.clone();
+        let (mut newest, mut count) = (Vec::new(), 0);
+        for segment in segments.iter().rev() {
+            let mut records = Vec::new();
+            let each = &mut |record| records.push(record);
+            if let Err(error) = read_segment(segment, &Range::default(), each) {
+                tracing::warn!(path = %segment.path.display(), %error, "a history of flows cannot be read");
+            }
+            count += records.len();
+            newest.push(records);
+            if count >= limit {
+                break;
+            }
+        }
+        let all = newest.into_iter().rev().flatten();
+        all.skip(count.saturating_sub(limit)).collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Segments> {
         self.segments.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -339,6 +359,13 @@ mod tests {
             until: None,
         };
         assert_eq!(times(&history, &of_one), [200]);
+        let newest = |limit| {
+            let newest = history.newest(limit).into_iter();
+            newest.map(|r| r.start.as_secs()).collect::<Vec<_>>()
+        };
+        assert_eq!(newest(1), [200]);
+        assert_eq!(newest(2), [101, 200]);
+        assert_eq!(newest(9), [100, 101, 200]);
         std::fs::remove_dir_all(dir).unwrap();
     }
 

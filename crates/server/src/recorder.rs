@@ -21,7 +21,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::datapath::{Datapath, Harvest};
 use crate::export::Exports;
-use crate::feed::Feed;
+use crate::feed::{Feed, KEPT};
 use crate::flow_history::{BYTES_MAX, FlowHistory};
 use crate::open_windows::{self, OpenWindows};
 use crate::ops::{FlowLogLine, FlowLogStatuses, FlowLogSummary, FlushReport};
@@ -112,8 +112,11 @@ impl Recorder {
             Arc::new(clock::now),
             report_to(writer.clone()),
         );
+        let records = Feed::default();
+        // What an earlier daemon has recorded is remembered as well.
+        records.push(&history.newest(KEPT));
         let recorder = Arc::new(Self {
-            records: Feed::default(),
+            records,
             live: Feed::default(),
             history: Arc::new(history),
             exports,
@@ -347,7 +350,10 @@ impl Recorder {
     ) -> (OwnedMutexGuard<Windows>, usize) {
         let (history, now) = (self.history.clone(), clock::now());
         let (mut windows, closed, batches, records) = blocking(move || {
-            let closed = close(&mut windows.aggregator, now);
+            let mut closed = close(&mut windows.aggregator, now);
+            if let Some(world) = &windows.world {
+                closed.iter_mut().for_each(|window| window.describe(world));
+            }
             let records = closed.iter().flat_map(|window| window.records.iter());
             let mut records: Vec<FlowRecord> = records.cloned().collect();
             if !records.is_empty() {

@@ -255,7 +255,7 @@ fn variable(text: &str) -> Result<String, String> {
 #[command(after_help = "Examples:
   weir flows --follow                 records as windows close
   weir flows --live --follow          flows as they happen, within a second
-  weir flows --since 2h --action REJECT --port 5432    of the past, also from before a restart
+  weir flows --since 2h --action REJECT --port 5432    of the past, as far as it is on disk
   weir flows flush && weir flows      close the windows now instead of in a minute
   weir flows why --action REJECT      why they were refused, and what to do about it
   weir flows read s3://logs/          what has been delivered; see weir flows read --help
@@ -272,7 +272,7 @@ pub(crate) struct Flows {
     /// How to print them
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,
-    /// Only the last N of what is remembered
+    /// Only the last N of what is remembered, which are at most 8192, also of before a restart
     #[arg(long, short = 'n', value_name = "N")]
     pub(crate) limit: Option<usize>,
     #[command(flatten)]
