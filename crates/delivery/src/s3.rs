@@ -69,7 +69,7 @@ impl Sink for S3Sink {
 fn encode(text: String, file_format: FileFormat) -> Result<Vec<u8>, SinkError> {
     match file_format {
         FileFormat::PlainText => Ok(flow_log_files::gzip(text.as_bytes())),
-        FileFormat::Parquet => flow_log_files::parquet(text)
+        FileFormat::Parquet => flow_log_files::parquet(&text)
             .map_err(|e| SinkError::unavailable(format!("the file is not made: {e}"))),
     }
 }

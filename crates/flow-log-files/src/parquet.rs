@@ -1,6 +1,11 @@
 //! Parquet: what AWS's flow logs with the file format `parquet` are.
 
+mod bits;
+mod chunk;
+mod dictionary;
 mod reader;
+mod schema;
+mod table;
 mod writer;
 
 pub use reader::read_parquet;

@@ -42,11 +42,19 @@ impl IdBody {
 
 impl fmt::Display for IdBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 & SHORT == 0 {
-            write!(f, "{:017x}", self.0)
+        // By hand: every flow log record has an id, and `{:017x}` takes as long as the rest of it.
+        let length = if self.0 & SHORT == 0 {
+            LONG_DIGITS
         } else {
-            write!(f, "{:08x}", self.0 & !SHORT)
+            SHORT_DIGITS
+        };
+        let mut text = [0; LONG_DIGITS];
+        let mut rest = self.0;
+        for digit in text[..length].iter_mut().rev() {
+            *digit = b"0123456789abcdef"[(rest & 15) as usize];
+            rest >>= 4;
         }
+        f.write_str(str::from_utf8(&text[..length]).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -93,7 +101,8 @@ macro_rules! ids {
 
             impl fmt::Display for $name {
                 fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                    write!(f, concat!($prefix, "{}"), self.0)
+                    f.write_str($prefix)?;
+                    fmt::Display::fmt(&self.0, f)
                 }
             }
 

@@ -17,7 +17,7 @@ use crate::{EncodeError, gzip, parquet as encode, read_parquet};
 
 #[test]
 fn schema_and_order() {
-    let bytes = Bytes::from(encode(DEFAULT.to_owned()).unwrap());
+    let bytes = Bytes::from(encode(DEFAULT).unwrap());
     let options = ReadOptionsBuilder::new().with_page_index().build();
     let file = SerializedFileReader::new_with_options(bytes.clone(), options).unwrap();
     let metadata = file.metadata();
@@ -69,7 +69,7 @@ fn row_groups_are_bounded() {
     for row in 0..rows {
         text += &format!("eni-{:x} {}\n", row % 7, row);
     }
-    let bytes = encode(text).unwrap();
+    let bytes = encode(&text).unwrap();
     let file = SerializedFileReader::new(Bytes::from(bytes.clone())).unwrap();
     let sizes: Vec<_> = (0..file.num_row_groups())
         .map(|n| file.metadata().row_group(n).num_rows())
@@ -87,7 +87,7 @@ fn row_groups_are_bounded() {
 
 #[test]
 fn text_that_is_no_file_is_refused() {
-    let error = |text: &str| encode(text.to_owned()).unwrap_err().to_string();
+    let error = |text: &str| encode(text).unwrap_err().to_string();
     assert_eq!(error(""), "the first line is not a header: \"\"");
     assert_eq!(
         error("2 3 4\n"),
@@ -101,11 +101,11 @@ fn text_that_is_no_file_is_refused() {
     assert_eq!(error("start end\n1 2 3"), "line 2: 3 values for 2 fields");
     assert_eq!(error("start\nx\n"), "line 2: \"x\" is no value of start");
     assert!(matches!(
-        encode("srcport\n4294967296\n".to_owned()),
+        encode("srcport\n4294967296\n"),
         Err(EncodeError::Value { .. })
     ));
     assert_eq!(
-        read(&encode("start end".to_owned()).unwrap()).text(),
+        read(&encode("start end").unwrap()).text(),
         "header start end\n"
     );
 }
@@ -189,7 +189,7 @@ fn other_schemas() {
 
 #[test]
 fn cut_and_changed_files() {
-    let bytes = encode(DEFAULT.to_owned()).unwrap();
+    let bytes = encode(DEFAULT).unwrap();
     for cut in [4, 8, bytes.len() / 2, bytes.len() - 1] {
         let noted = read(&bytes[..cut]);
         assert_eq!(noted.records.len(), 0);
@@ -214,7 +214,7 @@ fn cut_and_changed_files() {
 
 #[test]
 fn the_visitor_can_stop() {
-    let bytes = Bytes::from(encode(DEFAULT.to_owned()).unwrap());
+    let bytes = Bytes::from(encode(DEFAULT).unwrap());
     let mut noted = Noted {
         limit: Some(1),
         ..Noted::default()

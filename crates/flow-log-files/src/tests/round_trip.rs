@@ -49,8 +49,8 @@ proptest! {
         let (header, lines) = text.split_once('\n').unwrap();
         let lines: Vec<_> = lines.lines().map(str::to_owned).collect();
         // A record of fields with the names of others would be a header; none here is.
-        let as_parquet = parquet(text.clone()).unwrap();
-        prop_assert_eq!(&as_parquet, &parquet(text.clone()).unwrap());
+        let as_parquet = parquet(&text).unwrap();
+        prop_assert_eq!(&as_parquet, &parquet(&text).unwrap());
         for bytes in [text.clone().into_bytes(), gzip(text.as_bytes())] {
             let noted = read(&bytes);
             prop_assert_eq!(&noted.headers, &[header.to_owned()]);
@@ -88,7 +88,7 @@ proptest! {
 
     #[test]
     fn changed_files_never_panic(text in file(), changes in proptest::collection::vec((any::<Index>(), any::<u8>()), 1..8)) {
-        for mut bytes in [text.clone().into_bytes(), gzip(text.as_bytes()), parquet(text.clone()).unwrap()] {
+        for mut bytes in [text.clone().into_bytes(), gzip(text.as_bytes()), parquet(&text).unwrap()] {
             for (index, byte) in &changes {
                 let index = index.index(bytes.len());
                 bytes[index] = *byte;
