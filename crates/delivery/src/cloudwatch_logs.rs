@@ -212,12 +212,12 @@ pub(crate) struct Event<'a> {
 /// A batch by stream and within the limits of PutLogEvents, events sorted by time.
 pub(crate) fn chunks(batch: &Batch) -> Vec<Chunk<'_>> {
     let mut streams: BTreeMap<_, Vec<Event<'_>>> = BTreeMap::new();
-    for line in &batch.lines {
+    for (line, message) in batch.lines.iter() {
         let events = streams.entry(line.recorder).or_default();
         events.push(Event {
             // AWS's records know whole seconds only.
             timestamp: line.start.as_secs() * 1000,
-            message: &line.text,
+            message,
         });
     }
     let mut chunks = Vec::new();

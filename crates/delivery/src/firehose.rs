@@ -202,7 +202,7 @@ fn error_of(code: &str, message: &str) -> SinkError {
 fn records(batch: &Batch) -> Vec<String> {
     let lines = batch.lines.iter();
     lines
-        .map(|line| json!({ "message": line.text }).to_string())
+        .map(|(_, text)| json!({ "message": text }).to_string())
         .collect()
 }
 

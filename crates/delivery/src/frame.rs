@@ -16,7 +16,7 @@
 //!
 //! Until Weir 0.1 the sequence was followed by the whole batch as JSON; such records are still read.
 
-use flow_logs::{Batch, Line};
+use flow_logs::{Batch, Line, Lines};
 use model::{FlowLogId, LogDestination, RecorderId, Scope, Timestamp, TrafficType};
 use serde::{Deserialize, Serialize};
 
@@ -75,11 +75,10 @@ pub(crate) fn encode(
     generation: u64,
     batch: &Batch,
 ) -> Result<Vec<u8>, serde_json::Error> {
-    let mut recorders: Vec<_> = batch.lines.iter().map(|l| l.recorder).collect();
+    let mut recorders: Vec<_> = batch.lines.iter().map(|(l, _)| l.recorder).collect();
     recorders.sort_unstable();
     recorders.dedup();
-    let texts: usize = batch.lines.iter().map(|l| l.text.len()).sum();
-    let mut bytes = Vec::with_capacity(1024 + batch.lines.len() * LINE + texts);
+    let mut bytes = Vec::with_capacity(1024 + batch.lines.len() * LINE + batch.lines.text().len());
     bytes.extend_from_slice(&[0; HEAD]);
     bytes.extend_from_slice(&sequence.to_le_bytes());
     bytes.push(PLAIN);
@@ -93,22 +92,22 @@ pub(crate) fn encode(
         destination: batch.destination.clone(),
         stream_type: batch.stream_type,
         slot: batch.slot,
-        header: batch.header.clone(),
+        header: batch.lines.header().to_owned(),
         recorders,
     };
     serde_json::to_writer(&mut bytes, &head)?;
     let head_length = number(bytes.len() - before - 4);
     bytes[before..before + 4].copy_from_slice(&head_length);
     bytes.extend_from_slice(&number(batch.lines.len()));
-    for line in &batch.lines {
+    for (line, text) in batch.lines.iter() {
         let place = head.recorders.binary_search(&line.recorder);
         bytes.extend_from_slice(&line.start.as_micros().to_le_bytes());
         bytes.extend_from_slice(&line.end.as_micros().to_le_bytes());
         bytes.extend_from_slice(&number(place.unwrap_or_default()));
-        bytes.extend_from_slice(&number(line.text.len()));
+        bytes.extend_from_slice(&number(text.len()));
     }
-    for line in &batch.lines {
-        bytes.extend_from_slice(line.text.as_bytes());
+    for (_, text) in batch.lines.iter() {
+        bytes.extend_from_slice(text.as_bytes());
     }
     let length = number(bytes.len() - HEAD);
     let checksum = crc32fast::hash(&bytes[HEAD..]);
@@ -174,7 +173,7 @@ pub(crate) fn find(bytes: &[u8], from: usize, sequence: u64) -> Option<usize> {
 
 /// The end of a batch's oldest line.
 pub(crate) fn oldest(batch: &Batch) -> Timestamp {
-    let ends = batch.lines.iter().map(|l| l.end);
+    let ends = batch.lines.iter().map(|(line, _)| line.end);
     ends.min().unwrap_or(batch.slot)
 }
 
@@ -200,17 +199,17 @@ fn decode_plain(bytes: &[u8]) -> Option<Batch> {
     let head: StoredHead = reader.json()?;
     let count = reader.u32()? as usize;
     let mut table = Reader(reader.take(count.checked_mul(LINE)?)?);
-    let mut lines = Vec::with_capacity(count);
+    let mut lines = Lines::new(&head.header);
     for _ in 0..count {
         let (start, end) = (table.u64()?, table.u64()?);
         let recorder = *head.recorders.get(table.u32()? as usize)?;
         let text = reader.take(table.u32()? as usize)?;
-        lines.push(Line {
+        let line = Line {
             start: Timestamp::from_micros(start),
             end: Timestamp::from_micros(end),
             recorder,
-            text: std::str::from_utf8(text).ok()?.to_owned(),
-        });
+        };
+        lines.push(line, std::str::from_utf8(text).ok()?);
     }
     Some(Batch {
         scope: head.scope,
@@ -218,29 +217,28 @@ fn decode_plain(bytes: &[u8]) -> Option<Batch> {
         destination: head.destination,
         stream_type: head.stream_type,
         slot: head.slot,
-        header: head.header,
         lines,
     })
 }
 
 fn decode_json(bytes: &[u8]) -> Option<Batch> {
     let stored: StoredBatch = serde_json::from_slice(bytes).ok()?;
-    let lines = stored.lines.into_iter();
+    let mut lines = Lines::new(&stored.header);
+    for (start, end, recorder, text) in stored.lines {
+        let line = Line {
+            start,
+            end,
+            recorder,
+        };
+        lines.push(line, &text);
+    }
     Some(Batch {
         scope: stored.scope,
         flow_log_id: stored.flow_log_id,
         destination: stored.destination,
         stream_type: stored.stream_type,
         slot: stored.slot,
-        header: stored.header,
-        lines: lines
-            .map(|(start, end, recorder, text)| Line {
-                start,
-                end,
-                recorder,
-                text,
-            })
-            .collect(),
+        lines,
     })
 }
 
@@ -282,27 +280,28 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::tests::support::{logs_batch, s3_batch};
+    use crate::tests::support::{lines_of, logs_batch, s3_batch};
 
     fn batch() -> impl Strategy<Value = Batch> {
         let line = (any::<u64>(), any::<u64>(), 1_u32..9, ".{0,40}").prop_map(
-            |(start, end, interface, text)| Line {
-                start: Timestamp::from_micros(start),
-                end: Timestamp::from_micros(end),
-                recorder: format!("eni-{interface:08x}").parse().unwrap(),
-                text,
+            |(start, end, interface, text)| {
+                let line = Line {
+                    start: Timestamp::from_micros(start),
+                    end: Timestamp::from_micros(end),
+                    recorder: format!("eni-{interface:08x}").parse().unwrap(),
+                };
+                (line, text)
             },
         );
         (prop::collection::vec(line, 0..20), any::<bool>(), ".{0,30}").prop_map(
             |(lines, logs, header)| {
                 let batch = if logs {
-                    logs_batch(3, lines.clone())
+                    logs_batch(3, Vec::new())
                 } else {
                     s3_batch(3, &[])
                 };
                 Batch {
-                    header,
-                    lines,
+                    lines: lines_of(&header, &lines),
                     ..batch
                 }
             },

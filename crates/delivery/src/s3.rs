@@ -50,7 +50,8 @@ impl Sink for S3Sink {
             };
             let (bucket, file_format) = (bucket.to_owned(), key.file_format);
             let key = key.to_string();
-            let text = entry.batch.text();
+            // The lines are needed again if this attempt fails.
+            let text = entry.batch.lines.text().to_owned();
             let body = tokio::task::spawn_blocking(move || encode(text, file_format))
                 .await
                 .map_err(|e| SinkError::unavailable(format!("the file is not made: {e}")))??;

@@ -127,7 +127,7 @@ fn one_packet_through_the_nine_values() {
     // 8. Each flow log gets its records as a file under AWS's key, or as events of a log stream.
     let batches: Vec<Batch> = flow_logs::batches(&windows);
     let (bucket, key) = batches[0].s3_object(0).unwrap();
-    let file = batches[0].text();
+    let file = batches[0].lines.text();
     walk.show(
         "8 batch",
         &format!("s3://{bucket}/{key}\n{}", file.trim_end()),

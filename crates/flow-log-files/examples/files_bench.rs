@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use dataplane::{Action, Direction, Disposition, FlowKey, InterfaceMetadata};
 use flow_log_files::{Columns, Problem, Record, Visitor, gzip, parquet, read_text};
-use flow_logs::{Flow, FlowRecord, LogFormat, Observed};
+use flow_logs::{Flow, FlowRecord, Line, Lines, LogFormat, Observed};
 use model::{InterfaceType, Scope, Tags, Timestamp};
 
 /// About what a batch holds.
@@ -24,24 +24,18 @@ const ROUNDS: usize = 7;
 fn main() {
     let records = records();
     let format = LogFormat::default();
-    let lines = || -> Vec<String> { records.iter().map(|r| r.render(&format)).collect() };
-    let text = text(&format.header(), &lines());
+    let text = text(&records, &format);
+    let text = text.text();
 
-    let [render, assemble] = fastest([&mut || drop(black_box(lines())), &mut || {
-        let lines: Vec<_> = records.iter().map(|r| r.render(&format)).collect();
-        drop(black_box(self::text(&format.header(), &lines)));
-    }]);
-    println!("records to lines: {:.1} million a CPU-second", rate(render));
+    let [printed] = fastest([&mut || drop(black_box(self::text(&records, &format)))]);
     println!(
         "records to the text of a file: {:.1} million a CPU-second",
-        rate(assemble)
+        rate(printed)
     );
 
     let mut deflate =
         libdeflater::Compressor::new(libdeflater::CompressionLvl::new(1).unwrap_or_default());
     let mut buffer = vec![0; deflate.gzip_compress_bound(text.len())];
-    let rendered = lines();
-    let header = format.header();
     let [alone, file] = fastest([
         &mut || {
             black_box(
@@ -50,14 +44,14 @@ fn main() {
                     .unwrap_or(0),
             );
         },
-        &mut || drop(black_box(gzip(self::text(&header, &rendered).as_bytes()))),
+        &mut || drop(black_box(gzip(text.as_bytes()))),
     ]);
     println!("gzip file, times libdeflate alone: {:.2}", file / alone);
     let gzipped = gzip(text.as_bytes());
 
     let [zstd, file] = fastest([
         &mut || drop(black_box(zstd::bulk::compress(text.as_bytes(), 1))),
-        &mut || drop(black_box(parquet(&self::text(&header, &rendered)))),
+        &mut || drop(black_box(parquet(text))),
     ]);
     println!(
         "Parquet file, times zstd alone on the text: {:.2}",
@@ -73,7 +67,7 @@ fn main() {
         "Parquet file, times libdeflate alone on the text: {:.2}",
         file / alone
     );
-    let as_parquet = parquet(&text).map_or(0, |file| file.len());
+    let as_parquet = parquet(text).map_or(0, |file| file.len());
     let per = |bytes: usize| bytes as f64 / RECORDS as f64;
     println!(
         "bytes a record, text, gzip, Parquet: {:.1}, {:.1}, {:.1}",
@@ -110,15 +104,18 @@ fn fastest<const N: usize>(mut works: [&mut dyn FnMut(); N]) -> [f64; N] {
     shortest
 }
 
-/// The text of a file, as delivery puts it together.
-fn text(header: &str, lines: &[String]) -> String {
-    let bytes: usize = lines.iter().map(|l| l.len() + 1).sum();
-    let mut text = String::with_capacity(header.len() + 1 + bytes);
-    for line in std::iter::once(header).chain(lines.iter().map(String::as_str)) {
-        text.push_str(line);
-        text.push('\n');
+/// The text of a file, as batches are made.
+fn text(records: &[FlowRecord], format: &LogFormat) -> Lines {
+    let mut lines = Lines::new(&format.header());
+    for record in records {
+        let line = Line {
+            start: record.start,
+            end: record.end,
+            recorder: record.interface.recorder,
+        };
+        lines.push_with(line, |text| record.render_into(format, text));
     }
-    text
+    lines
 }
 
 /// Flows of 64 interfaces with many peers, sorted as a batch is; always the same.

@@ -132,7 +132,7 @@ impl Aggregator {
     /// Notes that a batch, made of windows that have just been closed, has been lost: its flow log
     /// gets SKIPDATA records for the interfaces in it when their next windows close.
     pub fn mark_lost(&mut self, batch: &Batch, closed: &[ClosedWindow], at: Timestamp) {
-        let lost: BTreeSet<_> = batch.lines.iter().map(|l| l.recorder).collect();
+        let lost: BTreeSet<_> = batch.lines.iter().map(|(line, _)| line.recorder).collect();
         for window in closed {
             let interface = &window.interface;
             if interface.scope == batch.scope && lost.contains(&interface.recorder) {

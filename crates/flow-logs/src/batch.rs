@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use model::{FlowLogId, LogDestination, RecorderId, Scope, Timestamp, TrafficType};
+use model::{FlowLogId, LogDestination, Scope, Timestamp, TrafficType};
 
+use crate::lines::{Line, Lines};
 use crate::s3_key::{S3Key, object_hash, slot_of};
-use crate::{ClosedWindow, Subscription};
+use crate::{ClosedWindow, FlowRecord, LogFormat, Subscription};
 
 /// A batch with more text than this is split.
 pub const BATCH_BYTES_MAX: usize = 16 << 20;
@@ -27,57 +28,35 @@ pub struct Batch {
     pub stream_type: TrafficType,
     /// The begin of the five minutes that a file in S3 is for.
     pub slot: Timestamp,
-    /// Names of the fields.
-    pub header: String,
     /// By `start`, then by interface.
-    pub lines: Vec<Line>,
-}
-
-/// A record in the flow log's format.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
-    /// First packet.
-    pub start: Timestamp,
-    /// Last packet.
-    pub end: Timestamp,
-    /// Who recorded it.
-    pub recorder: RecorderId,
-    /// The record, without a newline.
-    pub text: String,
+    pub lines: Lines,
 }
 
 /// What each flow log gets of closed windows: filtered, printed, sorted and split.
 pub fn batches(windows: &[ClosedWindow]) -> Vec<Batch> {
-    let mut by_flow_log: BTreeMap<(FlowLogId, Timestamp), (&Subscription, Vec<Line>)> =
+    let mut by_flow_log: BTreeMap<(FlowLogId, Timestamp), (&Subscription, Vec<FlowRecord>)> =
         BTreeMap::new();
     for window in windows {
         for subscription in &window.subscriptions {
             for record in window.records_of(subscription) {
-                let line = Line {
-                    start: record.start,
-                    end: record.end,
-                    recorder: record.interface.recorder,
-                    text: record.render(&subscription.format),
-                };
                 by_flow_log
-                    .entry((subscription.flow_log_id, slot_of(line.end)))
+                    .entry((subscription.flow_log_id, slot_of(record.end)))
                     .or_insert_with(|| (subscription, Vec::new()))
                     .1
-                    .push(line);
+                    .push(record);
             }
         }
     }
     let mut batches = Vec::new();
-    for ((flow_log_id, slot), (subscription, mut lines)) in by_flow_log {
-        lines.sort_by_key(|l| (l.start, l.recorder));
-        for lines in split(lines, BATCH_BYTES_MAX) {
+    for ((flow_log_id, slot), (subscription, mut records)) in by_flow_log {
+        records.sort_by_cached_key(|r| (r.start, r.interface.recorder));
+        for lines in print(&records, &subscription.format, BATCH_BYTES_MAX) {
             batches.push(Batch {
                 scope: subscription.scope,
                 flow_log_id,
                 destination: subscription.destination.clone(),
                 stream_type: subscription.stream_type,
                 slot,
-                header: subscription.format.header(),
                 lines,
             });
         }
@@ -91,49 +70,28 @@ impl Batch {
         matches!(self.destination, LogDestination::S3 { .. })
             && self.destination == other.destination
             && (self.flow_log_id, self.scope) == (other.flow_log_id, other.scope)
-            && (self.slot, &self.header) == (other.slot, &other.header)
-    }
-
-    /// Takes in the lines of a later batch; when there are no more, [`sort`](Self::sort) has to follow.
-    pub fn append(&mut self, later: Self) {
-        self.lines.extend(later.lines);
-    }
-
-    /// Brings lines of several batches into the order of one.
-    pub fn sort(&mut self) {
-        self.lines.sort_by_key(|l| (l.start, l.recorder));
-    }
-
-    /// Bytes of the lines, each with its newline.
-    pub fn bytes(&self) -> usize {
-        self.lines.iter().map(|l| l.text.len() + 1).sum()
-    }
-
-    /// The file: a header line, then the records, every line with a newline.
-    pub fn text(&self) -> String {
-        let mut text = String::with_capacity(self.header.len() + 1 + self.bytes());
-        text.push_str(&self.header);
-        text.push('\n');
-        for line in &self.lines {
-            text.push_str(&line.text);
-            text.push('\n');
-        }
-        text
+            && (self.slot, self.lines.header()) == (other.slot, other.lines.header())
     }
 
     /// Lets every line end at a time, but not before its start nor after the end that it has.
     pub fn end_at(&mut self, at: Timestamp) {
-        let place = self.header.split(' ').position(|name| name == "end");
-        for line in &mut self.lines {
-            line.end = at.clamp(line.start, line.end.max(line.start));
-            let mut words: Vec<_> = line.text.split(' ').collect();
-            let end = line.end.as_secs().to_string();
+        let header = self.lines.header();
+        let place = header.split(' ').position(|name| name == "end");
+        let mut lines = Lines::new(header);
+        for (line, text) in self.lines.iter() {
+            let mut words: Vec<_> = text.split(' ').collect();
+            let ended = Line {
+                end: at.clamp(line.start, line.end.max(line.start)),
+                ..*line
+            };
+            let end = ended.end.as_secs().to_string();
             if let Some(word) = place.and_then(|place| words.get_mut(place)) {
                 *word = &end;
-                line.text = words.join(" ");
             }
+            lines.push(ended, &words.join(" "));
         }
-        if let Some(end) = self.lines.iter().map(|line| line.end).min() {
+        self.lines = lines;
+        if let Some(end) = self.lines.iter().map(|(line, _)| line.end).min() {
             self.slot = slot_of(end);
         }
     }
@@ -166,41 +124,24 @@ impl Batch {
     }
 }
 
-fn split(lines: Vec<Line>, bytes_max: usize) -> Vec<Vec<Line>> {
+/// The lines of records, in parts that have no more bytes if each record has fewer.
+fn print(records: &[FlowRecord], format: &LogFormat, bytes_max: usize) -> Vec<Lines> {
+    let header = format.header();
     let mut parts = Vec::new();
-    let mut part = Vec::new();
-    let mut bytes = 0;
-    for line in lines {
-        let line_bytes = line.text.len() + 1;
-        if bytes + line_bytes > bytes_max && !part.is_empty() {
-            parts.push(std::mem::take(&mut part));
-            bytes = 0;
+    let mut part = Lines::new(&header);
+    for record in records {
+        let line = Line {
+            start: record.start,
+            end: record.end,
+            recorder: record.interface.recorder,
+        };
+        part.push_with(line, |text| record.render_into(format, text));
+        if let Some(last) = part.split_last(bytes_max) {
+            parts.push(std::mem::replace(&mut part, last));
         }
-        bytes += line_bytes;
-        part.push(line);
     }
     if !part.is_empty() {
         parts.push(part);
     }
     parts
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn split_keeps_every_line_in_order() {
-        let line = |n: u64| Line {
-            start: Timestamp::from_secs(n),
-            end: Timestamp::from_secs(n),
-            recorder: "eni-00000001".parse().unwrap(),
-            text: "x".repeat(9),
-        };
-        let lines: Vec<_> = (0..7).map(line).collect();
-        let parts = split(lines.clone(), 30);
-        assert_eq!(parts.iter().map(Vec::len).collect::<Vec<_>>(), [3, 3, 1]);
-        assert_eq!(parts.concat(), lines);
-        assert_eq!(split(lines, 1).len(), 7);
-    }
 }

@@ -186,8 +186,8 @@ pub(crate) fn left_behind(
         for interface in attached(world, aggregator) {
             let told = |id: FlowLogId| {
                 let of = skipped.iter().filter(move |b| b.flow_log_id == id);
-                of.flat_map(|b| &b.lines)
-                    .any(|l| l.recorder == interface.recorder)
+                of.flat_map(|b| b.lines.iter())
+                    .any(|(l, _)| l.recorder == interface.recorder)
             };
             let mut subscriptions = aggregator.coverage().of(&interface);
             subscriptions.retain(|s| !told(s.flow_log_id));

@@ -89,16 +89,15 @@ impl LogStore for Groups {
     }
 }
 
-fn entry(sequence: u64, lines: Vec<Line>) -> Entry {
+fn entry(sequence: u64, lines: Vec<(Line, String)>) -> Entry {
     let batch = logs_batch(1, lines);
     Entry { sequence, batch }
 }
 
-fn of(interface: &str, secs: u64, text: &str) -> Line {
-    Line {
-        recorder: interface.parse().unwrap(),
-        ..line(secs, text)
-    }
+fn of(interface: &str, secs: u64, text: &str) -> (Line, String) {
+    let (line, text) = line(secs, text);
+    let recorder = interface.parse().unwrap();
+    (Line { recorder, ..line }, text)
 }
 
 #[tokio::test]

@@ -106,7 +106,8 @@ fn what_was_announced_survives_kill_9_at_any_moment() {
         copy_folder(folder.path(), read.path());
         let mut reading = Spool::open(read.path(), 1 << 30).unwrap();
         while let Some(entry) = reading.oldest(id(1)).unwrap() {
-            let text = entry.batch.lines[0].text.trim_end_matches('x').to_owned();
+            let (_, text) = entry.batch.lines.iter().next().unwrap();
+            let text = text.trim_end_matches('x').to_owned();
             found.push((entry.sequence, text));
             reading.acknowledge(id(1), entry.sequence).unwrap();
         }

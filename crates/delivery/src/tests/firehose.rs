@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use model::{LogDestination, Scope};
 use serde_json::{Value, json};
 
-use super::support::{line, s3_batch, scope};
+use super::support::{line, lines_of, s3_batch, scope};
 use crate::cloudwatch_logs::LogAnswer;
 use crate::firehose::StreamStore;
 use crate::{BoxFuture, Entry, FirehoseSink, Sink, SinkError, SinkErrorKind};
@@ -84,9 +84,10 @@ fn entry(sequence: u64, lines: usize) -> Entry {
         stream_name: "records".to_owned(),
         arn: String::new(),
     };
-    batch.lines = (0..lines)
+    let lines: Vec<_> = (0..lines)
         .map(|n| line(5, &format!("2 {sequence} \"{n}\"")))
         .collect();
+    batch.lines = lines_of("version", &lines);
     Entry { sequence, batch }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use expect_test::expect;
 use model::{FileFormat, LogDestination, Scope};
 
-use super::support::s3_batch;
+use super::support::{line, lines_of, s3_batch};
 use crate::s3::{ObjectStore, PutObject};
 use crate::{BoxFuture, Entry, S3Sink, Sink, SinkError};
 
@@ -20,8 +20,9 @@ impl ObjectStore for Put {
 }
 
 fn entry(format: FileFormat, header: &str, lines: &[&str]) -> Entry {
-    let mut batch = s3_batch(1, lines);
-    batch.header = header.to_owned();
+    let mut batch = s3_batch(1, &[]);
+    let lines: Vec<_> = lines.iter().map(|text| line(5, text)).collect();
+    batch.lines = lines_of(header, &lines);
     if let LogDestination::S3 { file_format, .. } = &mut batch.destination {
         *file_format = format;
     }

@@ -22,7 +22,12 @@ fn segments(folder: &Path) -> Vec<PathBuf> {
 fn drain(spool: &mut Spool) -> Vec<(u64, String)> {
     let mut texts = Vec::new();
     while let Some(entry) = spool.oldest(id(1)).unwrap() {
-        let lines: Vec<_> = entry.batch.lines.iter().map(|l| l.text.clone()).collect();
+        let lines: Vec<_> = entry
+            .batch
+            .lines
+            .iter()
+            .map(|(_, text)| text.to_owned())
+            .collect();
         texts.push((entry.sequence, lines.join(",")));
         spool.acknowledge(id(1), entry.sequence).unwrap();
     }

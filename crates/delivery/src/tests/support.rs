@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use flow_logs::{Batch, Line};
+use flow_logs::{Batch, Line, Lines};
 use model::{FileFormat, FlowLogId, LogDestination, Scope, Timestamp, TrafficType};
 
 use crate::s3::{ObjectStore, PutObject};
@@ -69,29 +69,42 @@ pub(crate) fn s3_batch(flow_log: u32, texts: &[&str]) -> Batch {
         },
         stream_type: TrafficType::All,
         slot: Timestamp::from_secs(1_700_000_100),
-        header: "version".to_owned(),
-        lines: texts.iter().map(|t| line(1_700_000_200, t)).collect(),
+        lines: lines_of(
+            "version",
+            &texts
+                .iter()
+                .map(|t| line(1_700_000_200, t))
+                .collect::<Vec<_>>(),
+        ),
     }
 }
 
-pub(crate) fn logs_batch(flow_log: u32, lines: Vec<Line>) -> Batch {
+pub(crate) fn logs_batch(flow_log: u32, lines: Vec<(Line, String)>) -> Batch {
     Batch {
         destination: LogDestination::CloudWatchLogs {
             log_group_name: "group".to_owned(),
             arn: None,
         },
-        lines,
+        lines: lines_of("version", &lines),
         ..s3_batch(flow_log, &[])
     }
 }
 
-pub(crate) fn line(secs: u64, text: &str) -> Line {
-    Line {
+pub(crate) fn lines_of(header: &str, lines: &[(Line, String)]) -> Lines {
+    let mut all = Lines::new(header);
+    for (line, text) in lines {
+        all.push(*line, text);
+    }
+    all
+}
+
+pub(crate) fn line(secs: u64, text: &str) -> (Line, String) {
+    let line = Line {
         start: Timestamp::from_secs(secs),
         end: Timestamp::from_secs(secs + 5),
         recorder: "eni-00000001".parse().unwrap(),
-        text: text.to_owned(),
-    }
+    };
+    (line, text.to_owned())
 }
 
 pub(crate) fn clock() -> Clock {

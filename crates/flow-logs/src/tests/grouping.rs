@@ -60,7 +60,7 @@ proptest! {
                 *subscription = own.into();
             }
         }
-        let mut lines: Vec<_> = batches(&closed).iter().flat_map(|b| b.lines.clone()).map(|l| l.text).collect();
+        let mut lines: Vec<_> = batches(&closed).iter().flat_map(|b| b.lines.iter().map(|(_, text)| text.to_owned()).collect::<Vec<_>>()).collect();
         lines.retain(|line| !line.contains("1.1.1.1"));
         lines.sort();
         let mut wanted: Vec<_> = expected.into_iter().map(|(key, sum)| {

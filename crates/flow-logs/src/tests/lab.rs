@@ -175,8 +175,8 @@ impl Lab {
     /// Every line so far, in order.
     pub(crate) fn lines(&self) -> Vec<String> {
         let batches = batches(&self.closed);
-        let lines = batches.iter().flat_map(|batch| &batch.lines);
-        let mut lines: Vec<_> = lines.map(|line| line.text.clone()).collect();
+        let lines = batches.iter().flat_map(|batch| batch.lines.iter());
+        let mut lines: Vec<_> = lines.map(|(_, text)| text.to_owned()).collect();
         lines.sort();
         lines
     }

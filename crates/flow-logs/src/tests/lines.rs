@@ -42,14 +42,18 @@ type Sums = BTreeMap<(String, String), (u64, u64)>;
 
 fn sums_of_lines(windows: &[ClosedWindow], traffic_type: TrafficType, sums: &mut Sums) {
     for batch in batches(windows) {
-        let format = LogFormat::from_header(&batch.header).unwrap();
-        let starts: Vec<_> = batch.lines.iter().map(|l| (l.start, l.recorder)).collect();
+        let format = LogFormat::from_header(batch.lines.header()).unwrap();
+        let starts: Vec<_> = batch
+            .lines
+            .iter()
+            .map(|(l, _)| (l.start, l.recorder))
+            .collect();
         assert!(starts.is_sorted());
-        for line in &batch.lines {
+        for (line, text) in batch.lines.iter() {
             assert!(line.start <= line.end);
             assert!(batch.slot <= line.end && line.end < batch.slot + crate::s3_key::SLOT);
-            let record = format.split(&line.text).unwrap();
-            assert_eq!(record.to_string(), line.text);
+            let record = format.split(text).unwrap();
+            assert_eq!(record.to_string(), text);
             if batch.stream_type != traffic_type || record.get(Field::LogStatus) != Some("OK") {
                 continue;
             }

@@ -208,8 +208,8 @@ fn print_batch(batch: &Batch) -> String {
         batch.stream_type,
         batch.slot.as_secs()
     );
-    for line in &batch.lines {
-        text += &format!("  {}\n", line.text);
+    for (_, line) in batch.lines.iter() {
+        text += &format!("  {line}\n");
     }
     text
 }

@@ -158,7 +158,7 @@ impl Records {
                     let file = File::create(&path)
                         .with_context(|| format!("cannot write {}", path.display()))?;
                     let mut gzip = GzEncoder::new(file, Compression::default());
-                    gzip.write_all(batch.text().as_bytes())?;
+                    gzip.write_all(batch.lines.text().as_bytes())?;
                     gzip.finish()?;
                 }
             }
