@@ -296,7 +296,7 @@ mod tests {
         (prop::collection::vec(line, 0..20), any::<bool>(), ".{0,30}").prop_map(
             |(lines, logs, header)| {
                 let batch = if logs {
-                    logs_batch(3, Vec::new())
+                    logs_batch(3, &[])
                 } else {
                     s3_batch(3, &[])
                 };

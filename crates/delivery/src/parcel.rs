@@ -58,23 +58,23 @@ impl Parcel {
             entries: 1,
             entry: first,
         };
-        let mut bytes = parcel.entry.batch.bytes();
+        let mut bytes = parcel.entry.batch.lines.bytes();
         let is_file = parcel.entry.batch.s3_object(0).is_some();
         let mut place = 0;
         while is_file && tried.is_none_or(|tried| parcel.last < tried) {
             place += 1;
             // What cannot be read is told of when it is the oldest.
             let Ok(Some(entry)) = next(place) else { break };
-            bytes += entry.batch.bytes();
+            bytes += entry.batch.lines.bytes();
             if bytes > FILE_BYTES_MAX || !parcel.entry.batch.shares_file_with(&entry.batch) {
                 break;
             }
             parcel.last = entry.sequence;
             parcel.entries += 1;
-            parcel.entry.batch.append(entry.batch);
+            parcel.entry.batch.lines.append(&entry.batch.lines);
         }
         if parcel.entries > 1 {
-            parcel.entry.batch.sort();
+            parcel.entry.batch.lines.sort();
         }
         parcel
     }

@@ -52,7 +52,7 @@ impl Sink for S3Sink {
             let key = key.to_string();
             // The lines are needed again if this attempt fails.
             let text = entry.batch.lines.text().to_owned();
-            let body = tokio::task::spawn_blocking(move || encode(text, file_format))
+            let body = tokio::task::spawn_blocking(move || encode(&text, file_format))
                 .await
                 .map_err(|e| SinkError::unavailable(format!("the file is not made: {e}")))??;
             let object = PutObject {
@@ -67,10 +67,10 @@ impl Sink for S3Sink {
 }
 
 /// The bytes of the file; the same text gives the same bytes.
-fn encode(text: String, file_format: FileFormat) -> Result<Vec<u8>, SinkError> {
+fn encode(text: &str, file_format: FileFormat) -> Result<Vec<u8>, SinkError> {
     match file_format {
         FileFormat::PlainText => Ok(flow_log_files::gzip(text.as_bytes())),
-        FileFormat::Parquet => flow_log_files::parquet(&text)
+        FileFormat::Parquet => flow_log_files::parquet(text)
             .map_err(|e| SinkError::unavailable(format!("the file is not made: {e}"))),
     }
 }

@@ -3,9 +3,12 @@
 mod bits;
 mod chunk;
 mod dictionary;
+mod footer;
+mod guard;
 mod reader;
 mod schema;
 mod table;
+mod thrift;
 mod writer;
 
 pub use reader::read_parquet;

@@ -149,8 +149,15 @@ mod tests {
                 whole.append(part);
             }
             whole.sort();
-            let order: Vec<_> = whole.iter().map(|(of, text)| (of.start.as_secs(), text)).collect();
-            assert!(order.iter().all(|(n, text)| text.starts_with(&n.to_string())));
+            let order: Vec<_> = whole
+                .iter()
+                .map(|(of, text)| (of.start.as_secs(), text))
+                .collect();
+            assert!(
+                order
+                    .iter()
+                    .all(|(n, text)| text.starts_with(&n.to_string()))
+            );
             assert!(order.is_sorted() && order.len() == 7);
             assert_eq!(whole.bytes(), 70);
             for part in &parts {

@@ -89,7 +89,7 @@ impl LogStore for Groups {
     }
 }
 
-fn entry(sequence: u64, lines: Vec<(Line, String)>) -> Entry {
+fn entry(sequence: u64, lines: &[(Line, String)]) -> Entry {
     let batch = logs_batch(1, lines);
     Entry { sequence, batch }
 }
@@ -109,7 +109,7 @@ async fn groups_and_streams_come_with_the_first_event_and_come_back() {
         of("eni-00000001", 5, "a"),
         of("eni-00000002", 6, "c"),
     ];
-    sink.deliver(&entry(1, lines)).await.unwrap();
+    sink.deliver(&entry(1, &lines)).await.unwrap();
     assert_eq!(
         groups.messages(),
         [
@@ -129,7 +129,7 @@ async fn groups_and_streams_come_with_the_first_event_and_come_back() {
         ]
     );
     groups.state.lock().unwrap().groups.clear();
-    sink.deliver(&entry(2, vec![of("eni-00000001", 9, "d")]))
+    sink.deliver(&entry(2, &[of("eni-00000001", 9, "d")]))
         .await
         .unwrap();
     assert_eq!(groups.messages(), ["eni-00000001-all 9000 d"]);
@@ -141,7 +141,7 @@ async fn a_failed_entry_goes_on_where_it_stopped() {
     let sink = CloudWatchLogsSink::new(Arc::clone(&groups) as _);
     let names = ["eni-00000001", "eni-00000002", "eni-00000003"];
     let lines = || names.iter().map(|n| of(n, 1, "x")).collect::<Vec<_>>();
-    sink.deliver(&entry(1, lines())).await.unwrap();
+    sink.deliver(&entry(1, &lines())).await.unwrap();
     groups.calls();
     let throttled =
         r#"{"__type":"com.amazonaws.logs#ThrottlingException","message":"Rate exceeded"}"#;
@@ -151,10 +151,10 @@ async fn a_failed_entry_goes_on_where_it_stopped() {
         .unwrap()
         .failures
         .insert(2, (400, throttled));
-    let error = sink.deliver(&entry(2, lines())).await.unwrap_err();
+    let error = sink.deliver(&entry(2, &lines())).await.unwrap_err();
     assert_eq!(error.kind, SinkErrorKind::RateLimited);
     assert_eq!(error.to_string(), "ThrottlingException: Rate exceeded");
-    sink.deliver(&entry(2, lines())).await.unwrap();
+    sink.deliver(&entry(2, &lines())).await.unwrap();
     assert_eq!(groups.messages().len(), 6, "an event came twice");
 }
 
@@ -185,10 +185,7 @@ async fn refusals_are_told_apart() {
             .unwrap()
             .failures
             .insert(1, (status, body));
-        let error = sink
-            .deliver(&entry(1, vec![line(1, "x")]))
-            .await
-            .unwrap_err();
+        let error = sink.deliver(&entry(1, &[line(1, "x")])).await.unwrap_err();
         assert_eq!(error.kind, kind, "{status} {body}");
     }
 }
@@ -201,7 +198,7 @@ fn chunks_keep_the_limits() {
     lines.extend((0..2_000).map(|n| line(n % 50, &long)));
     lines.push(line(day, "a day later"));
     lines.push(of("eni-00000002", 3, "another interface"));
-    let batch = logs_batch(1, lines);
+    let batch = logs_batch(1, &lines);
     let chunks = chunks(&batch);
     let mut streams = BTreeSet::new();
     let mut total = 0;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use model::Timestamp;
 
-use super::support::{Bucket, Folder, clock, config, id, line, logs_batch, s3_batch};
+use super::support::{Bucket, Folder, clock, config, id, line, lines_of, logs_batch, s3_batch};
 use crate::parcel::Parcel;
 use crate::{Clock, Delivery, DeliveryConfig, Entry, S3Files, S3Sink, Spool};
 
@@ -14,10 +14,11 @@ const SLOT: u64 = 1_700_000_100;
 
 fn entry(sequence: u64, lines: &[(u64, &str)]) -> Entry {
     let mut batch = s3_batch(1, &[]);
-    batch.lines = lines
+    let lines: Vec<_> = lines
         .iter()
         .map(|(start, text)| line(*start, text))
         .collect();
+    batch.lines = lines_of("version", &lines);
     Entry { sequence, batch }
 }
 
@@ -34,7 +35,7 @@ fn gathered(entries: &[Entry], tried: Option<u64>) -> (u64, u64, Vec<String>, us
         .batch
         .lines
         .iter()
-        .map(|line| line.text.clone());
+        .map(|(_, text)| text.to_owned());
     assert_eq!(parcel.entries, parcel.last - parcel.entry.sequence + 1);
     (
         parcel.entry.sequence,
@@ -72,7 +73,7 @@ fn a_file_ends_at_75_megabytes_and_events_are_not_gathered() {
 
     let mut entries = [entry(1, &[]), entry(2, &[])];
     for entry in &mut entries {
-        entry.batch = logs_batch(1, vec![line(SLOT, "x")]);
+        entry.batch = logs_batch(1, &[line(SLOT, "x")]);
     }
     assert_eq!(gathered(&entries, None), (1, 1, vec!["x".to_owned()], 1));
 }
@@ -109,7 +110,7 @@ async fn five_minutes_are_one_object_unless_somebody_asks_earlier() {
         delivery.submit(vec![s3_batch(1, &[text])], 1).await;
     }
     delivery
-        .submit(vec![logs_batch(2, vec![line(SLOT, "no file")])], 1)
+        .submit(vec![logs_batch(2, &[line(SLOT, "no file")])], 1)
         .await;
     while delivery.snapshot()[1].last_error.is_none() {
         tokio::task::yield_now().await;

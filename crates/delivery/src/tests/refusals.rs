@@ -3,9 +3,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use flow_logs::Line;
 use model::{DeliveryStatus, Timestamp};
 
-use super::support::{Bucket, Folder, config, id, s3_batch};
+use super::support::{Bucket, Folder, config, id, lines_of, s3_batch};
 use crate::{Delivery, S3Sink, SinkErrorKind, Spool, SpoolError};
 
 const DAY: u64 = 24 * 3600;
@@ -87,8 +88,10 @@ async fn a_destination_that_refuses_for_a_day_costs_what_is_as_old() {
     delivery.flush().await;
     assert_eq!(delivery.snapshot()[0].waiting_batches, 1);
     let mut young = s3_batch(1, &["young"]);
-    young.lines[0].end = Timestamp::from_secs(begun + DAY - 60);
-    young.slot = flow_logs::s3_key::slot_of(young.lines[0].end);
+    let end = Timestamp::from_secs(begun + DAY - 60);
+    let (line, text) = young.lines.iter().next().unwrap();
+    young.lines = lines_of("version", &[(Line { end, ..*line }, text.to_owned())]);
+    young.slot = flow_logs::s3_key::slot_of(end);
     assert!(delivery.submit(vec![young], 1).await.is_empty());
 
     fixture.now.store(begun + DAY, Ordering::SeqCst);

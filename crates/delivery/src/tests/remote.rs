@@ -216,7 +216,7 @@ async fn events_are_put() {
     let (endpoint, seen) = serve(200, "{}").await;
     let entry = Entry {
         sequence: 1,
-        batch: logs_batch(1, vec![line(5, "one")]),
+        batch: logs_batch(1, &[line(5, "one")]),
     };
     let sink = CloudWatchLogsSink::new(remote(&endpoint));
     sink.deliver(&entry).await.unwrap();

@@ -79,13 +79,13 @@ pub(crate) fn s3_batch(flow_log: u32, texts: &[&str]) -> Batch {
     }
 }
 
-pub(crate) fn logs_batch(flow_log: u32, lines: Vec<(Line, String)>) -> Batch {
+pub(crate) fn logs_batch(flow_log: u32, lines: &[(Line, String)]) -> Batch {
     Batch {
         destination: LogDestination::CloudWatchLogs {
             log_group_name: "group".to_owned(),
             arn: None,
         },
-        lines: lines_of("version", &lines),
+        lines: lines_of("version", lines),
         ..s3_batch(flow_log, &[])
     }
 }

@@ -3,14 +3,17 @@
 use std::fmt::Display;
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use parquet::basic::Type as Physical;
-use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
+use parquet::column::reader::{ColumnReader, ColumnReaderImpl, get_column_reader};
 use parquet::data_type::{ByteArray, DataType};
 use parquet::errors::ParquetError;
-use parquet::file::reader::{ChunkReader, FileReader, RowGroupReader};
-use parquet::file::serialized_reader::SerializedFileReader;
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+use parquet::file::reader::{ChunkReader, SerializedPageReader};
 
+use super::footer;
+use super::guard::{self, Memory, Pages};
 use crate::{Column, Columns, Kind, Place, Problem, Record, Visitor};
 
 /// Rows decoded at once.
@@ -18,11 +21,13 @@ const BATCH_ROWS: usize = 4096;
 
 /// Reads a file in Parquet. NULL is `-`. Columns of types that no field has are told as problems
 /// and left out; a row group that cannot be decoded ends where it breaks, and the next is read.
+/// Pages that would take more than 512 MiB of memory together are such a break.
 ///
 /// Returns whether the visitor wants more.
 pub fn read_parquet<R: ChunkReader + 'static>(file: R, visitor: &mut dyn Visitor) -> bool {
-    match guarded(|| SerializedFileReader::new(file)) {
-        Ok(reader) => read_groups(&reader, visitor),
+    let file = Arc::new(file);
+    match guarded(|| footer::read(&*file)) {
+        Ok(metadata) => read_groups(&file, &metadata, visitor),
         Err(what) => {
             visitor.problem(Problem {
                 place: Place::File,
@@ -34,23 +39,23 @@ pub fn read_parquet<R: ChunkReader + 'static>(file: R, visitor: &mut dyn Visitor
 }
 
 fn read_groups<R: ChunkReader + 'static>(
-    file: &SerializedFileReader<R>,
+    file: &Arc<R>,
+    metadata: &ParquetMetaData,
     visitor: &mut dyn Visitor,
 ) -> bool {
-    let (columns, leaves) = choose(file, visitor);
+    let (columns, leaves) = choose(metadata, visitor);
     if columns.is_empty() {
         return true;
     }
     visitor.columns(&columns);
     let mut first_row = 1;
-    for index in 0..file.num_row_groups() {
+    for (index, group) in metadata.row_groups().iter().enumerate() {
         let mut rows = Rows {
             columns: &columns,
             at: first_row,
             visitor,
         };
-        let row_count = file.metadata().row_group(index).num_rows();
-        match read_group(file, index, &leaves, &mut rows) {
+        match read_group(file, group, &leaves, &mut rows) {
             Ok(true) => {}
             Ok(false) => return false,
             Err(what) => {
@@ -59,17 +64,15 @@ fn read_groups<R: ChunkReader + 'static>(
                 visitor.problem(Problem { place, what });
             }
         }
-        first_row += u64::try_from(row_count).unwrap_or(0);
+        let row_count = u64::try_from(group.num_rows()).unwrap_or(0);
+        first_row = row_count.saturating_add(first_row);
     }
     true
 }
 
 /// The columns that can be shown, and which leaves of the schema they are.
-fn choose<R: ChunkReader + 'static>(
-    file: &SerializedFileReader<R>,
-    visitor: &mut dyn Visitor,
-) -> (Columns, Vec<usize>) {
-    let schema = file.metadata().file_metadata().schema_descr();
+fn choose(metadata: &ParquetMetaData, visitor: &mut dyn Visitor) -> (Columns, Vec<usize>) {
+    let schema = metadata.file_metadata().schema_descr();
     let (mut columns, mut leaves) = (Vec::new(), Vec::new());
     for (index, leaf) in schema.columns().iter().enumerate() {
         let column = Column::new(leaf.name());
@@ -117,14 +120,14 @@ struct Rows<'a> {
 }
 
 fn read_group<R: ChunkReader + 'static>(
-    file: &SerializedFileReader<R>,
-    index: usize,
+    file: &Arc<R>,
+    group: &RowGroupMetaData,
     leaves: &[usize],
     rows: &mut Rows<'_>,
 ) -> Result<bool, String> {
+    let memory = Arc::new(Memory::default());
     let mut chunks = guarded(|| {
-        let group = file.get_row_group(index)?;
-        let chunk = |&leaf| Chunk::open(group.as_ref(), leaf);
+        let chunk = |&leaf| Chunk::open(file, group, leaf, &memory);
         leaves.iter().map(chunk).collect::<Result<Vec<_>, _>>()
     })?;
     loop {
@@ -207,9 +210,19 @@ enum Shown {
 }
 
 impl Chunk {
-    fn open(group: &dyn RowGroupReader, leaf: usize) -> Result<Self, ParquetError> {
-        let optional = group.metadata().column(leaf).column_descr().max_def_level() > 0;
-        let values = match group.get_column_reader(leaf)? {
+    fn open<R: ChunkReader + 'static>(
+        file: &Arc<R>,
+        group: &RowGroupMetaData,
+        leaf: usize,
+        memory: &Arc<Memory>,
+    ) -> Result<Self, ParquetError> {
+        let column = group.column(leaf);
+        let optional = column.column_descr().max_def_level() > 0;
+        let rows = usize::try_from(group.num_rows())?;
+        let guarded = Arc::new(guard::Column::new(file, memory));
+        let pages = SerializedPageReader::new(guarded, column, rows, None)?;
+        let pages = Box::new(Pages::new(pages, optional));
+        let values = match get_column_reader(column.column_descr_ptr(), pages) {
             ColumnReader::Int32ColumnReader(reader) => Values::Int32(reader, Vec::new()),
             ColumnReader::Int64ColumnReader(reader) => Values::Int64(reader, Vec::new()),
             ColumnReader::ByteArrayColumnReader(reader) => Values::Text(reader, Vec::new()),
