@@ -111,7 +111,7 @@ enum Found {
     Nothing,
     /// Its time comes.
     Later(Duration),
-    Parcel(Parcel),
+    Parcel(Box<Parcel>),
 }
 
 /// What a worker does after an attempt.
@@ -189,7 +189,7 @@ impl Shared {
                 return Ok(Found::Later(wait));
             }
             let next = |place| shared.spool().entry(id, place);
-            Ok(Found::Parcel(Parcel::gather(entry, next, tried)))
+            Ok(Found::Parcel(Box::new(Parcel::gather(entry, next, tried))))
         })
         .await
     }
