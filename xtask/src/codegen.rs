@@ -50,6 +50,12 @@ const SERVICES: &[Service] = &[
         query: "crates/ec2-query/src/elbv2/generated",
         protocol: Protocol::Query,
     },
+    Service {
+        model: "iam/2010-05-08",
+        api: "iam-api",
+        query: "crates/ec2-query/src/iam/generated",
+        protocol: Protocol::Query,
+    },
 ];
 
 /// Files by their path inside a generated directory.

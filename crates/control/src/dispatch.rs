@@ -199,3 +199,46 @@ actions! { elbv2_api in elbv2::in_its_words:
     RemoveTags => elbv2::remove_tags;
     DescribeTags => elbv2::describe_tags;
 }
+
+actions! { iam_api in iam::in_its_words:
+    CreateRole => iam::create_role;
+    GetRole => iam::get_role;
+    ListRoles => iam::list_roles;
+    DeleteRole => iam::delete_role;
+    UpdateRole => iam::update_role;
+    UpdateRoleDescription => iam::update_role_description;
+    UpdateAssumeRolePolicy => iam::update_assume_role_policy;
+    TagRole => iam::tag_role;
+    UntagRole => iam::untag_role;
+    ListRoleTags => iam::list_role_tags;
+    PutRolePolicy => iam::put_role_policy;
+    GetRolePolicy => iam::get_role_policy;
+    DeleteRolePolicy => iam::delete_role_policy;
+    ListRolePolicies => iam::list_role_policies;
+    AttachRolePolicy => iam::attach_role_policy;
+    DetachRolePolicy => iam::detach_role_policy;
+    ListAttachedRolePolicies => iam::list_attached_role_policies;
+    CreatePolicy => iam::create_policy;
+    GetPolicy => iam::get_policy;
+    ListPolicies => iam::list_policies;
+    DeletePolicy => iam::delete_policy;
+    CreatePolicyVersion => iam::create_policy_version;
+    GetPolicyVersion => iam::get_policy_version;
+    ListPolicyVersions => iam::list_policy_versions;
+    DeletePolicyVersion => iam::delete_policy_version;
+    SetDefaultPolicyVersion => iam::set_default_policy_version;
+    ListEntitiesForPolicy => iam::list_entities_for_policy;
+    TagPolicy => iam::tag_policy;
+    UntagPolicy => iam::untag_policy;
+    ListPolicyTags => iam::list_policy_tags;
+    CreateInstanceProfile => iam::create_instance_profile;
+    GetInstanceProfile => iam::get_instance_profile;
+    ListInstanceProfiles => iam::list_instance_profiles;
+    ListInstanceProfilesForRole => iam::list_instance_profiles_for_role;
+    DeleteInstanceProfile => iam::delete_instance_profile;
+    AddRoleToInstanceProfile => iam::add_role_to_instance_profile;
+    RemoveRoleFromInstanceProfile => iam::remove_role_from_instance_profile;
+    TagInstanceProfile => iam::tag_instance_profile;
+    UntagInstanceProfile => iam::untag_instance_profile;
+    ListInstanceProfileTags => iam::list_instance_profile_tags;
+}

@@ -107,8 +107,18 @@ impl Error {
     pub fn status(&self) -> u16 {
         match self {
             Self::DryRun => 412,
+            Self::Other { code, .. } => status(code),
             _ => 400,
         }
+    }
+}
+
+/// The statuses of IAM's codes ("Common errors" and the pages of its actions); 400 is everybody's.
+fn status(code: &str) -> u16 {
+    match code {
+        "NoSuchEntity" => 404,
+        "EntityAlreadyExists" | "DeleteConflict" | "LimitExceeded" => 409,
+        _ => 400,
     }
 }
 

@@ -13,6 +13,7 @@ mod error;
 mod event;
 mod filter;
 mod flow_log;
+mod iam;
 mod instance;
 mod internet_gateway;
 mod internet_host;

@@ -95,6 +95,14 @@ quotas! {
     target_groups: 3000, "TooManyTargetGroups", "You have reached the maximum number of target groups.";
     /// Targets per target group; AWS allows 500 in each zone.
     targets: 1000, "TooManyTargets", "You have reached the maximum number of targets per target group.";
+    /// IAM roles per account.
+    roles: 1000, "LimitExceeded", "Cannot exceed quota for RolesPerAccount: {}";
+    /// Customers' managed policies per account.
+    managed_policies: 1500, "LimitExceeded", "Cannot exceed quota for PoliciesPerAccount: {}";
+    /// Managed policies that are attached to one role.
+    policies_per_role: 10, "LimitExceeded", "Cannot exceed quota for PoliciesPerRole: {}";
+    /// Instance profiles per account.
+    instance_profiles: 1000, "LimitExceeded", "Cannot exceed quota for InstanceProfilesPerAccount: {}";
     /// Running instances per Region; this machine is the limit, not AWS.
     instances: 200, "InstanceLimitExceeded", "You have requested more instances than your current instance limit of {} allows.";
 }

@@ -13,7 +13,9 @@ mod encode;
 mod error;
 pub mod form;
 mod generated;
+pub mod iam;
 mod parameters;
+pub mod query;
 #[cfg(test)]
 mod tests;
 mod tree;

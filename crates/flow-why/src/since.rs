@@ -127,6 +127,9 @@ fn governs(change: &Change) -> bool {
             | Change::ClientToken(..)
             | Change::DhcpOptions(..)
             | Change::Address(..)
+            | Change::Role(..)
+            | Change::ManagedPolicy(..)
+            | Change::InstanceProfile(..)
     )
 }
 

@@ -15,11 +15,13 @@ pub mod flow_log_field;
 pub mod flow_log_format;
 pub mod id;
 pub mod instance;
+pub mod instance_profile;
 pub mod internet_gateway;
 pub mod internet_host;
 pub mod listener;
 pub mod load_balancer;
 pub mod log_folder;
+pub mod managed_policy;
 pub mod metadata_options;
 pub mod nat_gateway;
 pub mod network_acl;
@@ -27,6 +29,7 @@ pub mod network_interface;
 pub mod prefix_list;
 pub mod recorder_id;
 pub mod region;
+pub mod role;
 pub mod route_table;
 pub mod scope;
 pub mod security_group;
@@ -55,6 +58,7 @@ pub use flow_log_field::{FlowLogField, UnknownField};
 pub use flow_log_format::FormatError;
 pub use id::*;
 pub use instance::{Instance, InstanceState};
+pub use instance_profile::InstanceProfile;
 pub use internet_gateway::InternetGateway;
 pub use internet_host::InternetHost;
 pub use listener::{Listener, LoadBalancerProtocol};
@@ -63,6 +67,7 @@ pub use load_balancer::{
     LoadBalancerState, MalformedArnId, TargetGroupId,
 };
 pub use log_folder::LogFolder;
+pub use managed_policy::{ManagedPolicy, ManagedPolicyVersion};
 pub use metadata_options::MetadataOptions;
 pub use nat_gateway::{
     Availability, Connectivity, NatGateway, NatGatewayAddress, NatGatewayElasticIp, NatGatewayState,
@@ -76,6 +81,7 @@ pub use prefix_list::{
 };
 pub use recorder_id::RecorderId;
 pub use region::{AvailabilityZone, Region};
+pub use role::Role;
 pub use route_table::{
     Destination, Route, RouteOrigin, RouteState, RouteTable, RouteTableAssociation, RouteTarget,
 };

@@ -58,6 +58,9 @@ const fn entry(name: &'static str, code: &'static str, zones: u8) -> Entry {
 }
 
 impl Region {
+    /// Where what is global to an account stands, IAM for example: us-east-1.
+    pub const GLOBAL: Self = Self(13);
+
     /// Every Region, in the order of their names.
     pub fn all() -> impl Iterator<Item = Region> {
         (0..CATALOGUE.len()).map(|i| Region(i as u8))

@@ -143,6 +143,12 @@ tables! {
     listeners: ListenerId => Listener(Listener);
     /// Target groups with their targets.
     target_groups: TargetGroupId => TargetGroup(TargetGroup);
+    /// IAM roles by name in lower case.
+    roles: String => Role(Role);
+    /// Managed policies by name in lower case.
+    managed_policies: String => ManagedPolicy(ManagedPolicy);
+    /// Instance profiles by name in lower case.
+    instance_profiles: String => InstanceProfile(InstanceProfile);
     /// Client tokens by action and token.
     client_tokens: String => ClientToken(ClientToken);
     /// Hosts of the simulated internet; held by one scope, seen by all.

@@ -16,6 +16,10 @@ pub enum Kind<'a> {
     GatewayEndpoint,
     /// The policy of an interface endpoint.
     InterfaceEndpoint,
+    /// Who may assume a role: principals, and no resources.
+    Trust,
+    /// What a role may do: resources, and no principals.
+    Identity,
 }
 
 /// A policy document that has been checked.
@@ -44,7 +48,7 @@ impl Document {
     pub fn parse(text: &str, kind: Kind<'_>) -> Result<Self, Error> {
         let start = match kind {
             Kind::Bucket(_) => text,
-            Kind::GatewayEndpoint | Kind::InterfaceEndpoint => text.trim_start(),
+            _ => text.trim_start(),
         };
         if !start.starts_with('{') {
             return Err(Error::NotAnObject);

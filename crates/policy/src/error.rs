@@ -37,6 +37,12 @@ pub enum Error {
     /// A principal that cannot exist, or one with wildcards in it.
     #[error("Invalid principal in policy")]
     Principal,
+    /// A principal in the policy of an identity.
+    #[error("Policy document should not specify a principal.")]
+    ProhibitedPrincipal,
+    /// A resource in a trust policy.
+    #[error("Has prohibited field Resource")]
+    ProhibitedResource,
     /// An action that no action of the service matches.
     #[error("Policy has invalid action")]
     Action,

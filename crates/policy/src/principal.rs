@@ -125,7 +125,7 @@ fn aws(text: &str, kind: Kind<'_>) -> Option<Principal> {
     if let Some(account) = account {
         return is_account(account).then(|| match kind {
             Kind::GatewayEndpoint => Principal::Arn(root_arn(account)),
-            Kind::Bucket(_) | Kind::InterfaceEndpoint => Principal::Account(account.to_owned()),
+            _ => Principal::Account(account.to_owned()),
         });
     }
     let (service, rest) = text.strip_prefix("arn:aws:")?.split_once("::")?;

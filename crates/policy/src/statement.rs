@@ -4,7 +4,7 @@ use crate::condition::{self, Condition};
 use crate::document::Kind;
 use crate::json::Value;
 use crate::pattern::{Pattern, Syntax};
-use crate::principal::{self, Principals};
+use crate::principal::{self, Principal, Principals};
 use crate::{Error, Request, catalogue};
 
 /// One statement of a document.
@@ -126,16 +126,16 @@ pub(crate) fn parse(value: &Value, kind: Kind<'_>, variables: bool) -> Result<St
         Value::Text(effect) => return Err(Error::Effect(effect.clone())),
         _ => return Err(Error::Syntax),
     };
-    let (principal, only) = elements.principal.ok_or(Error::MissingField("Principal"))?;
-    let named = principal::parse(principal, kind)?;
-    let principals = if only {
-        Principals::Only(named)
-    } else {
-        Principals::Except(named)
-    };
+    let principals = principals(&elements, kind)?;
     let (action, only_actions) = elements.action.ok_or(Error::MissingField("Action"))?;
     let action_texts = texts(action)?;
-    let (resource, only_resources) = elements.resource.ok_or(Error::MissingField("Resource"))?;
+    let every = Value::Text("*".to_owned());
+    let (resource, only_resources) = match (kind, elements.resource) {
+        (Kind::Trust, Some(_)) => return Err(Error::ProhibitedResource),
+        // The role is the resource.
+        (Kind::Trust, None) => (&every, true),
+        (_, given) => given.ok_or(Error::MissingField("Resource"))?,
+    };
     let resource_texts = texts(resource)?;
     let conditions = match elements.condition {
         Some(value) => condition::parse(value, variables)?,
@@ -158,7 +158,7 @@ pub(crate) fn parse(value: &Value, kind: Kind<'_>, variables: bool) -> Result<St
             resource_texts: &resource_texts,
             conditions: &conditions,
         })?,
-        Kind::GatewayEndpoint | Kind::InterfaceEndpoint => {
+        Kind::GatewayEndpoint | Kind::InterfaceEndpoint | Kind::Trust | Kind::Identity => {
             check_form(&action_texts, &resource_texts, &conditions)?;
         }
     }
@@ -179,6 +179,17 @@ pub(crate) fn parse(value: &Value, kind: Kind<'_>, variables: bool) -> Result<St
     })
 }
 
+/// Whom a statement is about. That of an identity's policy is about whoever has the policy.
+fn principals(elements: &Elements<'_>, kind: Kind<'_>) -> Result<Principals, Error> {
+    match (kind, elements.principal) {
+        (Kind::Identity, Some(_)) => Err(Error::ProhibitedPrincipal),
+        (Kind::Identity, None) => Ok(Principals::Only(vec![Principal::Everyone])),
+        (_, None) => Err(Error::MissingField("Principal")),
+        (_, Some((named, true))) => principal::parse(named, kind).map(Principals::Only),
+        (_, Some((named, false))) => principal::parse(named, kind).map(Principals::Except),
+    }
+}
+
 fn texts(value: &Value) -> Result<Vec<&str>, Error> {
     let texts = value.texts().ok_or(Error::Syntax)?;
     if texts.is_empty() {
@@ -192,7 +203,7 @@ fn patterns(texts: &[&str], syntax: Syntax) -> Result<Vec<Pattern>, Error> {
     parsed.collect()
 }
 
-/// What holds for the policies of endpoints, whose services have actions that Weir need not know: actions have a
+/// What holds for the policies of endpoints and of IAM, whose services have actions that Weir need not know: actions have a
 /// vendor, resources are ARNs, condition keys have a vendor.
 fn check_form(actions: &[&str], resources: &[&str], conditions: &[Condition]) -> Result<(), Error> {
     let is_name = |text: &str, allowed: &[u8]| {

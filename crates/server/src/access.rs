@@ -44,8 +44,8 @@ pub(crate) fn check(
         Service::Logs => vec![of_logs(identity, parts, body)],
         Service::Firehose => vec![of_firehose(identity, parts, body)],
         Service::DynamoDb => of_dynamodb(identity, parts, body)?,
-        // S3 asks for itself; CloudTrail is at no endpoint; Weir's own operations have no policies.
-        Service::S3 | Service::CloudTrail | Service::Weir => return Ok(()),
+        // S3 asks for itself; IAM and CloudTrail are at no endpoint; Weir's own operations have no policies.
+        Service::S3 | Service::Iam | Service::CloudTrail | Service::Weir => return Ok(()),
     };
     let caller = Caller::Identity(identity.caller.clone());
     let context = describe(&caller, origin, identity, parts);
@@ -88,7 +88,7 @@ impl Refused {
                     self.message
                 ),
             ),
-            Service::ElasticLoadBalancing | Service::Sts | Service::S3 => {
+            Service::ElasticLoadBalancing | Service::Iam | Service::Sts | Service::S3 => {
                 (403, "AccessDenied", self.message.clone())
             }
             Service::Logs

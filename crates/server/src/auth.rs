@@ -46,9 +46,9 @@ pub(crate) enum Error {
 /// Clocks may differ by so much ("Elements of an AWS API request signature").
 const SKEW_MAX_S: u64 = 300;
 
-/// The service that the request was signed for, if it was signed at all.
+/// The name of the service that the request was signed for, if it was signed at all.
 #[must_use]
-pub(crate) fn signed_service(headers: &HeaderMap, query: &str) -> Option<Service> {
+pub(crate) fn signed_service(headers: &HeaderMap, query: &str) -> Option<String> {
     let header = headers
         .get(http::header::AUTHORIZATION)
         .and_then(|v| v.to_str().ok());
@@ -68,7 +68,7 @@ pub(crate) fn signed_service(headers: &HeaderMap, query: &str) -> Option<Service
     };
     let mut parts = credential.rsplit('/');
     let (_terminator, service) = (parts.next()?, parts.next()?);
-    Service::signed_for(service)
+    Some(service.to_owned())
 }
 
 /// The Region that a request was signed for in its headers.
@@ -118,6 +118,10 @@ pub(crate) fn authenticate(
         .region
         .parse::<Region>()
         .map_err(|_| Error::WrongScope { what: "region" })?;
+    let region = match service {
+        Service::Iam => Region::GLOBAL,
+        _ => region,
+    };
     let token = session_token(&parts.headers, parts.uri.query().unwrap_or_default());
     let signer = keyring.signer(access_key, token.as_deref(), now)?;
     Ok(Identity {
@@ -190,7 +194,7 @@ impl Error {
             | Signature::NotYetCurrent { .. }
             | Signature::PresignedExpired { .. } => match service {
                 Service::Ec2 => (400, "RequestExpired"),
-                Service::ElasticLoadBalancing | Service::Sts | Service::S3 => {
+                Service::ElasticLoadBalancing | Service::Iam | Service::Sts | Service::S3 => {
                     (403, "SignatureDoesNotMatch")
                 }
                 Service::Logs
@@ -235,6 +239,11 @@ pub(crate) fn refuse(
             status,
             request_id,
             ec2_query::elbv2::render_error(status, code, message, request_id),
+        ),
+        Service::Iam => respond::xml(
+            status,
+            request_id,
+            ec2_query::iam::render_error(status, code, message, request_id),
         ),
         Service::Sts => {
             let (status, xml) = services::sts::error(status, code, message, request_id);

@@ -75,7 +75,7 @@ impl Draft {
         let event_source = source(service)?;
         let form = || ec2::form(parts.uri.query().unwrap_or_default(), body).unwrap_or_default();
         let (event_name, parameters) = match service {
-            Service::Ec2 | Service::ElasticLoadBalancing | Service::Sts => {
+            Service::Ec2 | Service::ElasticLoadBalancing | Service::Iam | Service::Sts => {
                 let form = form();
                 let action = form.iter().find(|(name, _)| name == "Action");
                 let action = action.map_or(String::new(), |(_, action)| action.clone());
@@ -260,6 +260,7 @@ fn source(service: Service) -> Option<&'static str> {
     Some(match service {
         Service::Ec2 => "ec2.amazonaws.com",
         Service::ElasticLoadBalancing => "elasticloadbalancing.amazonaws.com",
+        Service::Iam => "iam.amazonaws.com",
         Service::Sts => "sts.amazonaws.com",
         Service::Logs => "logs.amazonaws.com",
         Service::Firehose => "firehose.amazonaws.com",

@@ -1,11 +1,11 @@
-//! EC2 and Elastic Load Balancing: the Query protocols on top of the writer.
+//! EC2, Elastic Load Balancing and IAM: the Query protocols on top of the writer.
 
 use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ec2_api::{GetConsoleOutputResponse, Request, Response};
-use ec2_query::elbv2;
+use ec2_query::{elbv2, iam};
 
 use crate::auth::Identity;
 use crate::clock;
@@ -42,34 +42,54 @@ pub(crate) async fn call(
     }
 }
 
-/// Carries out a call of Elastic Load Balancing.
-pub(crate) async fn elastic_load_balancing(
-    daemon: &Arc<Daemon>,
-    identity: &Identity,
-    event: Option<Draft>,
-    query: &str,
-    body: &[u8],
-    request_id: &str,
-) -> Answer {
-    let refused = |status: u16, code: &str, message: &str| {
-        let xml = elbv2::render_error(status, code, message, request_id);
-        respond::xml(status, request_id, xml)
+macro_rules! query_services {
+    ($($(#[$doc:meta])* $name:ident by $wire:ident;)*) => {
+        $(
+            $(#[$doc])*
+            pub(crate) async fn $name(
+                daemon: &Arc<Daemon>,
+                identity: &Identity,
+                event: Option<Draft>,
+                query: &str,
+                body: &[u8],
+                request_id: &str,
+            ) -> Answer {
+                let refused = |status: u16, code: &str, message: &str| {
+                    let xml = $wire::render_error(status, code, message, request_id);
+                    respond::xml(status, request_id, xml)
+                };
+                let request = match form(query, body).and_then(|form| $wire::parse(&form)) {
+                    Ok(request) => request,
+                    Err(error) => {
+                        let answer = refused(400, $wire::code(&error), &error.to_string());
+                        return noted(daemon, event, answer).await;
+                    }
+                };
+                let note = note(event, |response| {
+                    cloudtrail::json::query_elements(&$wire::elements(response))
+                });
+                match daemon.writer.execute(identity.scope, request, note).await {
+                    Ok(response) => {
+                        respond::xml(200, request_id, $wire::render(&response, request_id))
+                    }
+                    Err(Failure::Refused(error)) => {
+                        refused(error.status(), error.code(), &error.to_string())
+                    }
+                    Err(failure @ Failure::Internal) => {
+                        refused(500, "InternalFailure", &failure.to_string())
+                    }
+                }
+            }
+        )*
     };
-    let request = match form(query, body).and_then(|form| elbv2::parse(&form)) {
-        Ok(request) => request,
-        Err(error) => {
-            let answer = refused(400, elbv2::code(&error), &error.to_string());
-            return noted(daemon, event, answer).await;
-        }
-    };
-    let note = note(event, |response| {
-        cloudtrail::json::query_elements(&elbv2::elements(response))
-    });
-    match daemon.writer.execute(identity.scope, request, note).await {
-        Ok(response) => respond::xml(200, request_id, elbv2::render(&response, request_id)),
-        Err(Failure::Refused(error)) => refused(error.status(), error.code(), &error.to_string()),
-        Err(failure @ Failure::Internal) => refused(500, "InternalFailure", &failure.to_string()),
-    }
+}
+
+// Services that speak AWS's common Query protocol, each with its own words on the wire.
+query_services! {
+    /// Carries out a call of Elastic Load Balancing.
+    elastic_load_balancing by elbv2;
+    /// Carries out a call of IAM.
+    iam by iam;
 }
 
 async fn execute(

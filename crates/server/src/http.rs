@@ -23,7 +23,7 @@ use crate::cloudtrail::{self, Draft};
 use crate::daemon::Daemon;
 use crate::respond::{self, Answer};
 use crate::service::Service;
-use crate::{access, browser, clock, ec2, sts, weir};
+use crate::{access, browser, clock, ec2, missing, sts, weir};
 
 /// A client has so long to send the head of a request.
 pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -114,11 +114,15 @@ async fn answer(
     }
     let query = request.uri().query().unwrap_or_default();
     let metrics = request.method() == Method::GET && request.uri().path() == "/_weir/metrics";
-    let service = match auth::signed_service(request.headers(), query) {
+    let signed = auth::signed_service(request.headers(), query);
+    let service = match signed.as_deref().map(Service::signed_for) {
         // No bucket can have that name.
-        _ if metrics => Service::Weir,
+        _ if metrics => Some(Service::Weir),
         Some(service) => service,
-        None => Service::guess(request.method(), request.headers(), query),
+        None => Some(Service::guess(request.method(), request.headers(), query)),
+    };
+    let Some(service) = service else {
+        return whole(missing::answer(daemon, &signed.unwrap_or_default(), request).await);
     };
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
     if let Err(refused) = browser::keep_out(method, uri, headers, service) {
@@ -250,6 +254,7 @@ async fn dispatch(
             return ec2::elastic_load_balancing(daemon, identity, event, query, body, request_id)
                 .await;
         }
+        Service::Iam => return ec2::iam(daemon, identity, event, query, body, request_id).await,
         Service::Sts => {
             let (answer, elements) = sts::call(daemon, identity, query, body, request_id);
             if let Some(event) = event {

@@ -33,6 +33,7 @@ mod logs;
 mod metadata;
 mod metrics;
 mod named;
+mod missing;
 mod open_windows;
 pub mod ops;
 mod patience;

@@ -11,6 +11,8 @@ pub(crate) enum Service {
     Ec2,
     /// Elastic Load Balancing: Query protocol.
     ElasticLoadBalancing,
+    /// IAM: Query protocol.
+    Iam,
     /// AWS STS: Query protocol.
     Sts,
     /// CloudWatch Logs: AWS JSON 1.1.
@@ -31,9 +33,10 @@ pub(crate) enum Service {
 const CLOUDTRAIL: &str = "com.amazonaws.cloudtrail.v20131101.";
 
 impl Service {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Ec2,
         Self::ElasticLoadBalancing,
+        Self::Iam,
         Self::Sts,
         Self::Logs,
         Self::Firehose,
@@ -48,6 +51,7 @@ impl Service {
         match self {
             Self::Ec2 => "ec2",
             Self::ElasticLoadBalancing => "elasticloadbalancing",
+            Self::Iam => "iam",
             Self::Sts => "sts",
             Self::Logs => "logs",
             Self::Firehose => "firehose",
@@ -92,6 +96,9 @@ impl Service {
             text(header::CONTENT_TYPE.as_str()).starts_with("application/x-www-form-urlencoded");
         if query.contains("Version=2011-06-15") {
             return Self::Sts;
+        }
+        if query.contains("Version=2010-05-08") {
+            return Self::Iam;
         }
         if query.contains("Version=2015-12-01") {
             return Self::ElasticLoadBalancing;

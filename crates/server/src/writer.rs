@@ -422,13 +422,19 @@ fn draft<T: Send + 'static>(
 
 /// Whether an action never changes anything, by AWS's way of naming.
 fn only_asks(action: &str) -> bool {
-    action.starts_with("Describe") || action.starts_with("Get")
+    let asking = ["Describe", "Get", "List"];
+    asking.iter().any(|verb| action.starts_with(verb))
 }
 
 /// Whether packets can tell the difference.
 fn governs_packets(change: &Change) -> bool {
     !matches!(
         change,
-        Change::FlowLog(..) | Change::ClientToken(..) | Change::DhcpOptions(..)
+        Change::FlowLog(..)
+            | Change::ClientToken(..)
+            | Change::DhcpOptions(..)
+            | Change::Role(..)
+            | Change::ManagedPolicy(..)
+            | Change::InstanceProfile(..)
     )
 }

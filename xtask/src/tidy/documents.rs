@@ -2,9 +2,10 @@
 
 use super::{File, Findings};
 
-const ACTIONS: [&str; 2] = [
+const ACTIONS: [&str; 3] = [
     "crates/ec2-api/actions.toml",
     "crates/elbv2-api/actions.toml",
+    "crates/iam-api/actions.toml",
 ];
 const COMPATIBILITY: &str = "docs/compatibility.md";
 

@@ -304,8 +304,10 @@ fn check_zone(request: &RunInstancesRequest, subnet: &Subnet) -> Result<(), Erro
 
 fn wanted_zone(request: &RunInstancesRequest) -> Option<&str> {
     let placement = request.placement.as_ref()?;
-    let zone = placement.availability_zone.as_deref();
-    zone.or(placement.availability_zone_id.as_deref())
+    // Terraform sends an empty zone with every subnet.
+    let zones = [&placement.availability_zone, &placement.availability_zone_id];
+    let mut given = zones.into_iter().filter_map(|zone| zone.as_deref());
+    given.find(|zone| !zone.is_empty())
 }
 
 fn is_zone(zone: AvailabilityZone, text: &str) -> bool {

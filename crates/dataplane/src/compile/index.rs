@@ -164,6 +164,10 @@ impl Index {
             }
             // An address works by its association, which is the interface's.
             Difference::Address(..) | Difference::FlowLog(..) | Difference::ClientToken(..) => {}
+            // No packet has to do with IAM.
+            Difference::Role(..)
+            | Difference::ManagedPolicy(..)
+            | Difference::InstanceProfile(..) => {}
         }
     }
 

@@ -4,13 +4,29 @@ use http::Uri;
 
 /// The action of a policy that an operation needs, without `s3:`, by the operation's name. Operations without a line
 /// here need the action of their own name.
-const ACTIONS: [(&str, &str); 33] = [
+const ACTIONS: [(&str, &str); 53] = [
     ("CompleteMultipartUpload", "PutObject"),
     ("CopyObject", "PutObject"),
     ("CreateMultipartUpload", "PutObject"),
+    (
+        "DeleteBucketAnalyticsConfiguration",
+        "PutAnalyticsConfiguration",
+    ),
     ("DeleteBucketCors", "PutBucketCORS"),
     ("DeleteBucketEncryption", "PutEncryptionConfiguration"),
+    (
+        "DeleteBucketIntelligentTieringConfiguration",
+        "PutIntelligentTieringConfiguration",
+    ),
+    (
+        "DeleteBucketInventoryConfiguration",
+        "PutInventoryConfiguration",
+    ),
     ("DeleteBucketLifecycle", "PutLifecycleConfiguration"),
+    (
+        "DeleteBucketMetricsConfiguration",
+        "PutMetricsConfiguration",
+    ),
     (
         "DeleteBucketOwnershipControls",
         "PutBucketOwnershipControls",
@@ -22,12 +38,25 @@ const ACTIONS: [(&str, &str); 33] = [
         "GetBucketAccelerateConfiguration",
         "GetAccelerateConfiguration",
     ),
+    (
+        "GetBucketAnalyticsConfiguration",
+        "GetAnalyticsConfiguration",
+    ),
     ("GetBucketCors", "GetBucketCORS"),
     ("GetBucketEncryption", "GetEncryptionConfiguration"),
+    (
+        "GetBucketIntelligentTieringConfiguration",
+        "GetIntelligentTieringConfiguration",
+    ),
+    (
+        "GetBucketInventoryConfiguration",
+        "GetInventoryConfiguration",
+    ),
     (
         "GetBucketLifecycleConfiguration",
         "GetLifecycleConfiguration",
     ),
+    ("GetBucketMetricsConfiguration", "GetMetricsConfiguration"),
     (
         "GetBucketNotificationConfiguration",
         "GetBucketNotification",
@@ -40,6 +69,19 @@ const ACTIONS: [(&str, &str); 33] = [
     ("GetPublicAccessBlock", "GetBucketPublicAccessBlock"),
     ("HeadBucket", "ListBucket"),
     ("HeadObject", "GetObject"),
+    (
+        "ListBucketAnalyticsConfigurations",
+        "GetAnalyticsConfiguration",
+    ),
+    (
+        "ListBucketIntelligentTieringConfigurations",
+        "GetIntelligentTieringConfiguration",
+    ),
+    (
+        "ListBucketInventoryConfigurations",
+        "GetInventoryConfiguration",
+    ),
+    ("ListBucketMetricsConfigurations", "GetMetricsConfiguration"),
     ("ListBuckets", "ListAllMyBuckets"),
     ("ListMultipartUploads", "ListBucketMultipartUploads"),
     ("ListObjectVersions", "ListBucketVersions"),
@@ -47,11 +89,34 @@ const ACTIONS: [(&str, &str); 33] = [
     ("ListObjectsV2", "ListBucket"),
     ("ListParts", "ListMultipartUploadParts"),
     ("PostObject", "PutObject"),
+    (
+        "PutBucketAccelerateConfiguration",
+        "PutAccelerateConfiguration",
+    ),
+    (
+        "PutBucketAnalyticsConfiguration",
+        "PutAnalyticsConfiguration",
+    ),
     ("PutBucketCors", "PutBucketCORS"),
+    ("PutBucketEncryption", "PutEncryptionConfiguration"),
+    (
+        "PutBucketIntelligentTieringConfiguration",
+        "PutIntelligentTieringConfiguration",
+    ),
+    (
+        "PutBucketInventoryConfiguration",
+        "PutInventoryConfiguration",
+    ),
     (
         "PutBucketLifecycleConfiguration",
         "PutLifecycleConfiguration",
     ),
+    ("PutBucketMetricsConfiguration", "PutMetricsConfiguration"),
+    (
+        "PutBucketNotificationConfiguration",
+        "PutBucketNotification",
+    ),
+    ("PutBucketReplication", "PutReplicationConfiguration"),
     (
         "PutObjectLockConfiguration",
         "PutBucketObjectLockConfiguration",

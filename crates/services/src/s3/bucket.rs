@@ -25,6 +25,21 @@ pub(crate) enum Setting {
     Tagging,
     PublicAccessBlock,
     OwnershipControls,
+    Versioning,
+    Encryption,
+    Lifecycle,
+    Logging,
+    Accelerate,
+    RequestPayment,
+    Notification,
+    Cors,
+    Website,
+    Replication,
+    ObjectLock,
+    IntelligentTiering,
+    Analytics,
+    Inventory,
+    Metrics,
 }
 
 impl Setting {
@@ -34,7 +49,33 @@ impl Setting {
             Self::Tagging => "tagging",
             Self::PublicAccessBlock => "publicAccessBlock",
             Self::OwnershipControls => "ownershipControls",
+            Self::Versioning => "versioning",
+            Self::Encryption => "encryption",
+            Self::Lifecycle => "lifecycle",
+            Self::Logging => "logging",
+            Self::Accelerate => "accelerate",
+            Self::RequestPayment => "requestPayment",
+            Self::Notification => "notification",
+            Self::Cors => "cors",
+            Self::Website => "website",
+            Self::Replication => "replication",
+            Self::ObjectLock => "objectLock",
+            Self::IntelligentTiering => "intelligentTiering",
+            Self::Analytics => "analytics",
+            Self::Inventory => "inventory",
+            Self::Metrics => "metrics",
         }
+    }
+
+    fn get(self, connection: &Connection, bucket: &str) -> S3Result<Option<String>> {
+        connection
+            .query_row(
+                "SELECT value FROM setting WHERE bucket = ?1 AND name = ?2",
+                [bucket, self.name()],
+                |row| row.get(0),
+            )
+            .optional()
+            .map_err(database_failure)
     }
 
     /// Puts it, or removes it when `value` is `None`.
@@ -202,14 +243,21 @@ impl Store {
     pub(crate) fn setting(&self, bucket: &str, setting: Setting) -> S3Result<Option<String>> {
         let connection = self.connection();
         require(&connection, bucket)?;
-        connection
-            .query_row(
-                "SELECT value FROM setting WHERE bucket = ?1 AND name = ?2",
-                [bucket, setting.name()],
-                |row| row.get(0),
-            )
-            .optional()
-            .map_err(database_failure)
+        setting.get(&connection, bucket)
+    }
+
+    /// Makes a setting's next value out of the last one, with nobody in between.
+    pub(crate) fn edit_setting(
+        &self,
+        bucket: &str,
+        setting: Setting,
+        edit: impl FnOnce(Option<String>) -> S3Result<String>,
+    ) -> S3Result<()> {
+        self.write(|transaction| {
+            require(transaction, bucket)?;
+            let next = edit(setting.get(transaction, bucket)?)?;
+            setting.set(transaction, bucket, Some(&next))
+        })
     }
 
     /// Puts a setting, or removes it when `value` is `None`.

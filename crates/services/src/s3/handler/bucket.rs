@@ -77,8 +77,12 @@ pub(super) async fn create_bucket(
     };
     let bucket = req.input.bucket;
     let location = Some(format!("/{bucket}"));
+    let name = bucket.clone();
     s3.run(move |store| store.create_bucket(&bucket, &account, &wanted))
         .await?;
+    if req.input.object_lock_enabled_for_bucket == Some(true) {
+        s3.enable_object_lock(name).await?;
+    }
     answer(CreateBucketOutput { location })
 }
 

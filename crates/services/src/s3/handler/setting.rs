@@ -1,4 +1,4 @@
-//! Documents that a bucket keeps as they were put, and AWS's answers for those that it never has.
+//! Settings of a bucket that decide who may do what.
 
 use policy::{Document, Kind};
 use s3s::dto::*;
@@ -140,121 +140,6 @@ pub(super) async fn delete_bucket_ownership_controls(
     answer(DeleteBucketOwnershipControlsOutput::default())
 }
 
-pub(super) async fn get_bucket_versioning(
-    s3: &S3,
-    req: S3Request<GetBucketVersioningInput>,
-) -> Answer<GetBucketVersioningOutput> {
-    s3.owner_of(req.input.bucket).await?;
-    answer(GetBucketVersioningOutput::default())
-}
-
-pub(super) async fn get_bucket_accelerate_configuration(
-    s3: &S3,
-    req: S3Request<GetBucketAccelerateConfigurationInput>,
-) -> Answer<GetBucketAccelerateConfigurationOutput> {
-    s3.owner_of(req.input.bucket).await?;
-    answer(GetBucketAccelerateConfigurationOutput::default())
-}
-
-pub(super) async fn get_bucket_request_payment(
-    s3: &S3,
-    req: S3Request<GetBucketRequestPaymentInput>,
-) -> Answer<GetBucketRequestPaymentOutput> {
-    s3.owner_of(req.input.bucket).await?;
-    let payer = Some(Payer::from_static(Payer::BUCKET_OWNER));
-    answer(GetBucketRequestPaymentOutput { payer })
-}
-
-pub(super) async fn get_bucket_logging(
-    s3: &S3,
-    req: S3Request<GetBucketLoggingInput>,
-) -> Answer<GetBucketLoggingOutput> {
-    s3.owner_of(req.input.bucket).await?;
-    answer(GetBucketLoggingOutput::default())
-}
-
-pub(super) async fn get_bucket_notification_configuration(
-    s3: &S3,
-    req: S3Request<GetBucketNotificationConfigurationInput>,
-) -> Answer<GetBucketNotificationConfigurationOutput> {
-    s3.owner_of(req.input.bucket).await?;
-    answer(GetBucketNotificationConfigurationOutput::default())
-}
-
-pub(super) async fn get_bucket_encryption(
-    s3: &S3,
-    req: S3Request<GetBucketEncryptionInput>,
-) -> Answer<GetBucketEncryptionOutput> {
-    s3.owner_of(req.input.bucket).await?;
-    let rule = ServerSideEncryptionRule {
-        apply_server_side_encryption_by_default: Some(ServerSideEncryptionByDefault {
-            kms_master_key_id: None,
-            sse_algorithm: ServerSideEncryption::from_static("AES256"),
-        }),
-        bucket_key_enabled: Some(false),
-    };
-    answer(GetBucketEncryptionOutput {
-        server_side_encryption_configuration: Some(ServerSideEncryptionConfiguration {
-            rules: vec![rule],
-        }),
-    })
-}
-
-pub(super) async fn get_bucket_cors(
-    s3: &S3,
-    req: S3Request<GetBucketCorsInput>,
-) -> Answer<GetBucketCorsOutput> {
-    let absent = s3_error!(
-        NoSuchCORSConfiguration,
-        "The CORS configuration does not exist"
-    );
-    s3.never_set(req.input.bucket, absent).await
-}
-
-pub(super) async fn get_bucket_website(
-    s3: &S3,
-    req: S3Request<GetBucketWebsiteInput>,
-) -> Answer<GetBucketWebsiteOutput> {
-    let absent = s3_error!(
-        NoSuchWebsiteConfiguration,
-        "The specified bucket does not have a website configuration"
-    );
-    s3.never_set(req.input.bucket, absent).await
-}
-
-pub(super) async fn get_bucket_lifecycle_configuration(
-    s3: &S3,
-    req: S3Request<GetBucketLifecycleConfigurationInput>,
-) -> Answer<GetBucketLifecycleConfigurationOutput> {
-    let absent = s3_error!(
-        NoSuchLifecycleConfiguration,
-        "The lifecycle configuration does not exist"
-    );
-    s3.never_set(req.input.bucket, absent).await
-}
-
-pub(super) async fn get_bucket_replication(
-    s3: &S3,
-    req: S3Request<GetBucketReplicationInput>,
-) -> Answer<GetBucketReplicationOutput> {
-    let absent = s3_error!(
-        ReplicationConfigurationNotFoundError,
-        "The replication configuration was not found"
-    );
-    s3.never_set(req.input.bucket, absent).await
-}
-
-pub(super) async fn get_object_lock_configuration(
-    s3: &S3,
-    req: S3Request<GetObjectLockConfigurationInput>,
-) -> Answer<GetObjectLockConfigurationOutput> {
-    let absent = s3_error!(
-        ObjectLockConfigurationNotFoundError,
-        "Object Lock configuration does not exist for this bucket"
-    );
-    s3.never_set(req.input.bucket, absent).await
-}
-
 impl S3 {
     pub(in crate::s3) async fn settle(
         &self,
@@ -281,11 +166,5 @@ impl S3 {
     async fn policy_of(&self, bucket: String) -> S3Result<String> {
         let policy = self.settled(bucket, Setting::Policy).await?;
         policy.ok_or_else(|| s3_error!(NoSuchBucketPolicy, "The bucket policy does not exist"))
-    }
-
-    /// Answers "not set" for a setting that this S3 does not keep, when the bucket exists.
-    async fn never_set<T>(&self, bucket: String, absent: s3s::S3Error) -> S3Result<T> {
-        self.owner_of(bucket).await?;
-        Err(absent)
     }
 }
