@@ -19,7 +19,7 @@ resource "aws_instance" "app" {
   instance_type          = "t3.micro"
   subnet_id              = aws_subnet.app[each.value.subnet].id
   vpc_security_group_ids = [each.value.group]
-  user_data              = "#!/bin/sh\nexec python3 -m http.server ${each.value.port} --directory /proc/sys/kernel\n"
+  user_data              = "#!/bin/sh\ncd \"$(mktemp -d)\" && echo ${each.key} > index.html && exec python3 -m http.server ${each.value.port}\n"
   tags                   = { Name = each.key }
 
   metadata_options {

@@ -6,12 +6,15 @@ mod pool;
 use std::net::Ipv4Addr;
 
 use ec2_api::{
-    AllocateAddressRequest, AllocateAddressResponse, DescribeAddressesRequest,
-    DescribeAddressesResponse, ReleaseAddressRequest, ReleaseAddressResponse,
+    AddressAttribute, AllocateAddressRequest, AllocateAddressResponse,
+    DescribeAddressesAttributeRequest, DescribeAddressesAttributeResponse,
+    DescribeAddressesRequest, DescribeAddressesResponse, ReleaseAddressRequest,
+    ReleaseAddressResponse,
 };
 use model::{Address, AddressAssociation, AllocationId, NetworkInterface, Tags, Vpc};
 
 use crate::filter::{Filters, optional};
+use crate::page::Page;
 use crate::{Error, Transaction, parameter, tag};
 
 pub(crate) use association::{
@@ -140,6 +143,34 @@ pub(crate) fn describe_addresses(
         .map(|(_, a)| a)
         .collect();
     Ok(DescribeAddressesResponse { addresses })
+}
+
+/// Lists addresses by what is said of their reverse DNS names, which none has here.
+pub(crate) fn describe_addresses_attribute(
+    tx: &mut Transaction<'_>,
+    request: &DescribeAddressesAttributeRequest,
+) -> Result<DescribeAddressesAttributeResponse, Error> {
+    let ids: Vec<AllocationId> = parameter::optional_ids(&request.allocation_ids)?;
+    if let Some(other) = request.attribute.as_deref().filter(|a| *a != "domain-name") {
+        return Err(Error::invalid_value("attribute", other, ""));
+    }
+    let (size, token) = (request.max_results, &request.next_token);
+    let page = Page::parse(size, token, !ids.is_empty(), 1..=1000)?;
+    for &id in &ids {
+        tx.find::<Address>(id)?;
+    }
+    let rows = tx.rows::<Address>();
+    let rows = rows.filter(|a| ids.is_empty() || ids.contains(&a.allocation_id));
+    let (rows, next_token) = page.take(rows.collect(), |a| a.allocation_id.to_string());
+    let shape = |address: &Address| AddressAttribute {
+        public_ip: Some(address.public_ip.to_string()),
+        allocation_id: Some(address.allocation_id.to_string()),
+        ..Default::default()
+    };
+    Ok(DescribeAddressesAttributeResponse {
+        addresses: rows.into_iter().map(shape).collect(),
+        next_token,
+    })
 }
 
 /// The address that a request names by its allocation or by itself.

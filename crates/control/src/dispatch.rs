@@ -54,12 +54,17 @@ actions! { ec2_api in convert::identity:
     DescribeVpcAttribute => vpc::describe_vpc_attribute;
     AssociateVpcCidrBlock => vpc::associate_vpc_cidr_block;
     DisassociateVpcCidrBlock => vpc::disassociate_vpc_cidr_block;
+    CreateDefaultVpc => vpc::create_default_vpc;
     CreateSubnet => subnet::create_subnet;
     DescribeSubnets => subnet::describe_subnets;
     DeleteSubnet => subnet::delete_subnet;
     ModifySubnetAttribute => subnet::modify_subnet_attribute;
     AssociateSubnetCidrBlock => subnet::associate_subnet_cidr_block;
     DisassociateSubnetCidrBlock => subnet::disassociate_subnet_cidr_block;
+    CreateDefaultSubnet => subnet::create_default_subnet;
+    CreateSubnetCidrReservation => subnet::create_subnet_cidr_reservation;
+    GetSubnetCidrReservations => subnet::get_subnet_cidr_reservations;
+    DeleteSubnetCidrReservation => subnet::delete_subnet_cidr_reservation;
     CreateRouteTable => route_table::create_route_table;
     DescribeRouteTables => route_table::describe_route_tables;
     DeleteRouteTable => route_table::delete_route_table;
@@ -92,6 +97,9 @@ actions! { ec2_api in convert::identity:
     RevokeSecurityGroupIngress => security_group::revoke_security_group_ingress;
     RevokeSecurityGroupEgress => security_group::revoke_security_group_egress;
     DescribeSecurityGroupRules => security_group::describe_security_group_rules;
+    ModifySecurityGroupRules => security_group::modify_security_group_rules;
+    UpdateSecurityGroupRuleDescriptionsIngress => security_group::update_security_group_rule_descriptions_ingress;
+    UpdateSecurityGroupRuleDescriptionsEgress => security_group::update_security_group_rule_descriptions_egress;
     DescribeStaleSecurityGroups => security_group::describe_stale_security_groups;
     DescribeSecurityGroupReferences => security_group::describe_security_group_references;
     CreateVpcPeeringConnection => vpc_peering_connection::create_vpc_peering_connection;
@@ -123,6 +131,7 @@ actions! { ec2_api in convert::identity:
     DisassociateAddress => address::disassociate_address;
     ReleaseAddress => address::release_address;
     DescribeAddresses => address::describe_addresses;
+    DescribeAddressesAttribute => address::describe_addresses_attribute;
     RunInstances => instance::run_instances;
     DescribeInstances => instance::describe_instances;
     StartInstances => instance::start_instances;
@@ -130,6 +139,7 @@ actions! { ec2_api in convert::identity:
     TerminateInstances => instance::terminate_instances;
     DescribeInstanceStatus => instance::describe_instance_status;
     DescribeInstanceAttribute => instance::describe_instance_attribute;
+    DescribeInstanceCreditSpecifications => instance::describe_instance_credit_specifications;
     ModifyInstanceAttribute => instance::modify_instance_attribute;
     ModifyInstanceMetadataOptions => instance::modify_instance_metadata_options;
     GetConsoleOutput => instance::get_console_output;

@@ -141,6 +141,7 @@ fn malformed_code(prefix: &str) -> &'static str {
         "rtbassoc-" | "aclassoc-" | "eipassoc-" => "InvalidAssociationID.Malformed",
         "vpc-cidr-assoc-" => "InvalidVpcCidrBlockAssociationID.Malformed",
         "subnet-cidr-assoc-" => "InvalidSubnetCidrBlockAssociationID.Malformed",
+        "scr-" => "InvalidSubnetCidrReservationID.Malformed",
         "nat-" => "NatGatewayMalformed",
         "eigw-" => "InvalidEgressOnlyInternetGatewayId.Malformed",
         "pcx-" => "InvalidVpcPeeringConnectionId.Malformed",
@@ -158,6 +159,7 @@ fn not_found_code(id: &ResourceId) -> &'static str {
         ResourceId::VpcCidrAssociation(_) => "InvalidVpcCidrBlockAssociationID.NotFound",
         ResourceId::Subnet(_) => "InvalidSubnetID.NotFound",
         ResourceId::SubnetCidrAssociation(_) => "InvalidSubnetCidrBlockAssociationID.NotFound",
+        ResourceId::SubnetCidrReservation(_) => "InvalidSubnetCidrReservationID.NotFound",
         ResourceId::RouteTable(_) => "InvalidRouteTableID.NotFound",
         ResourceId::RouteTableAssociation(_)
         | ResourceId::NetworkAclAssociation(_)

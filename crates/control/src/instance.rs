@@ -1,6 +1,7 @@
 //! Instances (Amazon EC2 User Guide, "Amazon EC2 instance state changes").
 
 mod attribute;
+mod credit_specification;
 mod describe;
 mod image;
 mod instance_type;
@@ -17,6 +18,7 @@ use model::{Instance, InstanceId, NetworkInterface};
 use crate::{Error, Transaction, parameter};
 
 pub(crate) use attribute::{describe_instance_attribute, modify_instance_attribute};
+pub(crate) use credit_specification::describe_instance_credit_specifications;
 pub(crate) use describe::describe_instances;
 pub use image::architecture;
 pub(crate) use image::describe_images;

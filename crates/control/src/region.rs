@@ -30,8 +30,13 @@ const ZONE_FILTERS: &[&str] = &[
 
 /// Creates the default VPC and all that belongs to it (Amazon VPC User Guide, "Default VPCs").
 pub(crate) fn create_default_resources(tx: &mut Transaction<'_>) -> Result<(), Error> {
-    let cidr = Ipv4Net::new_assert([172, 31, 0, 0].into(), 16);
     dhcp_options::create_default(tx);
+    create_default_vpc(tx)
+}
+
+/// A VPC with an internet gateway, a way to it, and a subnet in each zone.
+pub(crate) fn create_default_vpc(tx: &mut Transaction<'_>) -> Result<(), Error> {
+    let cidr = Ipv4Net::new_assert([172, 31, 0, 0].into(), 16);
     let vpc_id = vpc::create(
         tx,
         vpc::NewVpc {

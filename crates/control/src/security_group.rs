@@ -2,6 +2,7 @@
 //! groups").
 
 mod authorize;
+mod modify;
 mod permission;
 mod reference;
 mod revoke;
@@ -18,6 +19,10 @@ use model::{
 
 pub(crate) use authorize::{
     authorize_security_group_egress, authorize_security_group_ingress, check_quota,
+};
+pub(crate) use modify::{
+    modify_security_group_rules, update_security_group_rule_descriptions_egress,
+    update_security_group_rule_descriptions_ingress,
 };
 pub(crate) use revoke::{revoke_security_group_egress, revoke_security_group_ingress};
 pub(crate) use rule::describe_security_group_rules;

@@ -2,11 +2,12 @@
 
 mod attribute;
 mod cidr_block;
+mod cidr_reservation;
 
 use ec2_api::{
-    BlockPublicAccessStates, CreateSubnetRequest, CreateSubnetResponse, DeleteSubnetRequest,
-    DeleteSubnetResponse, DescribeSubnetsRequest, DescribeSubnetsResponse,
-    PrivateDnsNameOptionsOnLaunch,
+    BlockPublicAccessStates, CreateDefaultSubnetRequest, CreateDefaultSubnetResponse,
+    CreateSubnetRequest, CreateSubnetResponse, DeleteSubnetRequest, DeleteSubnetResponse,
+    DescribeSubnetsRequest, DescribeSubnetsResponse, PrivateDnsNameOptionsOnLaunch,
 };
 use ipnet::{Ipv4Net, Ipv6Net};
 use model::subnet::SubnetIpv6CidrBlock;
@@ -16,6 +17,10 @@ use model::{
 
 pub(crate) use attribute::modify_subnet_attribute;
 pub(crate) use cidr_block::{associate_subnet_cidr_block, disassociate_subnet_cidr_block};
+pub(crate) use cidr_reservation::{
+    create_subnet_cidr_reservation, delete_subnet_cidr_reservation, get_subnet_cidr_reservations,
+    of_subnet as cidr_reservations,
+};
 
 use crate::filter::{Filters, boolean, optional};
 use crate::page::Page;
@@ -124,6 +129,66 @@ pub(crate) fn create_subnet(
     })
 }
 
+/// Creates the default subnet of a zone that has none any more: a /20 of the default VPC ("Create a default subnet").
+pub(crate) fn create_default_subnet(
+    tx: &mut Transaction<'_>,
+    request: &CreateDefaultSubnetRequest,
+) -> Result<CreateDefaultSubnetResponse, Error> {
+    let native = request.ipv6_native == Some(true);
+    parameter::refuse_unsupported(&[(native, "ipv6Native")])?;
+    let zones = || tx.scope().region.zones();
+    let zone = match (&request.availability_zone, &request.availability_zone_id) {
+        (Some(name), None) => zones().find(|zone| zone.to_string() == *name),
+        (None, Some(id)) => zones().find(|zone| zone.zone_id() == *id),
+        (None, None) => return Err(Error::MissingParameter("AvailabilityZone")),
+        (Some(_), Some(_)) => {
+            return Err(Error::InvalidParameterCombination(
+                "The parameters availabilityZone and availabilityZoneId cannot be used together"
+                    .to_owned(),
+            ));
+        }
+    };
+    let zone = zone.ok_or_else(|| {
+        let given = request.availability_zone.as_deref();
+        let given = given.or(request.availability_zone_id.as_deref());
+        Error::invalid_value("availabilityZone", given.unwrap_or_default(), "")
+    })?;
+    let vpc = tx.state().default_vpc().ok_or_else(|| {
+        Error::new(
+            "DefaultVpcDoesNotExist",
+            "No default VPC exists for this account in this region.",
+        )
+    })?;
+    let has_one = |subnet: &Subnet| subnet.default_for_az && subnet.zone == zone;
+    if tx.rows::<Subnet>().any(has_one) {
+        return Err(Error::new(
+            "DefaultSubnetAlreadyExistsInAvailabilityZone",
+            format!("'{zone}' already has a default subnet."),
+        ));
+    }
+    let blocks = vpc
+        .cidr_blocks
+        .iter()
+        .filter_map(|b| b.cidr.subnets(20).ok());
+    let free = blocks
+        .flatten()
+        .find(|cidr| cidr_block::check_ipv4(tx, vpc, *cidr).is_ok());
+    let cidr = free.ok_or_else(|| {
+        Error::new(
+            "InsufficientCidrBlocks",
+            "There are no more IPv4 CIDR blocks for a default subnet in the default VPC.",
+        )
+    })?;
+    let new = NewSubnet {
+        default_for_az: true,
+        ..NewSubnet::new(vpc.id, zone, Some(cidr))
+    };
+    let id = create(tx, new)?;
+    Ok(CreateDefaultSubnetResponse {
+        subnet: Some(shape(tx, tx.find(id)?)),
+    })
+}
+
 /// The blocks that a request asks for: IPv4, both, or IPv6 only.
 fn blocks(request: &CreateSubnetRequest) -> Result<(Option<Ipv4Net>, Option<Ipv6Net>), Error> {
     let native = request.ipv6_native == Some(true);
@@ -200,6 +265,7 @@ pub(crate) fn delete_subnet(
     if tx.rows::<NetworkInterface>().any(|eni| eni.subnet_id == id) {
         return Err(Error::DependencyViolation(id.into()));
     }
+    cidr_reservation::forget_subnet(tx, id);
     route_table::forget_subnet(tx, id);
     network_acl::forget_subnet(tx, id);
     tx.delete::<Subnet>(id);

@@ -3,8 +3,9 @@
 mod cidr_block;
 
 use ec2_api::{
-    AttributeBooleanValue, BlockPublicAccessStates, CreateVpcRequest, CreateVpcResponse,
-    DeleteVpcRequest, DeleteVpcResponse, DescribeVpcAttributeRequest, DescribeVpcAttributeResponse,
+    AttributeBooleanValue, BlockPublicAccessStates, CreateDefaultVpcRequest,
+    CreateDefaultVpcResponse, CreateVpcRequest, CreateVpcResponse, DeleteVpcRequest,
+    DeleteVpcResponse, DescribeVpcAttributeRequest, DescribeVpcAttributeResponse,
     DescribeVpcsRequest, DescribeVpcsResponse, ModifyVpcAttributeRequest,
     ModifyVpcAttributeResponse,
 };
@@ -22,7 +23,7 @@ use crate::page::Page;
 use crate::tag::{from_specifications, tag_set};
 use crate::{
     Error, Transaction, dhcp_options, egress_only_internet_gateway, flow_log, nat_gateway,
-    network_acl, parameter, route_table, security_group, vpc_peering_connection,
+    network_acl, parameter, region, route_table, security_group, vpc_peering_connection,
 };
 
 const TYPE: &str = "vpc";
@@ -112,6 +113,24 @@ pub(crate) fn create_vpc(
         block.ipv6_cidr_block_state = Some(cidr_block::state("associating"));
     }
     Ok(CreateVpcResponse { vpc: Some(vpc) })
+}
+
+/// Creates the Region's default VPC again, with all that belongs to it ("Create a default VPC").
+pub(crate) fn create_default_vpc(
+    tx: &mut Transaction<'_>,
+    _: &CreateDefaultVpcRequest,
+) -> Result<CreateDefaultVpcResponse, Error> {
+    if tx.state().default_vpc().is_some() {
+        return Err(Error::new(
+            "DefaultVpcAlreadyExists",
+            "A Default VPC already exists for this account in this region.",
+        ));
+    }
+    region::create_default_vpc(tx)?;
+    let vpc = tx.state().default_vpc();
+    Ok(CreateDefaultVpcResponse {
+        vpc: vpc.map(|vpc| shape(tx.scope(), vpc)),
+    })
 }
 
 fn tenancy(given: &Option<String>) -> Result<String, Error> {

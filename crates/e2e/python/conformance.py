@@ -689,6 +689,45 @@ def test_tags(lab):
     same([len(p["Tags"]) for p in pages], [20, 20, 10])
 
 
+def test_services_that_weir_lacks(lab):
+    """Each is refused by name in its own protocol, with a status that no client tries again."""
+    for service, call, arguments, code in (
+        ("kms", "list_aliases", {}, "UnknownOperationException"),  # JSON
+        ("sns", "list_topics", {}, "InvalidAction"),  # Query
+        ("lambda", "list_functions", {}, "UnknownOperationException"),  # REST, JSON
+        ("route53", "list_hosted_zones", {}, "InvalidAction"),  # REST, XML
+    ):
+        with refused(code, rf".*Weir does not have the service '{service}'\."):
+            getattr(lab.client(service), call)(**arguments)
+
+
+def test_iam(lab):
+    """Roles and policies are an account's in every Region, and nobody else's."""
+    iam = lab.client("iam")
+    trust = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}'
+    allow = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}'
+    role = iam.create_role(RoleName="r", AssumeRolePolicyDocument=trust, Tags=[{"Key": "a", "Value": "b"}])["Role"]
+    same(role["Arn"], f"arn:aws:iam::{lab.account}:role/r")
+    same(role["AssumeRolePolicyDocument"]["Version"], "2012-10-17", "botocore decodes the document")
+    elsewhere = lab.client("iam", region="eu-west-1")
+    same(elsewhere.get_role(RoleName="r")["Role"]["RoleId"], role["RoleId"])
+    same(lab.client("iam", key="987654321098").list_roles()["Roles"], [], "another account's roles")
+    policy = iam.create_policy(PolicyName="p", PolicyDocument=allow)["Policy"]["Arn"]
+    iam.attach_role_policy(RoleName="r", PolicyArn=policy)
+    iam.create_instance_profile(InstanceProfileName="i")
+    iam.add_role_to_instance_profile(InstanceProfileName="i", RoleName="r")
+    iam.get_waiter("instance_profile_exists").wait(InstanceProfileName="i")
+    with refused("DeleteConflict", status=409):
+        iam.delete_role(RoleName="r")
+    with refused("NoSuchEntity", "The role with name none cannot be found\\.", status=404):
+        iam.get_role(RoleName="none")
+    iam.remove_role_from_instance_profile(InstanceProfileName="i", RoleName="r")
+    iam.detach_role_policy(RoleName="r", PolicyArn=policy)
+    iam.delete_role(RoleName="r")
+    iam.delete_policy(PolicyArn=policy)
+    iam.delete_instance_profile(InstanceProfileName="i")
+
+
 def test_dhcp_options_are_described(lab):
     (options,) = lab.ec2.describe_dhcp_options()["DhcpOptions"]
     found = {c["Key"]: [v["Value"] for v in c["Values"]] for c in options["DhcpConfigurations"]}

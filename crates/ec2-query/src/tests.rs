@@ -1,6 +1,7 @@
 //! What goes in and out, as clients see it.
 
 mod elbv2;
+mod iam;
 mod parse;
 mod properties;
 mod render;

@@ -127,6 +127,7 @@ fn governs(change: &Change) -> bool {
             | Change::ClientToken(..)
             | Change::DhcpOptions(..)
             | Change::Address(..)
+            | Change::SubnetCidrReservation(..)
             | Change::Role(..)
             | Change::ManagedPolicy(..)
             | Change::InstanceProfile(..)

@@ -206,6 +206,8 @@ ids! {
     SubnetId Subnet "subnet-" "subnet";
     /// The association of an IPv6 block with a subnet.
     SubnetCidrAssociationId SubnetCidrAssociation "subnet-cidr-assoc-" "subnet CIDR block association";
+    /// A block of a subnet that is not given out.
+    SubnetCidrReservationId SubnetCidrReservation "scr-" "subnet CIDR reservation";
     /// A route table.
     RouteTableId RouteTable "rtb-" "routeTable";
     /// The association of a route table with a subnet or gateway, or as main table.

@@ -35,6 +35,7 @@ pub mod scope;
 pub mod security_group;
 pub mod state;
 pub mod subnet;
+pub mod subnet_cidr_reservation;
 pub mod table;
 pub mod tag;
 pub mod target_group;
@@ -91,6 +92,7 @@ pub use security_group::{
 };
 pub use state::{Change, Difference, State, World};
 pub use subnet::Subnet;
+pub use subnet_cidr_reservation::SubnetCidrReservation;
 pub use table::Table;
 pub use tag::Tags;
 pub use target_group::{

@@ -105,6 +105,8 @@ tables! {
     vpcs: VpcId => Vpc(Vpc);
     /// Subnets.
     subnets: SubnetId => Subnet(Subnet);
+    /// Blocks of subnets that are not given out.
+    subnet_cidr_reservations: SubnetCidrReservationId => SubnetCidrReservation(SubnetCidrReservation);
     /// Route tables with their routes and associations.
     route_tables: RouteTableId => RouteTable(RouteTable);
     /// Internet gateways.

@@ -433,6 +433,7 @@ fn governs_packets(change: &Change) -> bool {
         Change::FlowLog(..)
             | Change::ClientToken(..)
             | Change::DhcpOptions(..)
+            | Change::SubnetCidrReservation(..)
             | Change::Role(..)
             | Change::ManagedPolicy(..)
             | Change::InstanceProfile(..)

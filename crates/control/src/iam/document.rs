@@ -58,9 +58,7 @@ fn words(error: &policy::Error) -> String {
             "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.".to_owned()
         }
         Fault::Resource => "The policy failed legacy parsing".to_owned(),
-        Fault::DuplicateSid => {
-            "Statement IDs (SID) in a single policy must be unique.".to_owned()
-        }
+        Fault::DuplicateSid => "Statement IDs (SID) in a single policy must be unique.".to_owned(),
         other => other.to_string(),
     }
 }

@@ -127,11 +127,7 @@ pub(crate) fn remove_role_from_instance_profile(
     Ok(RemoveRoleFromInstanceProfileResponse {})
 }
 
-type Profiles = (
-    Vec<iam_api::InstanceProfile>,
-    Option<bool>,
-    Option<String>,
-);
+type Profiles = (Vec<iam_api::InstanceProfile>, Option<bool>, Option<String>);
 
 fn page<'t>(
     tx: &Transaction<'_>,

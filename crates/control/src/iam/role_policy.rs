@@ -91,7 +91,8 @@ pub(crate) fn attach_role_policy(
     let mut role = entity::find::<Role>(tx, &request.role_name)?.clone();
     let arn = managed_policy::attachable(tx, &request.policy_arn)?;
     if !role.attached_policies.contains(&arn) {
-        tx.quotas().policies_per_role(role.attached_policies.len())?;
+        tx.quotas()
+            .policies_per_role(role.attached_policies.len())?;
         role.attached_policies.insert(arn);
     }
     entity::put(tx, role);
@@ -143,7 +144,5 @@ pub(crate) fn list_attached_role_policies(
 }
 
 fn absent(name: &str) -> Error {
-    no_such_entity(format!(
-        "The role policy with name {name} cannot be found."
-    ))
+    no_such_entity(format!("The role policy with name {name} cannot be found."))
 }

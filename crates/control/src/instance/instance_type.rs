@@ -47,7 +47,7 @@ impl InstanceType {
         Err(network_interface::address_limit_exceeded())
     }
 
-    fn is_burstable(&self) -> bool {
+    pub(super) fn is_burstable(&self) -> bool {
         self.name.starts_with('t')
     }
 

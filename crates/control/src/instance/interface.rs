@@ -305,7 +305,10 @@ fn check_zone(request: &RunInstancesRequest, subnet: &Subnet) -> Result<(), Erro
 fn wanted_zone(request: &RunInstancesRequest) -> Option<&str> {
     let placement = request.placement.as_ref()?;
     // Terraform sends an empty zone with every subnet.
-    let zones = [&placement.availability_zone, &placement.availability_zone_id];
+    let zones = [
+        &placement.availability_zone,
+        &placement.availability_zone_id,
+    ];
     let mut given = zones.into_iter().filter_map(|zone| zone.as_deref());
     given.find(|zone| !zone.is_empty())
 }

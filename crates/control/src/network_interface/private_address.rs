@@ -8,9 +8,10 @@ use ec2_api::{
     CreateNetworkInterfaceRequest, InstanceIpv6Address, InstanceNetworkInterfaceSpecification,
     PrivateIpAddressSpecification,
 };
+use ipnet::IpNet;
 use model::{NetworkInterface, Subnet, SubnetId};
 
-use crate::{Error, Transaction, parameter};
+use crate::{Error, Transaction, parameter, subnet};
 
 /// The private addresses that a request wants for a new interface.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -158,6 +159,8 @@ impl AddressRequest {
 pub(crate) struct Pool<'a> {
     subnet: &'a Subnet,
     taken: BTreeSet<IpAddr>,
+    /// Blocks whose addresses are given to those that ask for them by name only.
+    reserved: Vec<IpNet>,
 }
 
 impl<'a> Pool<'a> {
@@ -167,7 +170,12 @@ impl<'a> Pool<'a> {
             .filter(|eni| eni.subnet_id == subnet.id)
             .flat_map(NetworkInterface::addresses)
             .collect();
-        Self { subnet, taken }
+        let reserved = subnet::cidr_reservations(tx, subnet.id).map(|row| row.cidr);
+        Self {
+            subnet,
+            taken,
+            reserved: reserved.collect(),
+        }
     }
 
     /// Takes an address that is wanted by name.
@@ -227,7 +235,9 @@ impl<'a> Pool<'a> {
     }
 
     fn is_free(&self, address: IpAddr) -> bool {
-        !self.subnet.is_reserved(address) && !self.taken.contains(&address)
+        !self.subnet.is_reserved(address)
+            && !self.taken.contains(&address)
+            && !self.reserved.iter().any(|block| block.contains(&address))
     }
 
     fn exhausted(&self) -> Error {

@@ -123,7 +123,7 @@ pub(crate) fn check_quota(
 }
 
 /// A rule in the words of AWS's error messages.
-fn in_words(rule: &SecurityGroupRule) -> String {
+pub(super) fn in_words(rule: &SecurityGroupRule) -> String {
     let protocol = match rule.protocol {
         IpProtocol::All => "ALL".to_owned(),
         other => other.to_string().to_uppercase(),

@@ -183,7 +183,7 @@ fn malformed_block(text: &str) -> Error {
     Error::InvalidParameterValue(format!("CIDR block {text} is malformed"))
 }
 
-fn check_description(description: &Option<String>) -> Result<Option<String>, Error> {
+pub(super) fn check_description(description: &Option<String>) -> Result<Option<String>, Error> {
     let Some(text) = description.as_deref().filter(|text| !text.is_empty()) else {
         return Ok(None);
     };

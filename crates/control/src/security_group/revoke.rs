@@ -114,7 +114,7 @@ fn by_content(
     Ok((targets, unknown))
 }
 
-fn says(rule: &SecurityGroupRule, wanted: &Permission) -> bool {
+pub(super) fn says(rule: &SecurityGroupRule, wanted: &Permission) -> bool {
     rule.protocol == wanted.protocol && rule.ports == wanted.ports && rule.peer == wanted.peer
 }
 

@@ -9,7 +9,7 @@ use model::state::Row;
 use model::{
     Address, DhcpOptions, EgressOnlyInternetGateway, FlowLog, Instance, InternetGateway,
     NatGateway, NetworkAcl, NetworkInterface, PrefixList, ResourceId, RouteTable, SecurityGroup,
-    SecurityGroupRuleId, Subnet, Tags, Vpc, VpcEndpoint, VpcEndpointService,
+    SecurityGroupRuleId, Subnet, SubnetCidrReservation, Tags, Vpc, VpcEndpoint, VpcEndpointService,
 };
 
 use super::add;
@@ -157,6 +157,7 @@ macro_rules! taggable {
 taggable! {
     Vpc(Vpc) vpcs "vpc";
     Subnet(Subnet) subnets "subnet";
+    SubnetCidrReservation(SubnetCidrReservation) subnet_cidr_reservations "subnet-cidr-reservation";
     RouteTable(RouteTable) route_tables "route-table";
     InternetGateway(InternetGateway) internet_gateways "internet-gateway";
     EgressOnlyInternetGateway(EgressOnlyInternetGateway) egress_only_internet_gateways "egress-only-internet-gateway";

@@ -164,8 +164,9 @@ impl Index {
             }
             // An address works by its association, which is the interface's.
             Difference::Address(..) | Difference::FlowLog(..) | Difference::ClientToken(..) => {}
-            // No packet has to do with IAM.
-            Difference::Role(..)
+            // No packet has to do with IAM, or with addresses that nobody has.
+            Difference::SubnetCidrReservation(..)
+            | Difference::Role(..)
             | Difference::ManagedPolicy(..)
             | Difference::InstanceProfile(..) => {}
         }

@@ -11,12 +11,17 @@ pub const ACTIONS: &[&str] = &[
     "DescribeVpcAttribute",
     "AssociateVpcCidrBlock",
     "DisassociateVpcCidrBlock",
+    "CreateDefaultVpc",
     "CreateSubnet",
     "DescribeSubnets",
     "DeleteSubnet",
     "ModifySubnetAttribute",
     "AssociateSubnetCidrBlock",
     "DisassociateSubnetCidrBlock",
+    "CreateDefaultSubnet",
+    "CreateSubnetCidrReservation",
+    "GetSubnetCidrReservations",
+    "DeleteSubnetCidrReservation",
     "CreateRouteTable",
     "DescribeRouteTables",
     "DeleteRouteTable",
@@ -49,6 +54,9 @@ pub const ACTIONS: &[&str] = &[
     "RevokeSecurityGroupIngress",
     "RevokeSecurityGroupEgress",
     "DescribeSecurityGroupRules",
+    "ModifySecurityGroupRules",
+    "UpdateSecurityGroupRuleDescriptionsIngress",
+    "UpdateSecurityGroupRuleDescriptionsEgress",
     "DescribeStaleSecurityGroups",
     "DescribeSecurityGroupReferences",
     "CreateVpcPeeringConnection",
@@ -80,6 +88,7 @@ pub const ACTIONS: &[&str] = &[
     "DisassociateAddress",
     "ReleaseAddress",
     "DescribeAddresses",
+    "DescribeAddressesAttribute",
     "RunInstances",
     "DescribeInstances",
     "StartInstances",
@@ -87,6 +96,7 @@ pub const ACTIONS: &[&str] = &[
     "TerminateInstances",
     "DescribeInstanceStatus",
     "DescribeInstanceAttribute",
+    "DescribeInstanceCreditSpecifications",
     "ModifyInstanceAttribute",
     "ModifyInstanceMetadataOptions",
     "GetConsoleOutput",
@@ -140,12 +150,17 @@ pub enum Request {
     DescribeVpcAttribute(Box<DescribeVpcAttributeRequest>),
     AssociateVpcCidrBlock(Box<AssociateVpcCidrBlockRequest>),
     DisassociateVpcCidrBlock(Box<DisassociateVpcCidrBlockRequest>),
+    CreateDefaultVpc(Box<CreateDefaultVpcRequest>),
     CreateSubnet(Box<CreateSubnetRequest>),
     DescribeSubnets(Box<DescribeSubnetsRequest>),
     DeleteSubnet(Box<DeleteSubnetRequest>),
     ModifySubnetAttribute(Box<ModifySubnetAttributeRequest>),
     AssociateSubnetCidrBlock(Box<AssociateSubnetCidrBlockRequest>),
     DisassociateSubnetCidrBlock(Box<DisassociateSubnetCidrBlockRequest>),
+    CreateDefaultSubnet(Box<CreateDefaultSubnetRequest>),
+    CreateSubnetCidrReservation(Box<CreateSubnetCidrReservationRequest>),
+    GetSubnetCidrReservations(Box<GetSubnetCidrReservationsRequest>),
+    DeleteSubnetCidrReservation(Box<DeleteSubnetCidrReservationRequest>),
     CreateRouteTable(Box<CreateRouteTableRequest>),
     DescribeRouteTables(Box<DescribeRouteTablesRequest>),
     DeleteRouteTable(Box<DeleteRouteTableRequest>),
@@ -178,6 +193,13 @@ pub enum Request {
     RevokeSecurityGroupIngress(Box<RevokeSecurityGroupIngressRequest>),
     RevokeSecurityGroupEgress(Box<RevokeSecurityGroupEgressRequest>),
     DescribeSecurityGroupRules(Box<DescribeSecurityGroupRulesRequest>),
+    ModifySecurityGroupRules(Box<ModifySecurityGroupRulesRequest>),
+    UpdateSecurityGroupRuleDescriptionsIngress(
+        Box<UpdateSecurityGroupRuleDescriptionsIngressRequest>,
+    ),
+    UpdateSecurityGroupRuleDescriptionsEgress(
+        Box<UpdateSecurityGroupRuleDescriptionsEgressRequest>,
+    ),
     DescribeStaleSecurityGroups(Box<DescribeStaleSecurityGroupsRequest>),
     DescribeSecurityGroupReferences(Box<DescribeSecurityGroupReferencesRequest>),
     CreateVpcPeeringConnection(Box<CreateVpcPeeringConnectionRequest>),
@@ -209,6 +231,7 @@ pub enum Request {
     DisassociateAddress(Box<DisassociateAddressRequest>),
     ReleaseAddress(Box<ReleaseAddressRequest>),
     DescribeAddresses(Box<DescribeAddressesRequest>),
+    DescribeAddressesAttribute(Box<DescribeAddressesAttributeRequest>),
     RunInstances(Box<RunInstancesRequest>),
     DescribeInstances(Box<DescribeInstancesRequest>),
     StartInstances(Box<StartInstancesRequest>),
@@ -216,6 +239,7 @@ pub enum Request {
     TerminateInstances(Box<TerminateInstancesRequest>),
     DescribeInstanceStatus(Box<DescribeInstanceStatusRequest>),
     DescribeInstanceAttribute(Box<DescribeInstanceAttributeRequest>),
+    DescribeInstanceCreditSpecifications(Box<DescribeInstanceCreditSpecificationsRequest>),
     ModifyInstanceAttribute(Box<ModifyInstanceAttributeRequest>),
     ModifyInstanceMetadataOptions(Box<ModifyInstanceMetadataOptionsRequest>),
     GetConsoleOutput(Box<GetConsoleOutputRequest>),
@@ -270,12 +294,17 @@ impl Request {
             Self::DescribeVpcAttribute(_) => "DescribeVpcAttribute",
             Self::AssociateVpcCidrBlock(_) => "AssociateVpcCidrBlock",
             Self::DisassociateVpcCidrBlock(_) => "DisassociateVpcCidrBlock",
+            Self::CreateDefaultVpc(_) => "CreateDefaultVpc",
             Self::CreateSubnet(_) => "CreateSubnet",
             Self::DescribeSubnets(_) => "DescribeSubnets",
             Self::DeleteSubnet(_) => "DeleteSubnet",
             Self::ModifySubnetAttribute(_) => "ModifySubnetAttribute",
             Self::AssociateSubnetCidrBlock(_) => "AssociateSubnetCidrBlock",
             Self::DisassociateSubnetCidrBlock(_) => "DisassociateSubnetCidrBlock",
+            Self::CreateDefaultSubnet(_) => "CreateDefaultSubnet",
+            Self::CreateSubnetCidrReservation(_) => "CreateSubnetCidrReservation",
+            Self::GetSubnetCidrReservations(_) => "GetSubnetCidrReservations",
+            Self::DeleteSubnetCidrReservation(_) => "DeleteSubnetCidrReservation",
             Self::CreateRouteTable(_) => "CreateRouteTable",
             Self::DescribeRouteTables(_) => "DescribeRouteTables",
             Self::DeleteRouteTable(_) => "DeleteRouteTable",
@@ -308,6 +337,13 @@ impl Request {
             Self::RevokeSecurityGroupIngress(_) => "RevokeSecurityGroupIngress",
             Self::RevokeSecurityGroupEgress(_) => "RevokeSecurityGroupEgress",
             Self::DescribeSecurityGroupRules(_) => "DescribeSecurityGroupRules",
+            Self::ModifySecurityGroupRules(_) => "ModifySecurityGroupRules",
+            Self::UpdateSecurityGroupRuleDescriptionsIngress(_) => {
+                "UpdateSecurityGroupRuleDescriptionsIngress"
+            }
+            Self::UpdateSecurityGroupRuleDescriptionsEgress(_) => {
+                "UpdateSecurityGroupRuleDescriptionsEgress"
+            }
             Self::DescribeStaleSecurityGroups(_) => "DescribeStaleSecurityGroups",
             Self::DescribeSecurityGroupReferences(_) => "DescribeSecurityGroupReferences",
             Self::CreateVpcPeeringConnection(_) => "CreateVpcPeeringConnection",
@@ -339,6 +375,7 @@ impl Request {
             Self::DisassociateAddress(_) => "DisassociateAddress",
             Self::ReleaseAddress(_) => "ReleaseAddress",
             Self::DescribeAddresses(_) => "DescribeAddresses",
+            Self::DescribeAddressesAttribute(_) => "DescribeAddressesAttribute",
             Self::RunInstances(_) => "RunInstances",
             Self::DescribeInstances(_) => "DescribeInstances",
             Self::StartInstances(_) => "StartInstances",
@@ -346,6 +383,7 @@ impl Request {
             Self::TerminateInstances(_) => "TerminateInstances",
             Self::DescribeInstanceStatus(_) => "DescribeInstanceStatus",
             Self::DescribeInstanceAttribute(_) => "DescribeInstanceAttribute",
+            Self::DescribeInstanceCreditSpecifications(_) => "DescribeInstanceCreditSpecifications",
             Self::ModifyInstanceAttribute(_) => "ModifyInstanceAttribute",
             Self::ModifyInstanceMetadataOptions(_) => "ModifyInstanceMetadataOptions",
             Self::GetConsoleOutput(_) => "GetConsoleOutput",
@@ -407,9 +445,14 @@ impl Request {
             Self::DescribeVpcs(request) => request.dry_run == Some(true),
             Self::DeleteVpc(request) => request.dry_run == Some(true),
             Self::DescribeVpcAttribute(request) => request.dry_run == Some(true),
+            Self::CreateDefaultVpc(request) => request.dry_run == Some(true),
             Self::CreateSubnet(request) => request.dry_run == Some(true),
             Self::DescribeSubnets(request) => request.dry_run == Some(true),
             Self::DeleteSubnet(request) => request.dry_run == Some(true),
+            Self::CreateDefaultSubnet(request) => request.dry_run == Some(true),
+            Self::CreateSubnetCidrReservation(request) => request.dry_run == Some(true),
+            Self::GetSubnetCidrReservations(request) => request.dry_run == Some(true),
+            Self::DeleteSubnetCidrReservation(request) => request.dry_run == Some(true),
             Self::CreateRouteTable(request) => request.dry_run == Some(true),
             Self::DescribeRouteTables(request) => request.dry_run == Some(true),
             Self::DeleteRouteTable(request) => request.dry_run == Some(true),
@@ -442,6 +485,13 @@ impl Request {
             Self::RevokeSecurityGroupIngress(request) => request.dry_run == Some(true),
             Self::RevokeSecurityGroupEgress(request) => request.dry_run == Some(true),
             Self::DescribeSecurityGroupRules(request) => request.dry_run == Some(true),
+            Self::ModifySecurityGroupRules(request) => request.dry_run == Some(true),
+            Self::UpdateSecurityGroupRuleDescriptionsIngress(request) => {
+                request.dry_run == Some(true)
+            }
+            Self::UpdateSecurityGroupRuleDescriptionsEgress(request) => {
+                request.dry_run == Some(true)
+            }
             Self::DescribeStaleSecurityGroups(request) => request.dry_run == Some(true),
             Self::DescribeSecurityGroupReferences(request) => request.dry_run == Some(true),
             Self::CreateVpcPeeringConnection(request) => request.dry_run == Some(true),
@@ -469,6 +519,7 @@ impl Request {
             Self::DisassociateAddress(request) => request.dry_run == Some(true),
             Self::ReleaseAddress(request) => request.dry_run == Some(true),
             Self::DescribeAddresses(request) => request.dry_run == Some(true),
+            Self::DescribeAddressesAttribute(request) => request.dry_run == Some(true),
             Self::RunInstances(request) => request.dry_run == Some(true),
             Self::DescribeInstances(request) => request.dry_run == Some(true),
             Self::StartInstances(request) => request.dry_run == Some(true),
@@ -476,6 +527,7 @@ impl Request {
             Self::TerminateInstances(request) => request.dry_run == Some(true),
             Self::DescribeInstanceStatus(request) => request.dry_run == Some(true),
             Self::DescribeInstanceAttribute(request) => request.dry_run == Some(true),
+            Self::DescribeInstanceCreditSpecifications(request) => request.dry_run == Some(true),
             Self::ModifyInstanceAttribute(request) => request.dry_run == Some(true),
             Self::ModifyInstanceMetadataOptions(request) => request.dry_run == Some(true),
             Self::GetConsoleOutput(request) => request.dry_run == Some(true),
@@ -575,6 +627,12 @@ impl From<DisassociateVpcCidrBlockRequest> for Request {
     }
 }
 
+impl From<CreateDefaultVpcRequest> for Request {
+    fn from(value: CreateDefaultVpcRequest) -> Self {
+        Self::CreateDefaultVpc(Box::new(value))
+    }
+}
+
 impl From<CreateSubnetRequest> for Request {
     fn from(value: CreateSubnetRequest) -> Self {
         Self::CreateSubnet(Box::new(value))
@@ -608,6 +666,30 @@ impl From<AssociateSubnetCidrBlockRequest> for Request {
 impl From<DisassociateSubnetCidrBlockRequest> for Request {
     fn from(value: DisassociateSubnetCidrBlockRequest) -> Self {
         Self::DisassociateSubnetCidrBlock(Box::new(value))
+    }
+}
+
+impl From<CreateDefaultSubnetRequest> for Request {
+    fn from(value: CreateDefaultSubnetRequest) -> Self {
+        Self::CreateDefaultSubnet(Box::new(value))
+    }
+}
+
+impl From<CreateSubnetCidrReservationRequest> for Request {
+    fn from(value: CreateSubnetCidrReservationRequest) -> Self {
+        Self::CreateSubnetCidrReservation(Box::new(value))
+    }
+}
+
+impl From<GetSubnetCidrReservationsRequest> for Request {
+    fn from(value: GetSubnetCidrReservationsRequest) -> Self {
+        Self::GetSubnetCidrReservations(Box::new(value))
+    }
+}
+
+impl From<DeleteSubnetCidrReservationRequest> for Request {
+    fn from(value: DeleteSubnetCidrReservationRequest) -> Self {
+        Self::DeleteSubnetCidrReservation(Box::new(value))
     }
 }
 
@@ -803,6 +885,24 @@ impl From<DescribeSecurityGroupRulesRequest> for Request {
     }
 }
 
+impl From<ModifySecurityGroupRulesRequest> for Request {
+    fn from(value: ModifySecurityGroupRulesRequest) -> Self {
+        Self::ModifySecurityGroupRules(Box::new(value))
+    }
+}
+
+impl From<UpdateSecurityGroupRuleDescriptionsIngressRequest> for Request {
+    fn from(value: UpdateSecurityGroupRuleDescriptionsIngressRequest) -> Self {
+        Self::UpdateSecurityGroupRuleDescriptionsIngress(Box::new(value))
+    }
+}
+
+impl From<UpdateSecurityGroupRuleDescriptionsEgressRequest> for Request {
+    fn from(value: UpdateSecurityGroupRuleDescriptionsEgressRequest) -> Self {
+        Self::UpdateSecurityGroupRuleDescriptionsEgress(Box::new(value))
+    }
+}
+
 impl From<DescribeStaleSecurityGroupsRequest> for Request {
     fn from(value: DescribeStaleSecurityGroupsRequest) -> Self {
         Self::DescribeStaleSecurityGroups(Box::new(value))
@@ -989,6 +1089,12 @@ impl From<DescribeAddressesRequest> for Request {
     }
 }
 
+impl From<DescribeAddressesAttributeRequest> for Request {
+    fn from(value: DescribeAddressesAttributeRequest) -> Self {
+        Self::DescribeAddressesAttribute(Box::new(value))
+    }
+}
+
 impl From<RunInstancesRequest> for Request {
     fn from(value: RunInstancesRequest) -> Self {
         Self::RunInstances(Box::new(value))
@@ -1028,6 +1134,12 @@ impl From<DescribeInstanceStatusRequest> for Request {
 impl From<DescribeInstanceAttributeRequest> for Request {
     fn from(value: DescribeInstanceAttributeRequest) -> Self {
         Self::DescribeInstanceAttribute(Box::new(value))
+    }
+}
+
+impl From<DescribeInstanceCreditSpecificationsRequest> for Request {
+    fn from(value: DescribeInstanceCreditSpecificationsRequest) -> Self {
+        Self::DescribeInstanceCreditSpecifications(Box::new(value))
     }
 }
 
@@ -1287,12 +1399,17 @@ pub enum Response {
     DescribeVpcAttribute(Box<DescribeVpcAttributeResponse>),
     AssociateVpcCidrBlock(Box<AssociateVpcCidrBlockResponse>),
     DisassociateVpcCidrBlock(Box<DisassociateVpcCidrBlockResponse>),
+    CreateDefaultVpc(Box<CreateDefaultVpcResponse>),
     CreateSubnet(Box<CreateSubnetResponse>),
     DescribeSubnets(Box<DescribeSubnetsResponse>),
     DeleteSubnet(Box<DeleteSubnetResponse>),
     ModifySubnetAttribute(Box<ModifySubnetAttributeResponse>),
     AssociateSubnetCidrBlock(Box<AssociateSubnetCidrBlockResponse>),
     DisassociateSubnetCidrBlock(Box<DisassociateSubnetCidrBlockResponse>),
+    CreateDefaultSubnet(Box<CreateDefaultSubnetResponse>),
+    CreateSubnetCidrReservation(Box<CreateSubnetCidrReservationResponse>),
+    GetSubnetCidrReservations(Box<GetSubnetCidrReservationsResponse>),
+    DeleteSubnetCidrReservation(Box<DeleteSubnetCidrReservationResponse>),
     CreateRouteTable(Box<CreateRouteTableResponse>),
     DescribeRouteTables(Box<DescribeRouteTablesResponse>),
     DeleteRouteTable(Box<DeleteRouteTableResponse>),
@@ -1325,6 +1442,13 @@ pub enum Response {
     RevokeSecurityGroupIngress(Box<RevokeSecurityGroupIngressResponse>),
     RevokeSecurityGroupEgress(Box<RevokeSecurityGroupEgressResponse>),
     DescribeSecurityGroupRules(Box<DescribeSecurityGroupRulesResponse>),
+    ModifySecurityGroupRules(Box<ModifySecurityGroupRulesResponse>),
+    UpdateSecurityGroupRuleDescriptionsIngress(
+        Box<UpdateSecurityGroupRuleDescriptionsIngressResponse>,
+    ),
+    UpdateSecurityGroupRuleDescriptionsEgress(
+        Box<UpdateSecurityGroupRuleDescriptionsEgressResponse>,
+    ),
     DescribeStaleSecurityGroups(Box<DescribeStaleSecurityGroupsResponse>),
     DescribeSecurityGroupReferences(Box<DescribeSecurityGroupReferencesResponse>),
     CreateVpcPeeringConnection(Box<CreateVpcPeeringConnectionResponse>),
@@ -1356,6 +1480,7 @@ pub enum Response {
     DisassociateAddress(Box<DisassociateAddressResponse>),
     ReleaseAddress(Box<ReleaseAddressResponse>),
     DescribeAddresses(Box<DescribeAddressesResponse>),
+    DescribeAddressesAttribute(Box<DescribeAddressesAttributeResponse>),
     RunInstances(Box<RunInstancesResponse>),
     DescribeInstances(Box<DescribeInstancesResponse>),
     StartInstances(Box<StartInstancesResponse>),
@@ -1363,6 +1488,7 @@ pub enum Response {
     TerminateInstances(Box<TerminateInstancesResponse>),
     DescribeInstanceStatus(Box<DescribeInstanceStatusResponse>),
     DescribeInstanceAttribute(Box<DescribeInstanceAttributeResponse>),
+    DescribeInstanceCreditSpecifications(Box<DescribeInstanceCreditSpecificationsResponse>),
     ModifyInstanceAttribute(Box<ModifyInstanceAttributeResponse>),
     ModifyInstanceMetadataOptions(Box<ModifyInstanceMetadataOptionsResponse>),
     GetConsoleOutput(Box<GetConsoleOutputResponse>),
@@ -1417,12 +1543,17 @@ impl Response {
             Self::DescribeVpcAttribute(_) => "DescribeVpcAttribute",
             Self::AssociateVpcCidrBlock(_) => "AssociateVpcCidrBlock",
             Self::DisassociateVpcCidrBlock(_) => "DisassociateVpcCidrBlock",
+            Self::CreateDefaultVpc(_) => "CreateDefaultVpc",
             Self::CreateSubnet(_) => "CreateSubnet",
             Self::DescribeSubnets(_) => "DescribeSubnets",
             Self::DeleteSubnet(_) => "DeleteSubnet",
             Self::ModifySubnetAttribute(_) => "ModifySubnetAttribute",
             Self::AssociateSubnetCidrBlock(_) => "AssociateSubnetCidrBlock",
             Self::DisassociateSubnetCidrBlock(_) => "DisassociateSubnetCidrBlock",
+            Self::CreateDefaultSubnet(_) => "CreateDefaultSubnet",
+            Self::CreateSubnetCidrReservation(_) => "CreateSubnetCidrReservation",
+            Self::GetSubnetCidrReservations(_) => "GetSubnetCidrReservations",
+            Self::DeleteSubnetCidrReservation(_) => "DeleteSubnetCidrReservation",
             Self::CreateRouteTable(_) => "CreateRouteTable",
             Self::DescribeRouteTables(_) => "DescribeRouteTables",
             Self::DeleteRouteTable(_) => "DeleteRouteTable",
@@ -1455,6 +1586,13 @@ impl Response {
             Self::RevokeSecurityGroupIngress(_) => "RevokeSecurityGroupIngress",
             Self::RevokeSecurityGroupEgress(_) => "RevokeSecurityGroupEgress",
             Self::DescribeSecurityGroupRules(_) => "DescribeSecurityGroupRules",
+            Self::ModifySecurityGroupRules(_) => "ModifySecurityGroupRules",
+            Self::UpdateSecurityGroupRuleDescriptionsIngress(_) => {
+                "UpdateSecurityGroupRuleDescriptionsIngress"
+            }
+            Self::UpdateSecurityGroupRuleDescriptionsEgress(_) => {
+                "UpdateSecurityGroupRuleDescriptionsEgress"
+            }
             Self::DescribeStaleSecurityGroups(_) => "DescribeStaleSecurityGroups",
             Self::DescribeSecurityGroupReferences(_) => "DescribeSecurityGroupReferences",
             Self::CreateVpcPeeringConnection(_) => "CreateVpcPeeringConnection",
@@ -1486,6 +1624,7 @@ impl Response {
             Self::DisassociateAddress(_) => "DisassociateAddress",
             Self::ReleaseAddress(_) => "ReleaseAddress",
             Self::DescribeAddresses(_) => "DescribeAddresses",
+            Self::DescribeAddressesAttribute(_) => "DescribeAddressesAttribute",
             Self::RunInstances(_) => "RunInstances",
             Self::DescribeInstances(_) => "DescribeInstances",
             Self::StartInstances(_) => "StartInstances",
@@ -1493,6 +1632,7 @@ impl Response {
             Self::TerminateInstances(_) => "TerminateInstances",
             Self::DescribeInstanceStatus(_) => "DescribeInstanceStatus",
             Self::DescribeInstanceAttribute(_) => "DescribeInstanceAttribute",
+            Self::DescribeInstanceCreditSpecifications(_) => "DescribeInstanceCreditSpecifications",
             Self::ModifyInstanceAttribute(_) => "ModifyInstanceAttribute",
             Self::ModifyInstanceMetadataOptions(_) => "ModifyInstanceMetadataOptions",
             Self::GetConsoleOutput(_) => "GetConsoleOutput",
@@ -1590,6 +1730,12 @@ impl From<DisassociateVpcCidrBlockResponse> for Response {
     }
 }
 
+impl From<CreateDefaultVpcResponse> for Response {
+    fn from(value: CreateDefaultVpcResponse) -> Self {
+        Self::CreateDefaultVpc(Box::new(value))
+    }
+}
+
 impl From<CreateSubnetResponse> for Response {
     fn from(value: CreateSubnetResponse) -> Self {
         Self::CreateSubnet(Box::new(value))
@@ -1623,6 +1769,30 @@ impl From<AssociateSubnetCidrBlockResponse> for Response {
 impl From<DisassociateSubnetCidrBlockResponse> for Response {
     fn from(value: DisassociateSubnetCidrBlockResponse) -> Self {
         Self::DisassociateSubnetCidrBlock(Box::new(value))
+    }
+}
+
+impl From<CreateDefaultSubnetResponse> for Response {
+    fn from(value: CreateDefaultSubnetResponse) -> Self {
+        Self::CreateDefaultSubnet(Box::new(value))
+    }
+}
+
+impl From<CreateSubnetCidrReservationResponse> for Response {
+    fn from(value: CreateSubnetCidrReservationResponse) -> Self {
+        Self::CreateSubnetCidrReservation(Box::new(value))
+    }
+}
+
+impl From<GetSubnetCidrReservationsResponse> for Response {
+    fn from(value: GetSubnetCidrReservationsResponse) -> Self {
+        Self::GetSubnetCidrReservations(Box::new(value))
+    }
+}
+
+impl From<DeleteSubnetCidrReservationResponse> for Response {
+    fn from(value: DeleteSubnetCidrReservationResponse) -> Self {
+        Self::DeleteSubnetCidrReservation(Box::new(value))
     }
 }
 
@@ -1818,6 +1988,24 @@ impl From<DescribeSecurityGroupRulesResponse> for Response {
     }
 }
 
+impl From<ModifySecurityGroupRulesResponse> for Response {
+    fn from(value: ModifySecurityGroupRulesResponse) -> Self {
+        Self::ModifySecurityGroupRules(Box::new(value))
+    }
+}
+
+impl From<UpdateSecurityGroupRuleDescriptionsIngressResponse> for Response {
+    fn from(value: UpdateSecurityGroupRuleDescriptionsIngressResponse) -> Self {
+        Self::UpdateSecurityGroupRuleDescriptionsIngress(Box::new(value))
+    }
+}
+
+impl From<UpdateSecurityGroupRuleDescriptionsEgressResponse> for Response {
+    fn from(value: UpdateSecurityGroupRuleDescriptionsEgressResponse) -> Self {
+        Self::UpdateSecurityGroupRuleDescriptionsEgress(Box::new(value))
+    }
+}
+
 impl From<DescribeStaleSecurityGroupsResponse> for Response {
     fn from(value: DescribeStaleSecurityGroupsResponse) -> Self {
         Self::DescribeStaleSecurityGroups(Box::new(value))
@@ -2004,6 +2192,12 @@ impl From<DescribeAddressesResponse> for Response {
     }
 }
 
+impl From<DescribeAddressesAttributeResponse> for Response {
+    fn from(value: DescribeAddressesAttributeResponse) -> Self {
+        Self::DescribeAddressesAttribute(Box::new(value))
+    }
+}
+
 impl From<RunInstancesResponse> for Response {
     fn from(value: RunInstancesResponse) -> Self {
         Self::RunInstances(Box::new(value))
@@ -2043,6 +2237,12 @@ impl From<DescribeInstanceStatusResponse> for Response {
 impl From<DescribeInstanceAttributeResponse> for Response {
     fn from(value: DescribeInstanceAttributeResponse) -> Self {
         Self::DescribeInstanceAttribute(Box::new(value))
+    }
+}
+
+impl From<DescribeInstanceCreditSpecificationsResponse> for Response {
+    fn from(value: DescribeInstanceCreditSpecificationsResponse) -> Self {
+        Self::DescribeInstanceCreditSpecifications(Box::new(value))
     }
 }
 

@@ -23,6 +23,15 @@ pub struct Address {
     pub public_ip: Option<String>,
 }
 
+/// AWS's `AddressAttribute`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AddressAttribute {
+    pub public_ip: Option<String>,
+    pub allocation_id: Option<String>,
+    pub ptr_record: Option<String>,
+    pub ptr_record_update: Option<PtrUpdateStatus>,
+}
+
 /// What `AllocateAddress` is asked with.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AllocateAddressRequest {
@@ -67,6 +76,23 @@ pub struct AssociateAddressResponse {
     pub association_id: Option<String>,
 }
 
+/// What `DescribeAddressesAttribute` is asked with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeAddressesAttributeRequest {
+    pub allocation_ids: Vec<String>,
+    pub attribute: Option<String>,
+    pub next_token: Option<String>,
+    pub max_results: Option<i32>,
+    pub dry_run: Option<bool>,
+}
+
+/// What `DescribeAddressesAttribute` answers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeAddressesAttributeResponse {
+    pub addresses: Vec<AddressAttribute>,
+    pub next_token: Option<String>,
+}
+
 /// What `DescribeAddresses` is asked with.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeAddressesRequest {
@@ -93,6 +119,14 @@ pub struct DisassociateAddressRequest {
 /// What `DisassociateAddress` answers.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DisassociateAddressResponse {}
+
+/// AWS's `PtrUpdateStatus`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PtrUpdateStatus {
+    pub value: Option<String>,
+    pub status: Option<String>,
+    pub reason: Option<String>,
+}
 
 /// What `ReleaseAddress` is asked with.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -130,6 +130,23 @@ pub struct DescribeInstanceAttributeResponse {
     pub groups: Vec<GroupIdentifier>,
 }
 
+/// What `DescribeInstanceCreditSpecifications` is asked with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeInstanceCreditSpecificationsRequest {
+    pub dry_run: Option<bool>,
+    pub filters: Vec<Filter>,
+    pub instance_ids: Vec<String>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+}
+
+/// What `DescribeInstanceCreditSpecifications` answers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeInstanceCreditSpecificationsResponse {
+    pub instance_credit_specifications: Vec<InstanceCreditSpecification>,
+    pub next_token: Option<String>,
+}
+
 /// What `DescribeInstanceStatus` is asked with.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeInstanceStatusRequest {
@@ -590,6 +607,13 @@ pub struct InstanceBlockDeviceMappingSpecification {
     pub ebs: Option<EbsInstanceBlockDeviceSpecification>,
     pub virtual_name: Option<String>,
     pub no_device: Option<String>,
+}
+
+/// AWS's `InstanceCreditSpecification`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InstanceCreditSpecification {
+    pub instance_id: Option<String>,
+    pub cpu_credits: Option<String>,
 }
 
 /// AWS's `InstanceIpv4Prefix`.

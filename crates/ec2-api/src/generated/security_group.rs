@@ -170,6 +170,20 @@ pub struct Ipv6Range {
     pub cidr_ipv6: Option<String>,
 }
 
+/// What `ModifySecurityGroupRules` is asked with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifySecurityGroupRulesRequest {
+    pub group_id: Option<String>,
+    pub security_group_rules: Vec<SecurityGroupRuleUpdate>,
+    pub dry_run: Option<bool>,
+}
+
+/// What `ModifySecurityGroupRules` answers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifySecurityGroupRulesResponse {
+    pub r#return: Option<bool>,
+}
+
 /// AWS's `PrefixListId`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PrefixListId {
@@ -292,6 +306,33 @@ pub struct SecurityGroupRule {
     pub security_group_rule_arn: Option<String>,
 }
 
+/// AWS's `SecurityGroupRuleDescription`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SecurityGroupRuleDescription {
+    pub security_group_rule_id: Option<String>,
+    pub description: Option<String>,
+}
+
+/// AWS's `SecurityGroupRuleRequest`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SecurityGroupRuleRequest {
+    pub ip_protocol: Option<String>,
+    pub from_port: Option<i32>,
+    pub to_port: Option<i32>,
+    pub cidr_ipv4: Option<String>,
+    pub cidr_ipv6: Option<String>,
+    pub prefix_list_id: Option<String>,
+    pub referenced_group_id: Option<String>,
+    pub description: Option<String>,
+}
+
+/// AWS's `SecurityGroupRuleUpdate`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SecurityGroupRuleUpdate {
+    pub security_group_rule_id: Option<String>,
+    pub security_group_rule: Option<SecurityGroupRuleRequest>,
+}
+
 /// AWS's `StaleIpPermission`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StaleIpPermission {
@@ -312,6 +353,38 @@ pub struct StaleSecurityGroup {
     pub stale_ip_permissions: Vec<StaleIpPermission>,
     pub stale_ip_permissions_egress: Vec<StaleIpPermission>,
     pub vpc_id: Option<String>,
+}
+
+/// What `UpdateSecurityGroupRuleDescriptionsEgress` is asked with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateSecurityGroupRuleDescriptionsEgressRequest {
+    pub dry_run: Option<bool>,
+    pub group_id: Option<String>,
+    pub group_name: Option<String>,
+    pub ip_permissions: Vec<IpPermission>,
+    pub security_group_rule_descriptions: Vec<SecurityGroupRuleDescription>,
+}
+
+/// What `UpdateSecurityGroupRuleDescriptionsEgress` answers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateSecurityGroupRuleDescriptionsEgressResponse {
+    pub r#return: Option<bool>,
+}
+
+/// What `UpdateSecurityGroupRuleDescriptionsIngress` is asked with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateSecurityGroupRuleDescriptionsIngressRequest {
+    pub dry_run: Option<bool>,
+    pub group_id: Option<String>,
+    pub group_name: Option<String>,
+    pub ip_permissions: Vec<IpPermission>,
+    pub security_group_rule_descriptions: Vec<SecurityGroupRuleDescription>,
+}
+
+/// What `UpdateSecurityGroupRuleDescriptionsIngress` answers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateSecurityGroupRuleDescriptionsIngressResponse {
+    pub r#return: Option<bool>,
 }
 
 /// AWS's `UserIdGroupPair`.

@@ -18,6 +18,38 @@ pub struct AssociateSubnetCidrBlockResponse {
     pub subnet_id: Option<String>,
 }
 
+/// What `CreateDefaultSubnet` is asked with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateDefaultSubnetRequest {
+    pub availability_zone: Option<String>,
+    pub dry_run: Option<bool>,
+    pub ipv6_native: Option<bool>,
+    pub availability_zone_id: Option<String>,
+}
+
+/// What `CreateDefaultSubnet` answers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateDefaultSubnetResponse {
+    pub subnet: Option<Subnet>,
+}
+
+/// What `CreateSubnetCidrReservation` is asked with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateSubnetCidrReservationRequest {
+    pub subnet_id: Option<String>,
+    pub cidr: Option<String>,
+    pub reservation_type: Option<String>,
+    pub description: Option<String>,
+    pub dry_run: Option<bool>,
+    pub tag_specifications: Vec<TagSpecification>,
+}
+
+/// What `CreateSubnetCidrReservation` answers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateSubnetCidrReservationResponse {
+    pub subnet_cidr_reservation: Option<SubnetCidrReservation>,
+}
+
 /// What `CreateSubnet` is asked with.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateSubnetRequest {
@@ -40,6 +72,19 @@ pub struct CreateSubnetRequest {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateSubnetResponse {
     pub subnet: Option<Subnet>,
+}
+
+/// What `DeleteSubnetCidrReservation` is asked with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteSubnetCidrReservationRequest {
+    pub subnet_cidr_reservation_id: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+/// What `DeleteSubnetCidrReservation` answers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteSubnetCidrReservationResponse {
+    pub deleted_subnet_cidr_reservation: Option<SubnetCidrReservation>,
 }
 
 /// What `DeleteSubnet` is asked with.
@@ -81,6 +126,24 @@ pub struct DisassociateSubnetCidrBlockRequest {
 pub struct DisassociateSubnetCidrBlockResponse {
     pub ipv6_cidr_block_association: Option<SubnetIpv6CidrBlockAssociation>,
     pub subnet_id: Option<String>,
+}
+
+/// What `GetSubnetCidrReservations` is asked with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetSubnetCidrReservationsRequest {
+    pub filters: Vec<Filter>,
+    pub subnet_id: Option<String>,
+    pub dry_run: Option<bool>,
+    pub next_token: Option<String>,
+    pub max_results: Option<i32>,
+}
+
+/// What `GetSubnetCidrReservations` answers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetSubnetCidrReservationsResponse {
+    pub subnet_ipv4_cidr_reservations: Vec<SubnetCidrReservation>,
+    pub subnet_ipv6_cidr_reservations: Vec<SubnetCidrReservation>,
+    pub next_token: Option<String>,
 }
 
 /// What `ModifySubnetAttribute` is asked with.
@@ -144,6 +207,18 @@ pub struct Subnet {
 pub struct SubnetCidrBlockState {
     pub state: Option<String>,
     pub status_message: Option<String>,
+}
+
+/// AWS's `SubnetCidrReservation`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SubnetCidrReservation {
+    pub subnet_cidr_reservation_id: Option<String>,
+    pub subnet_id: Option<String>,
+    pub cidr: Option<String>,
+    pub reservation_type: Option<String>,
+    pub owner_id: Option<String>,
+    pub description: Option<String>,
+    pub tags: Vec<Tag>,
 }
 
 /// AWS's `SubnetIpv6CidrBlockAssociation`.

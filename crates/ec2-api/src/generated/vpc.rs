@@ -25,6 +25,18 @@ pub struct AssociateVpcCidrBlockResponse {
     pub vpc_id: Option<String>,
 }
 
+/// What `CreateDefaultVpc` is asked with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateDefaultVpcRequest {
+    pub dry_run: Option<bool>,
+}
+
+/// What `CreateDefaultVpc` answers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateDefaultVpcResponse {
+    pub vpc: Option<Vpc>,
+}
+
 /// What `CreateVpc` is asked with.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateVpcRequest {

@@ -15,12 +15,17 @@ pub(crate) fn decode(action: &str, node: Node<'_>) -> Result<Option<Request>, Er
         "DescribeVpcAttribute" => DescribeVpcAttributeRequest::decode(node)?.into(),
         "AssociateVpcCidrBlock" => AssociateVpcCidrBlockRequest::decode(node)?.into(),
         "DisassociateVpcCidrBlock" => DisassociateVpcCidrBlockRequest::decode(node)?.into(),
+        "CreateDefaultVpc" => CreateDefaultVpcRequest::decode(node)?.into(),
         "CreateSubnet" => CreateSubnetRequest::decode(node)?.into(),
         "DescribeSubnets" => DescribeSubnetsRequest::decode(node)?.into(),
         "DeleteSubnet" => DeleteSubnetRequest::decode(node)?.into(),
         "ModifySubnetAttribute" => ModifySubnetAttributeRequest::decode(node)?.into(),
         "AssociateSubnetCidrBlock" => AssociateSubnetCidrBlockRequest::decode(node)?.into(),
         "DisassociateSubnetCidrBlock" => DisassociateSubnetCidrBlockRequest::decode(node)?.into(),
+        "CreateDefaultSubnet" => CreateDefaultSubnetRequest::decode(node)?.into(),
+        "CreateSubnetCidrReservation" => CreateSubnetCidrReservationRequest::decode(node)?.into(),
+        "GetSubnetCidrReservations" => GetSubnetCidrReservationsRequest::decode(node)?.into(),
+        "DeleteSubnetCidrReservation" => DeleteSubnetCidrReservationRequest::decode(node)?.into(),
         "CreateRouteTable" => CreateRouteTableRequest::decode(node)?.into(),
         "DescribeRouteTables" => DescribeRouteTablesRequest::decode(node)?.into(),
         "DeleteRouteTable" => DeleteRouteTableRequest::decode(node)?.into(),
@@ -67,6 +72,13 @@ pub(crate) fn decode(action: &str, node: Node<'_>) -> Result<Option<Request>, Er
         "RevokeSecurityGroupIngress" => RevokeSecurityGroupIngressRequest::decode(node)?.into(),
         "RevokeSecurityGroupEgress" => RevokeSecurityGroupEgressRequest::decode(node)?.into(),
         "DescribeSecurityGroupRules" => DescribeSecurityGroupRulesRequest::decode(node)?.into(),
+        "ModifySecurityGroupRules" => ModifySecurityGroupRulesRequest::decode(node)?.into(),
+        "UpdateSecurityGroupRuleDescriptionsIngress" => {
+            UpdateSecurityGroupRuleDescriptionsIngressRequest::decode(node)?.into()
+        }
+        "UpdateSecurityGroupRuleDescriptionsEgress" => {
+            UpdateSecurityGroupRuleDescriptionsEgressRequest::decode(node)?.into()
+        }
         "DescribeStaleSecurityGroups" => DescribeStaleSecurityGroupsRequest::decode(node)?.into(),
         "DescribeSecurityGroupReferences" => {
             DescribeSecurityGroupReferencesRequest::decode(node)?.into()
@@ -108,6 +120,7 @@ pub(crate) fn decode(action: &str, node: Node<'_>) -> Result<Option<Request>, Er
         "DisassociateAddress" => DisassociateAddressRequest::decode(node)?.into(),
         "ReleaseAddress" => ReleaseAddressRequest::decode(node)?.into(),
         "DescribeAddresses" => DescribeAddressesRequest::decode(node)?.into(),
+        "DescribeAddressesAttribute" => DescribeAddressesAttributeRequest::decode(node)?.into(),
         "RunInstances" => RunInstancesRequest::decode(node)?.into(),
         "DescribeInstances" => DescribeInstancesRequest::decode(node)?.into(),
         "StartInstances" => StartInstancesRequest::decode(node)?.into(),
@@ -115,6 +128,9 @@ pub(crate) fn decode(action: &str, node: Node<'_>) -> Result<Option<Request>, Er
         "TerminateInstances" => TerminateInstancesRequest::decode(node)?.into(),
         "DescribeInstanceStatus" => DescribeInstanceStatusRequest::decode(node)?.into(),
         "DescribeInstanceAttribute" => DescribeInstanceAttributeRequest::decode(node)?.into(),
+        "DescribeInstanceCreditSpecifications" => {
+            DescribeInstanceCreditSpecificationsRequest::decode(node)?.into()
+        }
         "ModifyInstanceAttribute" => ModifyInstanceAttributeRequest::decode(node)?.into(),
         "ModifyInstanceMetadataOptions" => {
             ModifyInstanceMetadataOptionsRequest::decode(node)?.into()
@@ -192,12 +208,17 @@ pub(crate) fn encode(response: &Response, xml: &mut Writer) {
         Response::DescribeVpcAttribute(shape) => shape.encode(xml),
         Response::AssociateVpcCidrBlock(shape) => shape.encode(xml),
         Response::DisassociateVpcCidrBlock(shape) => shape.encode(xml),
+        Response::CreateDefaultVpc(shape) => shape.encode(xml),
         Response::CreateSubnet(shape) => shape.encode(xml),
         Response::DescribeSubnets(shape) => shape.encode(xml),
         Response::DeleteSubnet(shape) => shape.encode(xml),
         Response::ModifySubnetAttribute(shape) => shape.encode(xml),
         Response::AssociateSubnetCidrBlock(shape) => shape.encode(xml),
         Response::DisassociateSubnetCidrBlock(shape) => shape.encode(xml),
+        Response::CreateDefaultSubnet(shape) => shape.encode(xml),
+        Response::CreateSubnetCidrReservation(shape) => shape.encode(xml),
+        Response::GetSubnetCidrReservations(shape) => shape.encode(xml),
+        Response::DeleteSubnetCidrReservation(shape) => shape.encode(xml),
         Response::CreateRouteTable(shape) => shape.encode(xml),
         Response::DescribeRouteTables(shape) => shape.encode(xml),
         Response::DeleteRouteTable(shape) => shape.encode(xml),
@@ -230,6 +251,9 @@ pub(crate) fn encode(response: &Response, xml: &mut Writer) {
         Response::RevokeSecurityGroupIngress(shape) => shape.encode(xml),
         Response::RevokeSecurityGroupEgress(shape) => shape.encode(xml),
         Response::DescribeSecurityGroupRules(shape) => shape.encode(xml),
+        Response::ModifySecurityGroupRules(shape) => shape.encode(xml),
+        Response::UpdateSecurityGroupRuleDescriptionsIngress(shape) => shape.encode(xml),
+        Response::UpdateSecurityGroupRuleDescriptionsEgress(shape) => shape.encode(xml),
         Response::DescribeStaleSecurityGroups(shape) => shape.encode(xml),
         Response::DescribeSecurityGroupReferences(shape) => shape.encode(xml),
         Response::CreateVpcPeeringConnection(shape) => shape.encode(xml),
@@ -261,6 +285,7 @@ pub(crate) fn encode(response: &Response, xml: &mut Writer) {
         Response::DisassociateAddress(shape) => shape.encode(xml),
         Response::ReleaseAddress(shape) => shape.encode(xml),
         Response::DescribeAddresses(shape) => shape.encode(xml),
+        Response::DescribeAddressesAttribute(shape) => shape.encode(xml),
         Response::RunInstances(shape) => shape.encode(xml),
         Response::DescribeInstances(shape) => shape.encode(xml),
         Response::StartInstances(shape) => shape.encode(xml),
@@ -268,6 +293,7 @@ pub(crate) fn encode(response: &Response, xml: &mut Writer) {
         Response::TerminateInstances(shape) => shape.encode(xml),
         Response::DescribeInstanceStatus(shape) => shape.encode(xml),
         Response::DescribeInstanceAttribute(shape) => shape.encode(xml),
+        Response::DescribeInstanceCreditSpecifications(shape) => shape.encode(xml),
         Response::ModifyInstanceAttribute(shape) => shape.encode(xml),
         Response::ModifyInstanceMetadataOptions(shape) => shape.encode(xml),
         Response::GetConsoleOutput(shape) => shape.encode(xml),

@@ -26,6 +26,15 @@ impl Encode for Address {
     }
 }
 
+impl Encode for AddressAttribute {
+    fn encode(&self, xml: &mut Writer) {
+        xml.option("publicIp", &self.public_ip);
+        xml.option("allocationId", &self.allocation_id);
+        xml.option("ptrRecord", &self.ptr_record);
+        xml.option("ptrRecordUpdate", &self.ptr_record_update);
+    }
+}
+
 impl Decode for AllocateAddressRequest {
     fn decode(mut node: Node<'_>) -> Result<Self, Error> {
         node.expect_no_value()?;
@@ -81,6 +90,28 @@ impl Encode for AssociateAddressResponse {
     }
 }
 
+impl Decode for DescribeAddressesAttributeRequest {
+    fn decode(mut node: Node<'_>) -> Result<Self, Error> {
+        node.expect_no_value()?;
+        let shape = Self {
+            allocation_ids: node.list("AllocationId")?,
+            attribute: node.option("Attribute")?,
+            next_token: node.option("NextToken")?,
+            max_results: node.option("MaxResults")?,
+            dry_run: node.option("DryRun")?,
+        };
+        node.expect_no_more()?;
+        Ok(shape)
+    }
+}
+
+impl Encode for DescribeAddressesAttributeResponse {
+    fn encode(&self, xml: &mut Writer) {
+        xml.list_unless_empty("addressSet", &self.addresses);
+        xml.option("nextToken", &self.next_token);
+    }
+}
+
 impl Decode for DescribeAddressesRequest {
     fn decode(mut node: Node<'_>) -> Result<Self, Error> {
         node.expect_no_value()?;
@@ -117,6 +148,14 @@ impl Decode for DisassociateAddressRequest {
 impl Encode for DisassociateAddressResponse {
     fn encode(&self, xml: &mut Writer) {
         xml.element("return", &true);
+    }
+}
+
+impl Encode for PtrUpdateStatus {
+    fn encode(&self, xml: &mut Writer) {
+        xml.option("value", &self.value);
+        xml.option("status", &self.status);
+        xml.option("reason", &self.reason);
     }
 }
 

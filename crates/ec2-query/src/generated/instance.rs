@@ -193,6 +193,31 @@ impl Encode for DescribeInstanceAttributeResponse {
     }
 }
 
+impl Decode for DescribeInstanceCreditSpecificationsRequest {
+    fn decode(mut node: Node<'_>) -> Result<Self, Error> {
+        node.expect_no_value()?;
+        let shape = Self {
+            dry_run: node.option("DryRun")?,
+            filters: node.list("Filter")?,
+            instance_ids: node.list("InstanceId")?,
+            max_results: node.option("MaxResults")?,
+            next_token: node.option("NextToken")?,
+        };
+        node.expect_no_more()?;
+        Ok(shape)
+    }
+}
+
+impl Encode for DescribeInstanceCreditSpecificationsResponse {
+    fn encode(&self, xml: &mut Writer) {
+        xml.list(
+            "instanceCreditSpecificationSet",
+            &self.instance_credit_specifications,
+        );
+        xml.option("nextToken", &self.next_token);
+    }
+}
+
 impl Decode for DescribeInstanceStatusRequest {
     fn decode(mut node: Node<'_>) -> Result<Self, Error> {
         node.expect_no_value()?;
@@ -779,6 +804,13 @@ impl Decode for InstanceBlockDeviceMappingSpecification {
         };
         node.expect_no_more()?;
         Ok(shape)
+    }
+}
+
+impl Encode for InstanceCreditSpecification {
+    fn encode(&self, xml: &mut Writer) {
+        xml.option("instanceId", &self.instance_id);
+        xml.option("cpuCredits", &self.cpu_credits);
     }
 }
 

@@ -257,6 +257,25 @@ impl Encode for Ipv6Range {
     }
 }
 
+impl Decode for ModifySecurityGroupRulesRequest {
+    fn decode(mut node: Node<'_>) -> Result<Self, Error> {
+        node.expect_no_value()?;
+        let shape = Self {
+            group_id: node.required_option("GroupId")?,
+            security_group_rules: node.required_list("SecurityGroupRule")?,
+            dry_run: node.option("DryRun")?,
+        };
+        node.expect_no_more()?;
+        Ok(shape)
+    }
+}
+
+impl Encode for ModifySecurityGroupRulesResponse {
+    fn encode(&self, xml: &mut Writer) {
+        xml.element("return", &self.r#return.unwrap_or(true));
+    }
+}
+
 impl Decode for PrefixListId {
     fn decode(mut node: Node<'_>) -> Result<Self, Error> {
         node.expect_no_value()?;
@@ -407,6 +426,48 @@ impl Encode for SecurityGroupRule {
     }
 }
 
+impl Decode for SecurityGroupRuleDescription {
+    fn decode(mut node: Node<'_>) -> Result<Self, Error> {
+        node.expect_no_value()?;
+        let shape = Self {
+            security_group_rule_id: node.option("SecurityGroupRuleId")?,
+            description: node.option("Description")?,
+        };
+        node.expect_no_more()?;
+        Ok(shape)
+    }
+}
+
+impl Decode for SecurityGroupRuleRequest {
+    fn decode(mut node: Node<'_>) -> Result<Self, Error> {
+        node.expect_no_value()?;
+        let shape = Self {
+            ip_protocol: node.option("IpProtocol")?,
+            from_port: node.option("FromPort")?,
+            to_port: node.option("ToPort")?,
+            cidr_ipv4: node.option("CidrIpv4")?,
+            cidr_ipv6: node.option("CidrIpv6")?,
+            prefix_list_id: node.option("PrefixListId")?,
+            referenced_group_id: node.option("ReferencedGroupId")?,
+            description: node.option("Description")?,
+        };
+        node.expect_no_more()?;
+        Ok(shape)
+    }
+}
+
+impl Decode for SecurityGroupRuleUpdate {
+    fn decode(mut node: Node<'_>) -> Result<Self, Error> {
+        node.expect_no_value()?;
+        let shape = Self {
+            security_group_rule_id: node.required_option("SecurityGroupRuleId")?,
+            security_group_rule: node.option("SecurityGroupRule")?,
+        };
+        node.expect_no_more()?;
+        Ok(shape)
+    }
+}
+
 impl Encode for StaleIpPermission {
     fn encode(&self, xml: &mut Writer) {
         xml.option("fromPort", &self.from_port);
@@ -429,6 +490,48 @@ impl Encode for StaleSecurityGroup {
             &self.stale_ip_permissions_egress,
         );
         xml.option("vpcId", &self.vpc_id);
+    }
+}
+
+impl Decode for UpdateSecurityGroupRuleDescriptionsEgressRequest {
+    fn decode(mut node: Node<'_>) -> Result<Self, Error> {
+        node.expect_no_value()?;
+        let shape = Self {
+            dry_run: node.option("DryRun")?,
+            group_id: node.option("GroupId")?,
+            group_name: node.option("GroupName")?,
+            ip_permissions: node.list("IpPermissions")?,
+            security_group_rule_descriptions: node.list("SecurityGroupRuleDescription")?,
+        };
+        node.expect_no_more()?;
+        Ok(shape)
+    }
+}
+
+impl Encode for UpdateSecurityGroupRuleDescriptionsEgressResponse {
+    fn encode(&self, xml: &mut Writer) {
+        xml.element("return", &self.r#return.unwrap_or(true));
+    }
+}
+
+impl Decode for UpdateSecurityGroupRuleDescriptionsIngressRequest {
+    fn decode(mut node: Node<'_>) -> Result<Self, Error> {
+        node.expect_no_value()?;
+        let shape = Self {
+            dry_run: node.option("DryRun")?,
+            group_id: node.option("GroupId")?,
+            group_name: node.option("GroupName")?,
+            ip_permissions: node.list("IpPermissions")?,
+            security_group_rule_descriptions: node.list("SecurityGroupRuleDescription")?,
+        };
+        node.expect_no_more()?;
+        Ok(shape)
+    }
+}
+
+impl Encode for UpdateSecurityGroupRuleDescriptionsIngressResponse {
+    fn encode(&self, xml: &mut Writer) {
+        xml.element("return", &self.r#return.unwrap_or(true));
     }
 }
 

@@ -29,6 +29,48 @@ impl Encode for AssociateSubnetCidrBlockResponse {
     }
 }
 
+impl Decode for CreateDefaultSubnetRequest {
+    fn decode(mut node: Node<'_>) -> Result<Self, Error> {
+        node.expect_no_value()?;
+        let shape = Self {
+            availability_zone: node.option("AvailabilityZone")?,
+            dry_run: node.option("DryRun")?,
+            ipv6_native: node.option("Ipv6Native")?,
+            availability_zone_id: node.option("AvailabilityZoneId")?,
+        };
+        node.expect_no_more()?;
+        Ok(shape)
+    }
+}
+
+impl Encode for CreateDefaultSubnetResponse {
+    fn encode(&self, xml: &mut Writer) {
+        xml.option("subnet", &self.subnet);
+    }
+}
+
+impl Decode for CreateSubnetCidrReservationRequest {
+    fn decode(mut node: Node<'_>) -> Result<Self, Error> {
+        node.expect_no_value()?;
+        let shape = Self {
+            subnet_id: node.required_option("SubnetId")?,
+            cidr: node.required_option("Cidr")?,
+            reservation_type: node.required_option("ReservationType")?,
+            description: node.option("Description")?,
+            dry_run: node.option("DryRun")?,
+            tag_specifications: node.list("TagSpecification")?,
+        };
+        node.expect_no_more()?;
+        Ok(shape)
+    }
+}
+
+impl Encode for CreateSubnetCidrReservationResponse {
+    fn encode(&self, xml: &mut Writer) {
+        xml.option("subnetCidrReservation", &self.subnet_cidr_reservation);
+    }
+}
+
 impl Decode for CreateSubnetRequest {
     fn decode(mut node: Node<'_>) -> Result<Self, Error> {
         node.expect_no_value()?;
@@ -55,6 +97,27 @@ impl Decode for CreateSubnetRequest {
 impl Encode for CreateSubnetResponse {
     fn encode(&self, xml: &mut Writer) {
         xml.option("subnet", &self.subnet);
+    }
+}
+
+impl Decode for DeleteSubnetCidrReservationRequest {
+    fn decode(mut node: Node<'_>) -> Result<Self, Error> {
+        node.expect_no_value()?;
+        let shape = Self {
+            subnet_cidr_reservation_id: node.required_option("SubnetCidrReservationId")?,
+            dry_run: node.option("DryRun")?,
+        };
+        node.expect_no_more()?;
+        Ok(shape)
+    }
+}
+
+impl Encode for DeleteSubnetCidrReservationResponse {
+    fn encode(&self, xml: &mut Writer) {
+        xml.option(
+            "deletedSubnetCidrReservation",
+            &self.deleted_subnet_cidr_reservation,
+        );
     }
 }
 
@@ -116,6 +179,35 @@ impl Encode for DisassociateSubnetCidrBlockResponse {
             &self.ipv6_cidr_block_association,
         );
         xml.option("subnetId", &self.subnet_id);
+    }
+}
+
+impl Decode for GetSubnetCidrReservationsRequest {
+    fn decode(mut node: Node<'_>) -> Result<Self, Error> {
+        node.expect_no_value()?;
+        let shape = Self {
+            filters: node.list("Filter")?,
+            subnet_id: node.required_option("SubnetId")?,
+            dry_run: node.option("DryRun")?,
+            next_token: node.option("NextToken")?,
+            max_results: node.option("MaxResults")?,
+        };
+        node.expect_no_more()?;
+        Ok(shape)
+    }
+}
+
+impl Encode for GetSubnetCidrReservationsResponse {
+    fn encode(&self, xml: &mut Writer) {
+        xml.list(
+            "subnetIpv4CidrReservationSet",
+            &self.subnet_ipv4_cidr_reservations,
+        );
+        xml.list(
+            "subnetIpv6CidrReservationSet",
+            &self.subnet_ipv6_cidr_reservations,
+        );
+        xml.option("nextToken", &self.next_token);
     }
 }
 
@@ -206,6 +298,18 @@ impl Encode for SubnetCidrBlockState {
     fn encode(&self, xml: &mut Writer) {
         xml.option("state", &self.state);
         xml.option("statusMessage", &self.status_message);
+    }
+}
+
+impl Encode for SubnetCidrReservation {
+    fn encode(&self, xml: &mut Writer) {
+        xml.option("subnetCidrReservationId", &self.subnet_cidr_reservation_id);
+        xml.option("subnetId", &self.subnet_id);
+        xml.option("cidr", &self.cidr);
+        xml.option("reservationType", &self.reservation_type);
+        xml.option("ownerId", &self.owner_id);
+        xml.option("description", &self.description);
+        xml.list("tagSet", &self.tags);
     }
 }
 

@@ -36,6 +36,23 @@ impl Encode for AssociateVpcCidrBlockResponse {
     }
 }
 
+impl Decode for CreateDefaultVpcRequest {
+    fn decode(mut node: Node<'_>) -> Result<Self, Error> {
+        node.expect_no_value()?;
+        let shape = Self {
+            dry_run: node.option("DryRun")?,
+        };
+        node.expect_no_more()?;
+        Ok(shape)
+    }
+}
+
+impl Encode for CreateDefaultVpcResponse {
+    fn encode(&self, xml: &mut Writer) {
+        xml.option("vpc", &self.vpc);
+    }
+}
+
 impl Decode for CreateVpcRequest {
     fn decode(mut node: Node<'_>) -> Result<Self, Error> {
         node.expect_no_value()?;

@@ -9,6 +9,7 @@ use sigv4::{Payload, Scope};
 
 use super::*;
 
+mod configuration;
 mod delivery;
 mod policy;
 
@@ -585,7 +586,7 @@ async fn policies_and_what_is_not_set() {
         "encryption",
         "acl",
         "location",
-        "analytics",
+        "metadataTable",
     ] {
         let answer = fixture.send(&format!("GET /logs?{name}"), &[], b"").await;
         let code = if answer.status.is_success() {
@@ -612,7 +613,7 @@ async fn policies_and_what_is_not_set() {
         encryption 200
         acl 200
         location 200
-        analytics 501 NotImplemented
+        metadataTable 501 NotImplemented
     "#]]
     .assert_eq(&all);
 }

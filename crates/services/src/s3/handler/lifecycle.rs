@@ -98,7 +98,10 @@ fn check(rules: &[LifecycleRule]) -> S3Result<()> {
         if rule.filter.is_some() && rule.prefix.is_some() {
             return Err(malformed());
         }
-        let days = rule.expiration.as_ref().and_then(|expiration| expiration.days);
+        let days = rule
+            .expiration
+            .as_ref()
+            .and_then(|expiration| expiration.days);
         if days.is_some_and(|days| days <= 0) {
             return Err(s3_error!(
                 InvalidArgument,
