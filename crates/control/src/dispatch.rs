@@ -143,6 +143,7 @@ actions! { ec2_api in convert::identity:
     ModifyInstanceAttribute => instance::modify_instance_attribute;
     ModifyInstanceMetadataOptions => instance::modify_instance_metadata_options;
     GetConsoleOutput => instance::get_console_output;
+    GetInstanceUefiData => instance::get_instance_uefi_data;
     DescribeImages => instance::describe_images;
     DescribeInstanceTypes => instance::describe_instance_types;
     CreateTags => tag::create_tags;

@@ -12,7 +12,10 @@ mod run;
 mod shape;
 mod status;
 
-use ec2_api::{GetConsoleOutputRequest, GetConsoleOutputResponse};
+use ec2_api::{
+    GetConsoleOutputRequest, GetConsoleOutputResponse, GetInstanceUefiDataRequest,
+    GetInstanceUefiDataResponse,
+};
 use model::{Instance, InstanceId, NetworkInterface};
 
 use crate::{Error, Transaction, parameter};
@@ -41,6 +44,19 @@ pub(crate) fn get_console_output(
         instance_id: Some(id.to_string()),
         timestamp: Some(tx.now().to_string()),
         output: None,
+    })
+}
+
+/// A sandbox has no firmware, and so no variables of it.
+pub(crate) fn get_instance_uefi_data(
+    tx: &mut Transaction<'_>,
+    request: &GetInstanceUefiDataRequest,
+) -> Result<GetInstanceUefiDataResponse, Error> {
+    let id = parameter::id(&request.instance_id, "InstanceId")?;
+    tx.find::<Instance>(id)?;
+    Ok(GetInstanceUefiDataResponse {
+        instance_id: Some(id.to_string()),
+        uefi_data: None,
     })
 }
 

@@ -16,7 +16,7 @@ BOTO3 = [sys.executable, EXAMPLES / "boto3" / "three_tier.py"]
 def example(daemon, *command):
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
     environment = inherited | {"AWS_ENDPOINT_URL": daemon.endpoint, "AWS_EC2_METADATA_DISABLED": "true"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280, stdin=subprocess.DEVNULL)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=840, stdin=subprocess.DEVNULL)
     if done.returncode != 0:
         raise AssertionError(f"{command}: {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout

@@ -100,6 +100,7 @@ pub const ACTIONS: &[&str] = &[
     "ModifyInstanceAttribute",
     "ModifyInstanceMetadataOptions",
     "GetConsoleOutput",
+    "GetInstanceUefiData",
     "DescribeImages",
     "DescribeInstanceTypes",
     "CreateTags",
@@ -243,6 +244,7 @@ pub enum Request {
     ModifyInstanceAttribute(Box<ModifyInstanceAttributeRequest>),
     ModifyInstanceMetadataOptions(Box<ModifyInstanceMetadataOptionsRequest>),
     GetConsoleOutput(Box<GetConsoleOutputRequest>),
+    GetInstanceUefiData(Box<GetInstanceUefiDataRequest>),
     DescribeImages(Box<DescribeImagesRequest>),
     DescribeInstanceTypes(Box<DescribeInstanceTypesRequest>),
     CreateTags(Box<CreateTagsRequest>),
@@ -387,6 +389,7 @@ impl Request {
             Self::ModifyInstanceAttribute(_) => "ModifyInstanceAttribute",
             Self::ModifyInstanceMetadataOptions(_) => "ModifyInstanceMetadataOptions",
             Self::GetConsoleOutput(_) => "GetConsoleOutput",
+            Self::GetInstanceUefiData(_) => "GetInstanceUefiData",
             Self::DescribeImages(_) => "DescribeImages",
             Self::DescribeInstanceTypes(_) => "DescribeInstanceTypes",
             Self::CreateTags(_) => "CreateTags",
@@ -531,6 +534,7 @@ impl Request {
             Self::ModifyInstanceAttribute(request) => request.dry_run == Some(true),
             Self::ModifyInstanceMetadataOptions(request) => request.dry_run == Some(true),
             Self::GetConsoleOutput(request) => request.dry_run == Some(true),
+            Self::GetInstanceUefiData(request) => request.dry_run == Some(true),
             Self::DescribeImages(request) => request.dry_run == Some(true),
             Self::DescribeInstanceTypes(request) => request.dry_run == Some(true),
             Self::CreateTags(request) => request.dry_run == Some(true),
@@ -1161,6 +1165,12 @@ impl From<GetConsoleOutputRequest> for Request {
     }
 }
 
+impl From<GetInstanceUefiDataRequest> for Request {
+    fn from(value: GetInstanceUefiDataRequest) -> Self {
+        Self::GetInstanceUefiData(Box::new(value))
+    }
+}
+
 impl From<DescribeImagesRequest> for Request {
     fn from(value: DescribeImagesRequest) -> Self {
         Self::DescribeImages(Box::new(value))
@@ -1492,6 +1502,7 @@ pub enum Response {
     ModifyInstanceAttribute(Box<ModifyInstanceAttributeResponse>),
     ModifyInstanceMetadataOptions(Box<ModifyInstanceMetadataOptionsResponse>),
     GetConsoleOutput(Box<GetConsoleOutputResponse>),
+    GetInstanceUefiData(Box<GetInstanceUefiDataResponse>),
     DescribeImages(Box<DescribeImagesResponse>),
     DescribeInstanceTypes(Box<DescribeInstanceTypesResponse>),
     CreateTags(Box<CreateTagsResponse>),
@@ -1636,6 +1647,7 @@ impl Response {
             Self::ModifyInstanceAttribute(_) => "ModifyInstanceAttribute",
             Self::ModifyInstanceMetadataOptions(_) => "ModifyInstanceMetadataOptions",
             Self::GetConsoleOutput(_) => "GetConsoleOutput",
+            Self::GetInstanceUefiData(_) => "GetInstanceUefiData",
             Self::DescribeImages(_) => "DescribeImages",
             Self::DescribeInstanceTypes(_) => "DescribeInstanceTypes",
             Self::CreateTags(_) => "CreateTags",
@@ -2261,6 +2273,12 @@ impl From<ModifyInstanceMetadataOptionsResponse> for Response {
 impl From<GetConsoleOutputResponse> for Response {
     fn from(value: GetConsoleOutputResponse) -> Self {
         Self::GetConsoleOutput(Box::new(value))
+    }
+}
+
+impl From<GetInstanceUefiDataResponse> for Response {
+    fn from(value: GetInstanceUefiDataResponse) -> Self {
+        Self::GetInstanceUefiData(Box::new(value))
     }
 }
 

@@ -399,6 +399,20 @@ pub struct GetConsoleOutputResponse {
     pub output: Option<String>,
 }
 
+/// What `GetInstanceUefiData` is asked with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetInstanceUefiDataRequest {
+    pub instance_id: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+/// What `GetInstanceUefiData` answers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetInstanceUefiDataResponse {
+    pub instance_id: Option<String>,
+    pub uefi_data: Option<String>,
+}
+
 /// AWS's `GpuDeviceInfo`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GpuDeviceInfo {

@@ -136,6 +136,7 @@ pub(crate) fn decode(action: &str, node: Node<'_>) -> Result<Option<Request>, Er
             ModifyInstanceMetadataOptionsRequest::decode(node)?.into()
         }
         "GetConsoleOutput" => GetConsoleOutputRequest::decode(node)?.into(),
+        "GetInstanceUefiData" => GetInstanceUefiDataRequest::decode(node)?.into(),
         "DescribeImages" => DescribeImagesRequest::decode(node)?.into(),
         "DescribeInstanceTypes" => DescribeInstanceTypesRequest::decode(node)?.into(),
         "CreateTags" => CreateTagsRequest::decode(node)?.into(),
@@ -297,6 +298,7 @@ pub(crate) fn encode(response: &Response, xml: &mut Writer) {
         Response::ModifyInstanceAttribute(shape) => shape.encode(xml),
         Response::ModifyInstanceMetadataOptions(shape) => shape.encode(xml),
         Response::GetConsoleOutput(shape) => shape.encode(xml),
+        Response::GetInstanceUefiData(shape) => shape.encode(xml),
         Response::DescribeImages(shape) => shape.encode(xml),
         Response::DescribeInstanceTypes(shape) => shape.encode(xml),
         Response::CreateTags(shape) => shape.encode(xml),

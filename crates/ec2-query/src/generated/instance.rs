@@ -567,6 +567,25 @@ impl Encode for GetConsoleOutputResponse {
     }
 }
 
+impl Decode for GetInstanceUefiDataRequest {
+    fn decode(mut node: Node<'_>) -> Result<Self, Error> {
+        node.expect_no_value()?;
+        let shape = Self {
+            instance_id: node.required_option("InstanceId")?,
+            dry_run: node.option("DryRun")?,
+        };
+        node.expect_no_more()?;
+        Ok(shape)
+    }
+}
+
+impl Encode for GetInstanceUefiDataResponse {
+    fn encode(&self, xml: &mut Writer) {
+        xml.option("instanceId", &self.instance_id);
+        xml.option("uefiData", &self.uefi_data);
+    }
+}
+
 impl Encode for GpuDeviceInfo {
     fn encode(&self, xml: &mut Writer) {
         xml.option("name", &self.name);
