@@ -117,11 +117,6 @@ resource "aws_route_table" "private" {
   }
 }
 
-resource "aws_main_route_table_association" "main" {
-  vpc_id         = aws_vpc.main.id
-  route_table_id = aws_route_table.private.id
-}
-
 resource "aws_vpc_dhcp_options" "main" {
   domain_name         = "example.internal"
   domain_name_servers = ["AmazonProvidedDNS"]
@@ -244,6 +239,7 @@ resource "aws_vpc_peering_connection" "default" {
   vpc_id      = aws_vpc.main.id
   peer_vpc_id = aws_default_vpc.default.id
   auto_accept = true
+  depends_on  = [aws_vpc_ipv4_cidr_block_association.second]
 }
 
 # IAM as modules make it.

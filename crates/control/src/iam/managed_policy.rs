@@ -76,7 +76,8 @@ pub(crate) fn list_policies(
     let boundaries = request.policy_usage_filter.as_deref() == Some("PermissionsBoundary");
     let nobodys = boundaries || request.scope.as_deref() == Some("AWS");
     let only_attached = request.only_attached == Some(true);
-    let is_attached = |policy| users_of(tx, &entity::arn(tx, policy)).next().is_some();
+    let is_attached =
+        |policy: &ManagedPolicy| users_of(tx, &entity::arn(tx, policy)).next().is_some();
     let wanted = |policy: &&ManagedPolicy| !nobodys && (!only_attached || is_attached(*policy));
     let Listed {
         rows,

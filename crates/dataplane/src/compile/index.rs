@@ -155,17 +155,15 @@ impl Index {
             }
             Difference::VpcEndpointService(..) => affected.endpoints = true,
             Difference::InternetHost(&address, before, now) => {
+                let (before, now) = (before.is_some(), now.is_some());
                 affected.hosts = true;
-                affected.note_device(
-                    Device::InternetHost(address),
-                    before.is_some(),
-                    now.is_some(),
-                );
+                affected.note_device(Device::InternetHost(address), before, now);
             }
             // An address works by its association, which is the interface's.
-            Difference::Address(..) | Difference::FlowLog(..) | Difference::ClientToken(..) => {}
-            // No packet has to do with IAM, or with addresses that nobody has.
-            Difference::SubnetCidrReservation(..)
+            Difference::Address(..)
+            | Difference::FlowLog(..)
+            | Difference::ClientToken(..)
+            | Difference::SubnetCidrReservation(..)
             | Difference::Role(..)
             | Difference::ManagedPolicy(..)
             | Difference::InstanceProfile(..) => {}

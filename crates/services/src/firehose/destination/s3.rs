@@ -193,14 +193,15 @@ impl S3Destination {
     /// `ExtendedS3DestinationDescription`.
     pub(super) fn describe(&self) -> Value {
         let off = || json!({ "Enabled": false });
-        let or_off = |value: &Option<Value>| value.clone().unwrap_or_else(off);
         let mut description = self.describe_plain();
         description["ProcessingConfiguration"] = json!(self.processing_configuration);
         description["S3BackupMode"] = json!(self.s3_backup_mode);
         description["DataFormatConversionConfiguration"] =
-            or_off(&self.data_format_conversion_configuration);
-        description["DynamicPartitioningConfiguration"] =
-            or_off(&self.dynamic_partitioning_configuration);
+            (self.data_format_conversion_configuration.clone()).unwrap_or_else(off);
+        // Unlike the others it is not there unless it was given: Terraform would replace the stream.
+        if let Some(partitioning) = &self.dynamic_partitioning_configuration {
+            description["DynamicPartitioningConfiguration"] = partitioning.clone();
+        }
         if let Some(backup) = &self.s3_backup_configuration {
             description["S3BackupDescription"] = backup.describe_plain();
         }

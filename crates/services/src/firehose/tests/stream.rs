@@ -55,9 +55,6 @@ fn a_stream_is_made_described_and_deleted() {
                 "DataFormatConversionConfiguration": {
                   "Enabled": false
                 },
-                "DynamicPartitioningConfiguration": {
-                  "Enabled": false
-                },
                 "EncryptionConfiguration": {
                   "NoEncryptionConfig": "NoEncryption"
                 },
