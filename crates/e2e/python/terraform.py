@@ -16,6 +16,7 @@ from three_tier import APP, SHARED, flow_logs, left, traffic
 from weirtest import Daemon, Lab, main, same
 
 EXAMPLE = pathlib.Path(__file__).resolve().parents[3] / "examples" / "terraform"
+COVERAGE = pathlib.Path(__file__).resolve().parents[1] / "terraform"
 PROVIDER = "registry.terraform.io/hashicorp/aws"
 
 # What the provider logs of an answer that it will have to ask for again, or that Weir has not got.
@@ -106,6 +107,21 @@ def test_the_example_comes_works_and_goes(_):
         terraform.destroy()
         for lab in app, shared:
             same(left(lab), {}, f"what account {lab.account} still has")
+        terraform.check_log()
+
+
+def test_every_other_kind_of_resource(_):
+    with Daemon() as daemon, tempfile.TemporaryDirectory() as folder:
+        terraform = Terraform(daemon, COVERAGE, mirror(), folder)
+        terraform.init()
+        terraform.apply()
+        terraform.unchanged()
+        # A rule of a security group changes in place.
+        terraform.run("apply", "-no-color", "-auto-approve", "-var=port=444", "-parallelism=30")
+        terraform.run("plan", "-no-color", "-detailed-exitcode", "-var=port=444", "-parallelism=30")
+        terraform.destroy()
+        # Terraform lets go of the default VPC and its subnets, and deletes nothing of them.
+        same(left(Lab(daemon, "333333333333")), {}, "what the account still has")
         terraform.check_log()
 
 
