@@ -164,6 +164,7 @@ impl CloudWatchLogsSink {
                 SinkError::new(SinkErrorKind::RateLimited, message)
             }
             ("", 401 | 403) => SinkError::new(SinkErrorKind::Access, "HTTP status 403"),
+            ("", 413) => SinkError::new(SinkErrorKind::Rejected, "HTTP status 413"),
             ("", status) => SinkError::unavailable(format!("{operation}: HTTP status {status}")),
             (code, _) => SinkError::from_code(code, message),
         })

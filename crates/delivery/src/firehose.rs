@@ -183,6 +183,7 @@ fn refusal(operation: &str, status: u16, body: &Value) -> SinkError {
     match (code.unwrap_or(""), status) {
         ("", 429) => SinkError::new(SinkErrorKind::RateLimited, "HTTP status 429"),
         ("", 401 | 403) => SinkError::new(SinkErrorKind::Access, format!("HTTP status {status}")),
+        ("", 413) => SinkError::new(SinkErrorKind::Rejected, "HTTP status 413"),
         ("", status) => SinkError::unavailable(format!("{operation}: HTTP status {status}")),
         (code, _) => error_of(code, message),
     }

@@ -6,6 +6,7 @@
 //! bytes. CloudWatch Logs and Firehose get every record at least once. This crate never looks into a line and
 //! does not know what it means.
 
+mod attempts;
 mod backoff;
 pub mod cloudwatch_logs;
 mod delivery;

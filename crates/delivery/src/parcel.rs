@@ -34,6 +34,16 @@ impl S3Files {
     }
 }
 
+/// What a worker finds.
+pub(crate) enum Found {
+    /// Nothing waits.
+    Nothing,
+    /// Its time comes.
+    Later(Duration),
+    /// It is time.
+    Parcel(Box<Parcel>),
+}
+
 /// An entry; of a flow log to S3, all that waits for the same five minutes, as one file.
 pub(crate) struct Parcel {
     /// With the lines of all of them, and the sequence number of the first: it names the file.

@@ -8,11 +8,12 @@ use model::{DeliveryStatus, FlowLogId, Scope, Timestamp};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
+use crate::attempts::Attempts;
 use crate::backoff::Jitter;
-use crate::parcel::Parcel;
+use crate::parcel::{Found, Parcel};
 use crate::{
-    Clock, DeliveryConfig, DeliveryReport, Entry, FlushOutcome, OnReport, Sink, SinkError,
-    SinkErrorKind, Spool, SpoolError, frame,
+    Clock, DeliveryConfig, DeliveryReport, Entry, FlushOutcome, OnReport, Sink, SinkError, Spool,
+    SpoolError, frame,
 };
 
 /// What workers and handles share.
@@ -56,62 +57,6 @@ pub(crate) struct Progress {
     pub(crate) acknowledged: u64,
     pub(crate) failures: u64,
     pub(crate) in_flight: bool,
-}
-
-/// What a worker remembers between attempts.
-#[derive(Default)]
-struct Attempts {
-    /// Failures in a row.
-    failures: u32,
-    /// Since when the destination has refused whatever came.
-    refused_since: Option<Timestamp>,
-    /// The last entry of the parcel that is being tried.
-    tried: Option<u64>,
-    /// It has arrived, though the spool could not note it; it must not be sent again.
-    arrived: bool,
-}
-
-impl Attempts {
-    fn failed(&mut self, parcel: &Parcel, error: &SinkError, now: Timestamp) {
-        self.failures += 1;
-        match error.kind {
-            SinkErrorKind::Access | SinkErrorKind::NotFound => {
-                self.refused_since.get_or_insert(now);
-            }
-            SinkErrorKind::RateLimited | SinkErrorKind::Unavailable => self.refused_since = None,
-            SinkErrorKind::Rejected => {
-                self.refused_since = None;
-                // What is too large as one file may be taken as several.
-                self.tried = Some(parcel.entry.sequence);
-            }
-        }
-    }
-
-    /// Whether the destination will not take the parcel any more.
-    fn are_over(
-        &self,
-        parcel: &Parcel,
-        error: &SinkError,
-        now: Timestamp,
-        config: &DeliveryConfig,
-    ) -> bool {
-        if error.kind == SinkErrorKind::Rejected {
-            return parcel.entries == 1 && self.failures >= config.attempts_when_rejected;
-        }
-        // What is younger than the refusal waits from its own time on.
-        let since = self.refused_since;
-        since.is_some_and(|since| {
-            now.since(since.max(frame::oldest(&parcel.entry.batch))) >= config.patience_when_refused
-        })
-    }
-}
-
-/// What a worker finds.
-enum Found {
-    Nothing,
-    /// Its time comes.
-    Later(Duration),
-    Parcel(Box<Parcel>),
 }
 
 /// What a worker does after an attempt.

@@ -305,7 +305,7 @@ class Unreliable:
                 if fault == "half":
                     self.close_connection = True
                     return
-                if fault in (500, 503):
+                if fault in (413, 500, 503):
                     self.answer(fault, b"")
                     return
                 if fault == "delay":
@@ -397,6 +397,50 @@ def test_an_unreliable_destination_over_tls(_):
             same(found['weir_flow_log_records_total{status="OK"}'], 2 * len(lines))
             same(found['weir_flow_log_records_total{status="SKIPDATA"}'], 0)
             assert found["weir_packets_forwarded_total"] >= 2 * sent
+
+
+def test_what_is_never_taken_is_lost_aloud(_):
+    """It is given up, those behind it arrive, and SKIPDATA tells of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        far = Unreliable(folder)
+        os.environ["AWS_CA_BUNDLE"] = far.bundle
+        try:
+            daemon = delivering(far.endpoint, far.endpoint)
+        finally:
+            del os.environ["AWS_CA_BUNDLE"]
+        with daemon:
+            pair = Pair(Lab(daemon))
+            flow_logs = pair.flow_log(bucket="records"), pair.flow_log(group="records")
+            far.fault = lambda: 413
+            pair.ping(3)
+            dropped = 'weir_flow_log_dropped_batches_total{{flow_log_id="{}"}}'.format
+
+            def given_up():
+                pair.flush()
+                found = metrics(daemon)
+                return all(found[dropped(flow_log)] >= 1 for flow_log in flow_logs)
+
+            eventually("both are given up", given_up, 60)
+            for flow_log in flow_logs:
+                shown = pair.described(flow_log)
+                same((shown["DeliverLogsStatus"], shown["DeliverLogsErrorMessage"]), ("FAILED", "Unknown error"))
+                assert "413" in pair.status(flow_log), pair.status(flow_log)
+            same(daemon.said().count("the destination refuses them for good") >= 2, True)
+
+            far.fault = None
+            pair.ping(2)
+
+            def told():
+                pair.flush()
+                files = [" ".join(line.values()) for line in far.received()]
+                events = [message for _, _, message in far.events]
+                return all(any(line.endswith("SKIPDATA") for line in lines) for lines in (files, events))
+
+            eventually("SKIPDATA tells of what is lost", told, 30)
+            packets = [int(line["packets"]) for line in far.received() if line["dstaddr"] == Pair.Y]
+            same(sum(packets), 2, "what came after it")
+            for flow_log in flow_logs:
+                pair.is_well(flow_log)
 
 
 def metrics(daemon):
