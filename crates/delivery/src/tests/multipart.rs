@@ -161,10 +161,10 @@ fn remote(endpoint: &str) -> Remote {
     Remote::new(endpoint, None, keys, None, clock()).unwrap()
 }
 
-/// An object of 20 MiB, in three parts.
+/// An object of a little more than 16 MiB, in three parts.
 fn object() -> PutObject {
     let mut chance = Jitter(1);
-    let body: Vec<u8> = (0..20 << 17)
+    let body: Vec<u8> = (0..(16 << 17) + 100)
         .flat_map(|_| chance.next().to_le_bytes())
         .collect();
     PutObject {
