@@ -253,6 +253,26 @@ def test_a_reader_that_has_seen_enough_ends_it(lab):
     assert net.ping()
 
 
+def test_readers_that_are_killed_leave_nothing(lab):
+    vpc = lab.vpc()
+    eni = lab.ec2.create_network_interface(SubnetId=lab.subnet(vpc))["NetworkInterface"]["NetworkInterfaceId"]
+    with tempfile.TemporaryDirectory() as folder:
+        # More than there may be at a time.
+        for number in range(20):
+            path = f"{folder}/{number}"
+            capture = Capture(lab, eni, "-w", path)
+            eventually("the capture begins", lambda: begins(capture, path))
+            capture.process.kill()
+            capture.process.communicate()
+
+
+def begins(capture, path):
+    """Whether it does. One that is refused, because there are too many, does not."""
+    if capture.process.poll() is not None:
+        raise AssertionError(capture.process.stderr.read())
+    return os.path.exists(path) and os.path.getsize(path) > 0
+
+
 def test_it_ends_with_its_interface(lab):
     net = Net(lab)
     with tempfile.TemporaryDirectory() as folder:

@@ -11,6 +11,7 @@ mod asked;
 mod cause;
 mod decision;
 mod since;
+mod verdict;
 mod why;
 
 pub use answer::answered;

@@ -26,6 +26,8 @@ pub(crate) use stream::Stream;
 
 /// Captures at a time.
 const CAPTURES_MAX: usize = 16;
+/// How long one may take.
+const DURATION_MAX: Duration = Duration::from_secs(366 * 86_400);
 /// Interfaces of one capture.
 const INTERFACES_MAX: usize = 64;
 /// Packets of one capture that wait for its reader, and their bytes.
@@ -312,5 +314,97 @@ fn interface(world: &World, name: &str) -> Result<(RecorderId, String), Refusal>
     Ok((eni.id.into(), words))
 }
 
-/// How long a capture may take at most.
-const DURATION_MAX: Duration = Duration::from_secs(366 * 86_400);
+#[cfg(test)]
+mod tests {
+    use dataplane::Offload;
+
+    use super::*;
+    use crate::explaining::tests::record;
+
+    fn sight(recorder: &str) -> Sight {
+        let record = record(recorder, 100);
+        let flow = record.flow().unwrap();
+        Sight {
+            interface: record.interface.clone(),
+            key: flow.key.clone(),
+            disposition: flow.disposition.clone(),
+            time: record.start,
+            frame: vec![0; 100],
+            offload: Offload::default(),
+        }
+    }
+
+    /// A capture on an interface with room for two packets.
+    fn mirror(recorder: &str, id: u64, port: Option<u16>) -> (Mirror, mpsc::Receiver<Waiting>) {
+        let (queue, packets) = mpsc::channel(2);
+        let progress = Progress {
+            interfaces: vec![Interface {
+                recorder: recorder.parse().unwrap(),
+                description: String::new(),
+                received: AtomicU64::new(0),
+                dropped: AtomicU64::new(0),
+            }],
+            waiting_bytes: AtomicUsize::new(0),
+            ended: OnceLock::new(),
+        };
+        let filter = crate::ops::FlowFilter {
+            port,
+            ..Default::default()
+        };
+        let mirror = Mirror {
+            id,
+            filter: Filter::parse(&filter).unwrap(),
+            progress: Arc::new(progress),
+            queue,
+        };
+        (mirror, packets)
+    }
+
+    fn counts(progress: &Progress) -> [u64; 3] {
+        let interface = &progress.interfaces[0];
+        [
+            interface.received.load(Relaxed),
+            interface.dropped.load(Relaxed),
+            progress.waiting_bytes.load(Relaxed) as u64,
+        ]
+    }
+
+    #[test]
+    fn each_gets_what_it_wants_and_loses_what_it_has_no_room_for() {
+        let mut mirrors = Mirrors::default();
+        assert!(mirrors.is_empty());
+        let (all, mut packets) = mirror("eni-00000001", 1, None);
+        let (some, _filtered) = mirror("eni-00000001", 2, Some(22));
+        let (others, _others) = mirror("eni-00000002", 3, None);
+        let progress = [&all, &some, &others].map(|mirror| mirror.progress.clone());
+        for mirror in [all, some, others] {
+            mirrors.add(mirror);
+        }
+        assert_eq!(mirrors.recorders().len(), 2);
+        mirrors.give(vec![sight("eni-00000001"); 5]);
+        let [all, some, others] = &progress;
+        assert_eq!(counts(all), [5, 3, 200]);
+        assert_eq!(counts(some), [0, 0, 0]);
+        assert_eq!(counts(others), [0, 0, 0]);
+        mirrors.give(vec![sight("eni-00000002")]);
+        assert_eq!(counts(others), [1, 0, 100]);
+        // Out of the loop, the queue ends with what is in it.
+        mirrors.remove(1);
+        assert!(packets.try_recv().is_ok() && packets.try_recv().is_ok());
+        let end = mpsc::error::TryRecvError::Disconnected;
+        assert_eq!(packets.try_recv().unwrap_err(), end);
+    }
+
+    #[test]
+    fn the_bytes_that_wait_have_a_bound_as_well() {
+        let (mirror, _packets) = mirror("eni-00000001", 1, None);
+        let progress = mirror.progress.clone();
+        progress
+            .waiting_bytes
+            .store(WAITING_BYTES_MAX - 150, Relaxed);
+        let mut mirrors = Mirrors::default();
+        mirrors.add(mirror);
+        mirrors.give(vec![sight("eni-00000001"); 2]);
+        assert_eq!(counts(&progress), [2, 1, WAITING_BYTES_MAX as u64 - 50]);
+    }
+}
