@@ -126,10 +126,8 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
         world,
         datapath.enforcer(),
         Quotas::default(),
-        |error| {
-            // Nobody listens when the daemon is ending anyway.
-            let _ = failed.send(error);
-        },
+        // Nobody listens when the daemon is ending anyway.
+        |error| drop(failed.send(error)),
     )?;
     let (s3, logs, firehose) = open_services(state)?;
     let streams = destinations::streams(&config, &firehose)?;
