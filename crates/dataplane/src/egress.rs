@@ -59,7 +59,7 @@ impl Hop<'_> {
 impl<'a> Walk<'a> {
     pub(crate) fn egress(&mut self, from: &Interface, dst_mac: Mac, subject: &Subject) -> End {
         if self.snapshot.services.is_some()
-            && let Some(backend) = on_link(from, &subject.tuple)
+            && let Some(backend) = on_link(self.snapshot.vpc_of(from), from, &subject.tuple)
         {
             return self.send_to_link_service(from, backend, dst_mac, subject);
         }

@@ -64,6 +64,7 @@ pub use forward::{Dataplane, Ingress, Limits, Offload, Verdict};
 pub use health_check::HealthFinding;
 pub use ports::{Device, PortId, Ports};
 pub use service::dns::outside::Inquiry;
+pub use service::dns::pending::{Pending, Resolved, resolve};
 pub use service_network::{
     Backend, MTU_SERVICES, Origin, SERVICES_ROUTER_MAC, ServiceWay, origin_networks,
 };

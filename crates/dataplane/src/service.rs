@@ -19,7 +19,7 @@ use crate::compile::subnet::Subnet;
 use crate::compile::vpc::Vpc;
 use crate::drop_reason::DropReason;
 
-const DNS_PORT: u16 = 53;
+pub(crate) const DNS_PORT: u16 = 53;
 const TIME_V4: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 123);
 const TIME_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x123);
 const PACKETS_PER_SECOND: u64 = 1024;
@@ -82,6 +82,11 @@ pub(crate) fn is_service(vpc: &Vpc, subnet: &Subnet, address: IpAddr) -> bool {
     link_local || is_dns(vpc, address) || subnet.is_router(address)
 }
 
+/// Whether a VPC's DNS server answers at an address.
+pub(crate) fn answers_names(vpc: &Vpc, address: IpAddr) -> bool {
+    vpc.dns_support && is_dns(vpc, address)
+}
+
 fn is_dns(vpc: &Vpc, address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => v4 == model::Vpc::DNS_IPV4 || vpc.dns_server == Some(v4),
@@ -103,7 +108,7 @@ pub(crate) fn service_at(
     let is_time = address == TIME_V4 || address == TIME_V6;
     let is_router = subnet.is_router(address);
     match port {
-        DNS_PORT if is_dns(vpc, address) && vpc.dns_support => Some(Service::Dns),
+        DNS_PORT if answers_names(vpc, address) => Some(Service::Dns),
         packet::ntp::PORT if is_time => Some(Service::Time),
         packet::dhcp::SERVER_PORT if is_router && address.is_ipv4() => Some(Service::Dhcp),
         packet::dhcpv6::SERVER_PORT if is_router && address.is_ipv6() => Some(Service::Dhcpv6),
@@ -145,12 +150,12 @@ pub(crate) fn answer(
         Service::Time => time::answer(bytes, now)
             .and_then(|message| reply(client, packet, ip, &message))
             .map(Response::Frame),
-        Service::Dns => match dns::answer(client, bytes) {
+        Service::Dns => match dns::answer(client, bytes, dns::Transport::Udp) {
             Some(dns::Answer::Message(message)) => {
                 reply(client, packet, ip, &message).map(Response::Frame)
             }
-            Some(dns::Answer::Outside(asked)) => {
-                let waiting = dns::outside::Waiting::new(client, packet, ip, bytes, asked);
+            Some(dns::Answer::Outside(pending)) => {
+                let waiting = dns::outside::Waiting::new(client, packet, ip, pending);
                 Some(Response::Ask(Box::new(waiting)))
             }
             None => None,

@@ -26,6 +26,8 @@ pub const MTU_SERVICES: u16 = 1500;
 pub enum Backend {
     /// The metadata of instances.
     Metadata,
+    /// The Amazon DNS server, for those who ask over TCP.
+    Dns,
     /// A service of AWS.
     Aws(AwsService),
 }
@@ -40,7 +42,7 @@ const OWN_V6: u128 = V6 | 0xffff << 48;
 impl Backend {
     /// Everything that may be behind the port.
     pub fn all() -> impl Iterator<Item = Self> {
-        [Self::Metadata]
+        [Self::Metadata, Self::Dns]
             .into_iter()
             .chain(AwsService::ALL.map(Self::Aws))
     }
@@ -49,6 +51,7 @@ impl Backend {
     pub fn addresses(self) -> (Ipv4Addr, Ipv6Addr) {
         let number = match self {
             Self::Metadata => 1,
+            Self::Dns => 53,
             Self::Aws(service) => 2 + service as u8,
         };
         (

@@ -86,7 +86,6 @@ def test_names(lab):
         found, [(kind, authority)] = dig(lab, x, *question)
         same((found, kind, authority.split()[0]), (status, "SOA", "ns0.ec2.internal."), question)
     same(dig(lab, x, "example.com"), ("SERVFAIL", []), "there is no way to the real internet")
-    same(dig(lab, x, "+tcp", name), (None, []), "the server speaks UDP only")
     address = lab.ec2.allocate_address(Domain="vpc")
     lab.ec2.associate_address(AllocationId=address["AllocationId"], InstanceId=x)
     public = lab.instance(x)["PublicDnsName"]
@@ -95,6 +94,46 @@ def test_names(lab):
     elsewhere = lab.vpc()
     y = lab.run(lab.subnet(elsewhere), lab.group(elsewhere), "10.0.1.11")
     same(dig(lab, y, public), ("NOERROR", [("A", address["PublicIp"])]), "elsewhere it is the public one")
+
+
+# What the DNS server says to those who do not speak DNS, or do not speak at all: nothing, and the connection ends.
+GARBAGE = """
+import socket
+server = ("10.0.0.2", 53)
+def connect():
+    client = socket.create_connection(server, timeout=5)
+    client.settimeout(30)
+    return client
+def told(client):
+    try:
+        return client.recv(64)
+    except ConnectionResetError:
+        return b""
+for message in (b"\\0\\x05hello", b"\\0\\x0c" + bytes([0, 1, 0x80] + [0] * 9), b"GET / HTTP/1.1\\r\\n\\r\\n"):
+    with connect() as client:
+        client.sendall(message)
+        print(told(client))
+silent = [connect() for _ in range(64)]
+with connect() as one_more:
+    print(told(one_more))
+print(told(silent[0]))
+"""
+
+
+def test_names_over_tcp(lab):
+    vpc = lab.vpc(ipv6=True)
+    subnet = lab.subnet(vpc, Ipv6CidrBlock=block_of(lab, vpc))
+    lab.ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
+    x = lab.run(subnet, lab.group(vpc), "10.0.1.10", Ipv6AddressCount=1)
+    name = "ip-10-0-1-10.ec2.internal"
+    for server in ("@10.0.0.2", "@169.254.169.253", "@fd00:ec2::253"):
+        same(dig(lab, x, "+tcp", server, name), ("NOERROR", [("A", "10.0.1.10")]), server)
+    _, records = dig(lab, x, "+tcp", "+keepopen", *[name] * 20)
+    same(records, [("A", "10.0.1.10")] * 20, "twenty questions on one connection")
+    same(dig(lab, x, "+tcp", "example.com"), ("SERVFAIL", []), "there is no way to the real internet")
+    said = lab.inside(x, "python3", "-c", GARBAGE, timeout=60)
+    same(said.stdout.split("\n"), ["b''"] * 5 + [""], said.stderr)
+    same(dig(lab, x, "+tcp", name)[0], "NOERROR", "who does not speak is not waited for for ever")
 
 
 def test_addresses_by_dhcp(lab):

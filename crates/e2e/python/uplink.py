@@ -35,9 +35,20 @@ class Server(http.server.ThreadingHTTPServer):
 print("ready", flush=True)
 Server(("::", 80), Handler).serve_forever()
 """
-# A name server that knows one address for every name.
+# A name server that knows one address for every name, and a long text that it tells over TCP only.
 NAMES = """
-import socket, sys
+import socket, sys, threading
+listener = socket.create_server((sys.argv[1], 53))
+def whole():
+    while True:
+        client, _ = listener.accept()
+        query = client.recv(2 + int.from_bytes(client.recv(2), "big"))
+        end = query.index(0, 12) + 5
+        text = bytes([0xc0, 12, 0, 16, 0, 1, 0, 0, 0, 9, 0, 251, 250]) + b"x" * 250
+        answer = query[:2] + bytes([0x81, 0x80, 0, 1, 0, 30, 0, 0, 0, 0]) + query[12:end] + text * 30
+        client.sendall(len(answer).to_bytes(2, "big") + answer)
+        client.close()
+threading.Thread(target=whole, daemon=True).start()
 server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 server.bind((sys.argv[1], 53))
 print("ready", flush=True)
@@ -46,8 +57,9 @@ while True:
     end = query.index(0, 12) + 5
     answer = bytes([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4]) + socket.inet_aton(sys.argv[1])
     known = query[end - 3] == 1
+    truncated = 2 * (query[end - 3] == 16)
     counts = bytes([0, 1, 0, int(known), 0, 0, 0, 0])
-    server.sendto(query[:2] + bytes([0x81, 0x80]) + counts + query[12:end] + (answer if known else b""), client)
+    server.sendto(query[:2] + bytes([0x81 | truncated, 0x80]) + counts + query[12:end] + (answer if known else b""), client)
 """
 
 
@@ -206,6 +218,10 @@ def test_names_of_the_internet(outside, beside):
             lab = Lab(daemon)
             instance, _ = public_instance(lab)
             same(lab.get(instance, "http://www.example.com/"), f"::ffff:{HOST}\n", "a page by its name")
+            for how in ("+ignore", "+noignore", "+tcp"):
+                told = lab.inside(instance, "dig", how, "TXT", "long.example.com", timeout=30).stdout
+                same(told.count("x" * 250), 0 if how == "+ignore" else 30, f"{how}: {told[:600]}")
+                assert (" tc" in told.split("QUERY: 1")[0]) == (how == "+ignore"), told[:600]
             looked_up = lab.inside(instance, "getent", "ahostsv4", "ip-10-0-1-10.ec2.internal")
             same(looked_up.stdout, "", "names of the VPC are asked for nowhere else, also where it has none")
     finally:

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use dataplane::{
     Compiler, Dataplane, Device, FlowSample, HealthFinding, INTERNET_ROUTER_MAC, Ingress, Inquiry,
-    InterfaceMetadata, Limits, Offload, Options, Origin, Verdict,
+    InterfaceMetadata, Limits, Offload, Options, Origin, Snapshot, Verdict,
 };
 use host::{
     EventLoop, EventLoopOptions, Frame, Output, PortId, Switch, Tap, UPLINK_MAC, Uplink, VnetHeader,
@@ -185,6 +185,17 @@ impl Datapath {
         });
         ask.ok()?;
         told.await.ok()?
+    }
+
+    /// What the data plane decides by now.
+    pub(crate) async fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let ask = self.event_loop.post(move |switch, _| {
+            // Who asked may be gone.
+            let _ = tell.send(switch.dataplane.snapshot().clone());
+        });
+        ask.ok()?;
+        told.await.ok()
     }
 
     /// Ends a connection, unless another has taken its place; the device is gone from its sandbox when this

@@ -15,6 +15,7 @@ mod config;
 mod daemon;
 mod datapath;
 mod destinations;
+mod dns;
 mod ec2;
 mod explaining;
 mod export;

@@ -16,6 +16,7 @@ use crate::daemon::Daemon;
 
 /// Questions that are asked at the same time; others wait for their turn.
 const ASKED_AT_ONCE: usize = 256;
+static TURNS: Semaphore = Semaphore::const_new(ASKED_AT_ONCE);
 /// How long one server may take. Clients try again after five seconds.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// As many servers as the machine's own programs ask.
@@ -28,23 +29,35 @@ const RESPONSE: u8 = 0x80;
 
 /// Answers the data plane's inquiries for as long as there may be any: by the configured server, or by this machine's.
 pub(crate) async fn run(daemon: Arc<Daemon>, mut inquiries: mpsc::Receiver<Inquiry>) {
-    let turns = Arc::new(Semaphore::new(ASKED_AT_ONCE));
     while let Some(inquiry) = inquiries.recv().await {
-        let Ok(turn) = turns.clone().acquire_owned().await else {
+        let Ok(turn) = TURNS.acquire().await else {
             return;
         };
         let daemon = daemon.clone();
         tokio::spawn(async move {
-            let servers = match daemon.config.resolver {
-                Some(server) => vec![server],
-                None => servers_of_this_machine(),
-            };
-            let response = ask(&servers, &inquiry.query).await;
+            let response = ask(&servers(&daemon), &inquiry.query).await;
             drop(turn);
             if let Err(error) = daemon.datapath.answer_inquiry(inquiry.id, response) {
                 tracing::debug!(%error, "nobody waits for the answer of a name server any more");
             }
         });
+    }
+}
+
+/// What the real internet says to a query; nothing without an uplink.
+pub(crate) async fn ask_outside(daemon: &Daemon, query: &[u8]) -> Option<Vec<u8>> {
+    if !daemon.config.uplink {
+        return None;
+    }
+    let _turn = TURNS.acquire().await.ok()?;
+    ask(&servers(daemon), query).await
+}
+
+/// The configured server, or those that this machine asks.
+fn servers(daemon: &Daemon) -> Vec<SocketAddr> {
+    match daemon.config.resolver {
+        Some(server) => vec![server],
+        None => servers_of_this_machine(),
     }
 }
 

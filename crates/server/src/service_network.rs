@@ -23,7 +23,7 @@ use crate::datapath::Datapath;
 use crate::http::{self as port, Entrance};
 use crate::proxy::Upstream;
 use crate::tls::Authority;
-use crate::{clock, metadata};
+use crate::{clock, dns, metadata};
 
 /// A listener of the service network.
 pub(crate) struct Door {
@@ -65,6 +65,7 @@ pub(crate) const SERVICES_MAC: [u8; 6] = [0x0e, 0, 0, 0, 2, 1];
 /// The next hop towards instances; nothing else has these addresses.
 const ROUTER: Ipv4Addr = Ipv4Addr::new(169, 254, 254, 254);
 const ROUTER_V6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0xfe);
+const DNS: u16 = 53;
 const HTTP: u16 = 80;
 const HTTPS: u16 = 443;
 /// A client has so long to begin TLS.
@@ -139,6 +140,7 @@ fn open_doors(
     for backend in Backend::all() {
         let ports: &[(u16, bool)] = match backend {
             Backend::Metadata => &[(HTTP, false)],
+            Backend::Dns => &[(DNS, false)],
             Backend::Aws(service) if is_served(service) => &[(HTTP, false), (HTTPS, true)],
             Backend::Aws(service) => {
                 tracing::info!(
@@ -221,6 +223,9 @@ async fn admit(
     let origin = origin.filter(|origin| origin.backend == backend);
     let origin = origin.context("the data plane knows nobody of this address")?;
     stream.set_nodelay(true)?;
+    if backend == Backend::Dns {
+        return dns::serve(stream, origin, daemon).await;
+    }
     let (Backend::Aws(service), Some(region)) = (backend, origin.region) else {
         return metadata::serve(stream, origin, daemon).await;
     };

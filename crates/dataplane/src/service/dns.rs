@@ -2,6 +2,7 @@
 
 mod look_up;
 pub(crate) mod outside;
+pub(crate) mod pending;
 
 use std::net::IpAddr;
 
@@ -13,6 +14,7 @@ use domain::rdata::{A, Aaaa, Ptr, Soa};
 use super::Client;
 use look_up::Known;
 pub(super) use look_up::ip_name;
+use pending::Pending;
 
 /// What a client without EDNS can take (RFC 1035 section 4.2.1).
 const PLAIN_LEN: u16 = 512;
@@ -27,7 +29,14 @@ pub(super) enum Answer {
     /// This.
     Message(Vec<u8>),
     /// Others know the name, or nobody does.
-    Outside(outside::Asked),
+    Outside(Pending),
+}
+
+/// How a query came, and its answer goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transport {
+    Udp,
+    Tcp,
 }
 
 /// A query, as far as it can be understood at all.
@@ -35,6 +44,7 @@ pub(super) enum Answer {
 struct Query<'a> {
     message: Message<&'a [u8]>,
     edns: Option<Edns>,
+    transport: Transport,
 }
 
 /// The answer section of a message that is being made.
@@ -57,8 +67,8 @@ enum Data {
 }
 
 /// The answer to a query; `None` if it is none.
-pub(super) fn answer(client: &Client<'_>, bytes: &[u8]) -> Option<Answer> {
-    let query = Query::read(bytes)?;
+pub(super) fn answer(client: &Client<'_>, bytes: &[u8], transport: Transport) -> Option<Answer> {
+    let query = Query::read(bytes, transport)?;
     let message = |message: Option<Vec<u8>>| message.map(Answer::Message);
     if query.message.header().opcode() != Opcode::QUERY {
         return message(query.refuse(Rcode::NOTIMP));
@@ -93,9 +103,8 @@ pub(super) fn answer(client: &Client<'_>, bytes: &[u8]) -> Option<Answer> {
         }
         Known::NoSuchName { zone } => query.answer(Rcode::NXDOMAIN, &[], Some(&zone)),
         Known::Outside => {
-            let mut asked = outside::Asked::new(query, &question)?;
-            asked.synthesizes = qtype == Rtype::AAAA && client.subnet().dns64;
-            return Some(Answer::Outside(asked));
+            let synthesizes = qtype == Rtype::AAAA && client.subnet().dns64;
+            return Pending::new(query, &question, synthesizes).map(Answer::Outside);
         }
     })
 }
@@ -132,7 +141,7 @@ fn nat64(address: &IpAddr) -> Option<IpAddr> {
 
 impl<'a> Query<'a> {
     /// `None` for what is too short to be answered, or an answer itself.
-    fn read(bytes: &'a [u8]) -> Option<Self> {
+    fn read(bytes: &'a [u8], transport: Transport) -> Option<Self> {
         let message = Message::from_octets(bytes).ok()?;
         if message.header().qr() {
             return None;
@@ -142,7 +151,11 @@ impl<'a> Query<'a> {
             version: opt.version(),
             dnssec_ok: opt.dnssec_ok(),
         });
-        Some(Self { message, edns })
+        Some(Self {
+            message,
+            edns,
+            transport,
+        })
     }
 
     /// The one question of a query that has nothing but it and at most one OPT record.
@@ -158,7 +171,10 @@ impl<'a> Query<'a> {
     }
 
     fn len_max(&self) -> u16 {
-        self.edns.map_or(PLAIN_LEN, |edns| edns.len_max)
+        match self.transport {
+            Transport::Tcp => u16::MAX,
+            Transport::Udp => self.edns.map_or(PLAIN_LEN, |edns| edns.len_max),
+        }
     }
 
     /// A refusal that does not repeat the question, which may not be one.
@@ -166,7 +182,7 @@ impl<'a> Query<'a> {
         let bytes: &'a [u8] = self.message.as_octets();
         let header = Self {
             message: Message::from_octets(bytes.get(..12)?).ok()?,
-            edns: self.edns,
+            ..*self
         };
         header.answer(rcode, &[], None)
     }

@@ -9,10 +9,12 @@ use super::{Backend, MTU_SERVICES, NoRoom, Origin, SERVICES_ROUTER_MAC, Sender, 
 use crate::compile::Snapshot;
 use crate::compile::network_interface::Interface;
 use crate::compile::services::Services;
+use crate::compile::vpc::Vpc;
 use crate::connection::Trackable;
 use crate::disposition::Disposition;
 use crate::flow_cache::{Membership, Owner, Translation};
 use crate::ports::PortId;
+use crate::service::{DNS_PORT, answers_names};
 use crate::step::{Outcome, Stage};
 use crate::subject::Subject;
 use crate::tuple::{L4, Tuple};
@@ -27,18 +29,24 @@ const HTTP: u16 = 80;
 impl Snapshot {
     /// Whether a packet is for a service on the interface's link that is in the service network.
     pub(crate) fn is_service_on_link(&self, interface: &Interface, packet: &Tuple) -> bool {
-        self.services.is_some() && on_link(interface, packet).is_some()
+        self.services.is_some() && on_link(self.vpc_of(interface), interface, packet).is_some()
     }
 }
 
 /// What answers a network interface on its link, out of the service network. Nothing is logged or filtered there.
-pub(crate) fn on_link(interface: &Interface, packet: &Tuple) -> Option<Backend> {
-    let there = match packet.dst {
+pub(crate) fn on_link(vpc: &Vpc, interface: &Interface, packet: &Tuple) -> Option<Backend> {
+    let L4::Ports { dst: port, .. } = packet.l4 else {
+        return None;
+    };
+    let is_metadata = match packet.dst {
         IpAddr::V4(v4) => v4 == METADATA_V4,
         IpAddr::V6(v6) => v6 == METADATA_V6 && interface.metadata_ipv6,
     };
-    let asks = packet.protocol == protocol::TCP && matches!(packet.l4, L4::Ports { dst: HTTP, .. });
-    (there && asks).then_some(Backend::Metadata)
+    match (packet.protocol, port) {
+        (protocol::TCP, HTTP) if is_metadata => Some(Backend::Metadata),
+        (protocol::TCP, DNS_PORT) if answers_names(vpc, packet.dst) => Some(Backend::Dns),
+        _ => None,
+    }
 }
 
 impl Walk<'_> {
@@ -310,14 +318,14 @@ impl Walk<'_> {
     }
 }
 
-/// Whether a service looks at such a packet at all. Metadata is asked for by TCP only; see [`on_link`].
+/// Whether a service looks at such a packet at all. What is on the link is asked by TCP only; see [`on_link`].
 fn takes(backend: Backend, subject: &Subject) -> bool {
     let Tuple { protocol, l4, .. } = subject.tuple;
     match (protocol, l4) {
         _ if subject.quoted.is_some() => false,
         (protocol::TCP, L4::Ports { .. }) => true,
         (protocol::ICMP, L4::Icmp { icmp_type, .. }) => {
-            backend != Backend::Metadata && icmp_type == icmp::ECHO_REQUEST
+            matches!(backend, Backend::Aws(_)) && icmp_type == icmp::ECHO_REQUEST
         }
         _ => false,
     }

@@ -11,7 +11,7 @@ use packet::Mac;
 use packet::build::Frame;
 
 use super::Net;
-use crate::{Offload, Snapshot, Verdict};
+use crate::{Offload, Resolved, Snapshot, Verdict};
 
 const NET: &str = "vpc main 10.0.0.0/16 2001:db8:0:100::/56\n\
      subnet a 10.0.0.0/24 2001:db8:0:101::/64 local, 0.0.0.0/0 > igw\n\
@@ -396,6 +396,57 @@ fn respond(query: &[u8], answers: &[(&str, &str)]) -> Vec<u8> {
         pushed.unwrap();
     }
     answer.finish()
+}
+
+#[test]
+fn over_tcp_an_answer_may_be_as_long_as_it_is() {
+    let net = Net::new(NET);
+    let snapshot = net.dataplane.snapshot();
+    let resolved = |query: &[u8]| crate::resolve(snapshot, fixture::eni("x"), query);
+    let Some(Resolved::Message(own)) = resolved(&query("ip-10-0-0-11.ec2.internal", Rtype::A))
+    else {
+        panic!("a name of the VPC");
+    };
+    let own = Message::from_octets(own).unwrap();
+    assert_eq!(
+        (own.header().tc(), own.header_counts().ancount()),
+        (false, 1)
+    );
+    let Some(Resolved::Ask(pending)) = resolved(&query("example.com", Rtype::A)) else {
+        panic!("a name of others");
+    };
+    let failure = Message::from_octets(pending.fail().unwrap()).unwrap();
+    assert_eq!(
+        failure.header().rcode(),
+        domain::base::iana::Rcode::SERVFAIL
+    );
+    let addresses: Vec<String> = (0..500)
+        .map(|n| format!("192.0.{}.{}", n / 250, n % 250))
+        .collect();
+    let answers: Vec<(&str, &str)> = addresses
+        .iter()
+        .map(|a| ("example.com", a.as_str()))
+        .collect();
+    let response = respond(pending.query(), &answers);
+    assert!(response.len() > 4096);
+    let Some(Resolved::Message(whole)) = pending.receive(&response) else {
+        panic!("the answer");
+    };
+    let whole = Message::from_octets(whole).unwrap();
+    let header = (whole.header().id(), whole.header().tc());
+    assert_eq!(
+        (header, whole.header_counts().ancount()),
+        ((0x1234, false), 500)
+    );
+    // Who forges an answer makes it fail.
+    let forged = respond(
+        &query("example.org", Rtype::A),
+        &[("example.org", "192.0.2.1")],
+    );
+    assert!(matches!(pending.receive(&forged), Some(Resolved::Message(m)) if m[3] & 0xf == 2));
+    assert!(resolved(b"no message").is_none());
+    assert!(resolved(&response).is_none(), "an answer is no query");
+    assert!(crate::resolve(snapshot, fixture::eni("nobody"), &query("a", Rtype::A)).is_none());
 }
 
 #[test]

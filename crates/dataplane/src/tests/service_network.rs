@@ -159,6 +159,52 @@ fn rules_hold_on_the_way_to_public_services_and_not_on_the_link() {
 }
 
 #[test]
+fn names_are_asked_for_over_tcp_at_every_address_of_the_dns_server() {
+    let mut net = Net::with_services(&format!(
+        "{NET}vpc silent 10.0.0.0/16
+         dns support off
+         subnet c 10.0.1.0/24 local
+         sg any out all to 0.0.0.0/0
+         eni z 10.0.1.10 in c sg:any
+"
+    ));
+    expect![[r#"
+        x sends tcp 10.0.1.10:5 > 10.0.0.2:53 syn
+          to services: 100.64.0.1:5 > 100.127.255.53:53 proto 6 len 40
+        p sends tcp 10.0.1.11:5 > 169.254.169.253:53 syn
+          to services: 100.64.0.2:5 > 100.127.255.53:53 proto 6 len 40
+        services sends tcp 100.127.255.53:53 > 100.64.0.1:5 syn ack
+          to x: 10.0.0.2:53 > 10.0.1.10:5 proto 6 len 40
+        services sends tcp 100.127.255.53:53 > 100.64.0.2:5 syn ack
+          to p: 169.254.169.253:53 > 10.0.1.11:5 proto 6 len 40
+        p sends tcp 10.0.1.11:5 > 169.254.169.253:80 syn
+          dropped: service_unavailable
+        p sends tcp 10.0.1.11:5 > 169.254.169.254:53 syn
+          dropped: service_unavailable
+        z sends tcp 10.0.1.10:5 > 169.254.169.253:53 syn
+          dropped: service_unavailable
+    "#]]
+    .assert_eq(&net.run(
+        "x sends tcp 10.0.1.10:5 > 10.0.0.2:53 syn
+         p sends tcp 10.0.1.11:5 > 169.254.169.253:53 syn
+         services sends tcp 100.127.255.53:53 > 100.64.0.1:5 syn ack
+         services sends tcp 100.127.255.53:53 > 100.64.0.2:5 syn ack
+         p sends tcp 10.0.1.11:5 > 169.254.169.253:80 syn
+         p sends tcp 10.0.1.11:5 > 169.254.169.254:53 syn
+         z sends tcp 10.0.1.10:5 > 169.254.169.253:53 syn",
+    ));
+    assert_eq!(
+        net.origin("100.64.0.1").unwrap(),
+        "10.0.1.10 > 10.0.0.2 Dns None Link(x)"
+    );
+    // Security groups and flow logs have nothing to say, but the limit of the link holds.
+    assert_eq!(net.records(), "\n");
+    let line = "x sends tcp 10.0.1.10:5 > 10.0.0.2:53 ack";
+    let passed = (0..1200).filter(|_| net.send(line).starts_with("to services"));
+    assert_eq!(passed.count(), 1023);
+}
+
+#[test]
 fn only_answers_come_out() {
     let mut net = Net::with_services(NET);
     net.run("y sends tcp 10.0.1.10:5 > 52.216.0.1:443 syn");

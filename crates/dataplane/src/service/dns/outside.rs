@@ -2,16 +2,13 @@
 //! the asking, in whichever way it reaches the real internet.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
-use domain::base::iana::{Class, Rcode, Rtype};
-use domain::base::{Message, MessageBuilder, ParsedName, Question};
-use domain::rdata::{A, Aaaa, Cname};
 use model::NetworkInterfaceId;
 use packet::build::Frame;
 use packet::{Ip, Mac, Packet};
 
-use super::{LEN_MAX, Query, is_same, nat64};
+use super::pending::{Pending, Resolved};
 use crate::compile::Snapshot;
 use crate::ports::PortId;
 use crate::service::Client;
@@ -30,14 +27,6 @@ pub struct Inquiry {
     pub query: Vec<u8>,
 }
 
-/// What is to be asked outside for a query.
-#[derive(Clone, Debug)]
-pub(crate) struct Asked {
-    query: Vec<u8>,
-    /// Whether a name without IPv6 addresses gets some made from its IPv4 addresses.
-    pub(super) synthesizes: bool,
-}
-
 /// A client's query that waits for an answer from outside, and who is waiting.
 #[derive(Clone, Debug)]
 pub(crate) struct Waiting {
@@ -46,10 +35,7 @@ pub(crate) struct Waiting {
     mac: Mac,
     from: SocketAddr,
     to: SocketAddr,
-    query: Vec<u8>,
-    asked: Asked,
-    /// The answer without IPv6 addresses, while the name's IPv4 addresses are asked for.
-    original: Option<Vec<u8>>,
+    pending: Pending,
 }
 
 /// What to do after an answer from outside.
@@ -60,105 +46,38 @@ pub(crate) enum Next {
     Ask(Box<Waiting>),
 }
 
-impl Asked {
-    pub(super) fn new(query: Query<'_>, question: &Question<ParsedName<&[u8]>>) -> Option<Self> {
-        Some(Self {
-            query: compose(query, question, question.qtype())?,
-            synthesizes: false,
-        })
-    }
-}
-
-/// A fresh query, so that nothing else of what a client wrote gets outside.
-fn compose(
-    query: Query<'_>,
-    question: &Question<ParsedName<&[u8]>>,
-    qtype: Rtype,
-) -> Option<Vec<u8>> {
-    let mut builder = MessageBuilder::new_vec();
-    builder.header_mut().set_rd(true);
-    let mut section = builder.question();
-    section.push((question.qname(), qtype, Class::IN)).ok()?;
-    let mut additional = section.additional();
-    if let Some(edns) = query.edns {
-        let opt = additional.opt(|opt| {
-            opt.set_udp_payload_size(edns.len_max);
-            opt.set_dnssec_ok(edns.dnssec_ok);
-            Ok(())
-        });
-        opt.ok()?;
-    }
-    Some(additional.finish())
-}
-
 impl Waiting {
-    pub(crate) fn new(
-        client: &Client<'_>,
-        packet: &Packet,
-        ip: &Ip,
-        query: &[u8],
-        asked: Asked,
-    ) -> Self {
+    pub(crate) fn new(client: &Client<'_>, packet: &Packet, ip: &Ip, pending: Pending) -> Self {
         Self {
             port: client.interface.port,
             interface: client.interface.id,
             mac: packet.src_mac,
             from: SocketAddr::new(ip.src, ip.src_port),
             to: SocketAddr::new(ip.dst, ip.dst_port),
-            query: query.to_vec(),
-            asked,
-            original: None,
+            pending,
         }
     }
 
     /// Nobody can be asked, or nobody answers.
     pub(crate) fn fail(&self, snapshot: &Snapshot) -> Option<(PortId, Vec<u8>)> {
-        let message = Query::read(&self.query)?.answer(Rcode::SERVFAIL, &[], None)?;
-        self.frame(snapshot, &message)
+        self.frame(snapshot, &self.pending.fail()?)
     }
 
-    /// What an answer from outside means for the client; what is no answer to the question means failure.
+    /// What an answer from outside means for the client.
     pub(crate) fn receive(
         mut self: Box<Self>,
         snapshot: &Snapshot,
         response: &[u8],
     ) -> Option<Next> {
-        let bytes = std::mem::take(&mut self.query);
-        let query = Query::read(&bytes)?;
-        let genuine = Message::from_octets(response)
-            .ok()
-            .filter(|response| self.is_answer(response));
-        let message = match (genuine, self.original.take()) {
-            (None, Some(original)) => Some(original),
-            (None, None) => query.answer(Rcode::SERVFAIL, &[], None),
-            (Some(response), Some(original)) => synthesize(query, &response).or(Some(original)),
-            (Some(response), None) => {
-                let message = passed_on(query, &response);
-                if self.asked.synthesizes && has_no_ipv6(&response) {
-                    let question = query.question()?;
-                    self.asked.query = compose(query, &question, Rtype::A)?;
-                    self.original = message;
-                    self.query = bytes;
-                    return Some(Next::Ask(self));
-                }
-                message
+        match self.pending.receive(response)? {
+            Resolved::Message(message) => {
+                let (port, frame) = self.frame(snapshot, &message)?;
+                Some(Next::Frame(port, frame))
             }
-        };
-        let (port, frame) = self.frame(snapshot, &message?)?;
-        Some(Next::Frame(port, frame))
-    }
-
-    fn is_answer(&self, response: &Message<&[u8]>) -> bool {
-        let asked = Message::from_octets(self.asked.query.as_slice());
-        let (Ok(asked), true) = (asked, response.header().qr()) else {
-            return false;
-        };
-        match (asked.first_question(), response.first_question()) {
-            (Some(a), Some(b)) => {
-                let same = (a.qtype(), a.qclass()) == (b.qtype(), b.qclass());
-                same && is_same(a.qname(), b.qname())
+            Resolved::Ask(pending) => {
+                self.pending = pending;
+                Some(Next::Ask(self))
             }
-            _ => false,
         }
     }
 
@@ -173,47 +92,6 @@ impl Waiting {
         let frame = headers.udp(self.to.port(), self.from.port(), message);
         Some((self.port, frame))
     }
-}
-
-/// An answer from outside as the client's, if it is not too long for it.
-fn passed_on(query: Query<'_>, response: &Message<&[u8]>) -> Option<Vec<u8>> {
-    if response.as_slice().len() > usize::from(query.len_max().min(LEN_MAX)) {
-        return query.truncated(response.header().rcode());
-    }
-    let mut own = Message::from_octets(response.as_slice().to_vec()).ok()?;
-    let asked = query.message.header();
-    own.header_mut().set_id(asked.id());
-    own.header_mut().set_rd(asked.rd());
-    Some(own.into_octets())
-}
-
-fn has_no_ipv6(response: &Message<&[u8]>) -> bool {
-    let Ok(answer) = response.answer() else {
-        return false;
-    };
-    response.header().rcode() == Rcode::NOERROR && answer.limit_to::<Aaaa>().next().is_none()
-}
-
-/// IPv6 addresses made from the IPv4 addresses of an answer (RFC 6147 section 5.1), if it has any.
-fn synthesize(query: Query<'_>, response: &Message<&[u8]>) -> Option<Vec<u8>> {
-    let answer = response.answer().ok()?;
-    let mut found = false;
-    let composed = query.compose_with(Rcode::NOERROR, |section| {
-        for alias in answer.limit_to::<Cname<_>>().flatten() {
-            section.push(alias).ok()?;
-        }
-        for record in answer.limit_to::<A>().flatten() {
-            let IpAddr::V6(v6) = nat64(&IpAddr::V4(record.data().addr()))? else {
-                return None;
-            };
-            found = true;
-            section
-                .push((record.owner(), Class::IN, record.ttl(), Aaaa::new(v6)))
-                .ok()?;
-        }
-        Some(())
-    })?;
-    found.then_some(composed)
 }
 
 /// Queries that wait for answers from outside.
@@ -237,7 +115,7 @@ impl Outside {
         self.latest += 1;
         self.inquiries.push(Inquiry {
             id: self.latest,
-            query: waiting.asked.query.clone(),
+            query: waiting.pending.query().to_vec(),
         });
         self.waiting.insert(self.latest, waiting);
         Ok(())
