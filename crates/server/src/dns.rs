@@ -66,7 +66,7 @@ async fn answer(daemon: &Daemon, interface: NetworkInterfaceId, query: &[u8]) ->
             Resolved::Message(message) => return Some(message),
             Resolved::Ask(pending) => pending,
         };
-        resolved = match resolver::ask_outside(daemon, pending.query()).await {
+        resolved = match resolver::ask_outside(daemon, pending.asked()).await {
             Some(response) => pending.receive(&response)?,
             None => return pending.fail(),
         };

@@ -427,7 +427,7 @@ fn over_tcp_an_answer_may_be_as_long_as_it_is() {
         .iter()
         .map(|a| ("example.com", a.as_str()))
         .collect();
-    let response = respond(pending.query(), &answers);
+    let response = respond(pending.asked(), &answers);
     assert!(response.len() > 4096);
     let Some(Resolved::Message(whole)) = pending.receive(&response) else {
         panic!("the answer");

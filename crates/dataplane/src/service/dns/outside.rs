@@ -115,7 +115,7 @@ impl Outside {
         self.latest += 1;
         self.inquiries.push(Inquiry {
             id: self.latest,
-            query: waiting.pending.query().to_vec(),
+            query: waiting.pending.asked().to_vec(),
         });
         self.waiting.insert(self.latest, waiting);
         Ok(())

@@ -69,7 +69,7 @@ impl Pending {
     }
 
     /// What to ask outside: a DNS query whose id is still to be chosen.
-    pub fn query(&self) -> &[u8] {
+    pub fn asked(&self) -> &[u8] {
         &self.asked
     }
 
