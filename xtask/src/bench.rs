@@ -11,6 +11,7 @@ mod forward;
 mod instances;
 mod meter;
 mod process;
+mod rotation;
 mod tcp;
 mod veth;
 
@@ -44,9 +45,12 @@ pub fn run_part(root: &Path, part: &str) -> Result<()> {
         "forward" => forward::rows(root)?,
         "files" => files::rows(root)?,
         "meter" => meter::rows(&target)?,
+        "rotation" => rotation::rows(root)?,
         "daemon" => daemon::rows(&target.join("release/weir"))?,
         "instances" => instances::rows(&target.join("release/weir"))?,
-        other => bail!("there is no part {other}: forward, files, meter, daemon or instances"),
+        other => {
+            bail!("there is no part {other}: forward, files, meter, rotation, daemon or instances")
+        }
     };
     println!("\n{}", table(&rows)?);
     Ok(())
@@ -58,6 +62,7 @@ pub fn run(root: &Path, write_readme: bool) -> Result<()> {
     let mut rows = forward::rows(root)?;
     rows.extend(files::rows(root)?);
     rows.extend(meter::rows(&target)?);
+    rows.extend(rotation::rows(root)?);
     rows.extend(daemon::rows(&target.join("release/weir"))?);
     rows.extend(instances::rows(&target.join("release/weir"))?);
     let table = table(&rows)?;

@@ -22,7 +22,7 @@ enum Command {
         /// Put the table into the README too.
         #[arg(long)]
         readme: bool,
-        /// Measure only forward, files, meter, daemon or instances.
+        /// Measure only forward, files, meter, rotation, daemon or instances.
         #[arg(long, value_name = "PART", conflicts_with = "readme")]
         only: Option<String>,
     },

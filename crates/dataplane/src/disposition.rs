@@ -1,5 +1,6 @@
 //! What became of a packet, and which rule, route or resource decided it: the closed list.
 
+mod address;
 mod display;
 
 use std::net::IpAddr;

@@ -13,7 +13,7 @@ use crate::compile::Snapshot;
 use crate::connection::Connections;
 use crate::counters::Counters;
 use crate::drop_reason::DropReason;
-use crate::flow_cache::{DENY, FlowCache, FlowTuple, TRANSLATE, Translation};
+use crate::flow_cache::{FlowCache, FlowTuple, Translation};
 use crate::fragment::Fragments;
 use crate::health_check::HealthChecks;
 use crate::meter::{Count, Meter};
@@ -23,6 +23,7 @@ use crate::service::Allowance;
 use crate::service::dns::outside::Outside;
 use crate::service_network::{Origin, Origins};
 use crate::session::Sessions;
+use crate::slab::NONE;
 
 /// How much a data plane may remember.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +72,15 @@ pub struct Ingress<'f> {
 
 /// How many frames of a burst are looked at ahead.
 const BURST: usize = 32;
+
+/// Where the cache would have the flow of a packet.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    key: FlowTuple,
+    hash: u64,
+    /// A guess.
+    at: u32,
+}
 
 /// What to do with a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -226,21 +236,25 @@ impl Dataplane {
                 continue;
             }
             let mut places = [None; BURST];
-            for (frame, place) in chunk.iter_mut().zip(&mut places) {
+            let mut parsed = [const { Err(Malformed::Truncated) }; BURST];
+            for ((frame, place), parsed) in chunk.iter_mut().zip(&mut places).zip(&mut parsed) {
                 let Ingress { from, bytes, .. } = ingress(frame);
-                *place = self.place(from, &Packet::parse(bytes));
+                *parsed = Packet::parse(bytes);
+                *place = self.place(from, parsed);
             }
-            for (_, hash) in places.iter().flatten() {
-                self.touched = self.touched.wrapping_add(self.cache.touch(*hash));
+            for place in places.iter_mut().flatten() {
+                place.at = self.cache.guess(place.hash);
             }
-            for (frame, place) in chunk.iter_mut().zip(places) {
+            for place in places.iter().flatten() {
+                self.touched = self.touched.wrapping_add(self.cache.touch(place.at));
+            }
+            for ((frame, place), parsed) in chunk.iter_mut().zip(places).zip(&parsed) {
                 let Ingress {
                     from,
                     bytes,
                     offload,
                 } = ingress(frame);
-                let parsed = Packet::parse(bytes);
-                let verdict = self.decide(from, &parsed, place, bytes, offload, now);
+                let verdict = self.decide(from, parsed, place, bytes, offload, now);
                 each(frame, verdict, &self.emitted);
             }
         }
@@ -248,7 +262,7 @@ impl Dataplane {
 
     /// Where the cache would have the flow of a packet.
     #[inline]
-    fn place(&self, from: PortId, parsed: &Result<Packet, Malformed>) -> Option<(FlowTuple, u64)> {
+    fn place(&self, from: PortId, parsed: &Result<Packet, Malformed>) -> Option<Place> {
         let Ok(packet) = parsed else { return None };
         let ip = packet.ip().filter(|ip| ip.fragment.is_none())?;
         let ports = match ip.icmp {
@@ -259,7 +273,11 @@ impl Dataplane {
             None => [ip.src_port, ip.dst_port],
         };
         let key = FlowTuple::new(from, packet.dst_mac, ip, ports);
-        Some((key, self.cache.hash(&key)))
+        Some(Place {
+            key,
+            hash: self.cache.hash(&key),
+            at: NONE,
+        })
     }
 
     #[inline]
@@ -267,7 +285,7 @@ impl Dataplane {
         &mut self,
         from: PortId,
         parsed: &Result<Packet, Malformed>,
-        place: Option<(FlowTuple, u64)>,
+        place: Option<Place>,
         frame: &mut [u8],
         offload: Offload,
         now: Timestamp,
@@ -288,7 +306,7 @@ impl Dataplane {
         &mut self,
         from: PortId,
         parsed: &Result<Packet, Malformed>,
-        place: Option<(FlowTuple, u64)>,
+        place: Option<Place>,
         frame: &mut [u8],
         offload: Offload,
         now: Timestamp,
@@ -296,9 +314,9 @@ impl Dataplane {
         let Ok(packet) = parsed else {
             return self.drop(DropReason::Malformed);
         };
-        if let Some((key, hash)) = place
+        if let Some(place) = place
             && let Some(ip) = packet.ip()
-            && let Some(verdict) = self.cached(key, hash, packet.src_mac, ip, frame, offload, now)
+            && let Some(verdict) = self.cached(&place, packet.src_mac, ip, frame, offload, now)
         {
             return verdict;
         }
@@ -307,11 +325,9 @@ impl Dataplane {
 
     /// The verdict of the cache, if it has one for the packet.
     #[inline]
-    #[expect(clippy::too_many_arguments, reason = "the parts of one frame")]
     fn cached(
         &mut self,
-        key: FlowTuple,
-        hash: u64,
+        place: &Place,
         src_mac: Mac,
         ip: &Ip,
         frame: &mut [u8],
@@ -319,49 +335,52 @@ impl Dataplane {
         now: Timestamp,
     ) -> Option<Verdict> {
         let epoch = self.epoch;
-        let entry = self.cache.find_mut(hash, &key)?;
-        if entry.epoch != epoch || entry.from_mac != src_mac {
+        let at = match self.cache.is_at(place.at, &place.key) {
+            true => place.at,
+            false => self.cache.find(place.hash, &place.key)?,
+        };
+        let (entry, kind) = self.cache.get_mut(at)?;
+        if entry.epoch != epoch || kind.from_mac != src_mac {
             return None;
         }
-        if longest(ip, offload) > usize::from(entry.mtu) {
+        if longest(ip, offload) > usize::from(kind.mtu) {
             return None;
         }
         // Refusals as well rest on connections: what a group lets out may be refused further on.
         let idle = now.as_micros().saturating_sub(entry.last.as_micros());
-        if idle > u64::from(entry.idle_secs) * 1_000_000 {
+        if idle > u64::from(kind.idle_secs) * 1_000_000 {
             return None;
         }
-        if entry.is(DENY) {
-            return self.cached_denial(key, hash, ip, frame, offload, now);
+        if kind.deny {
+            return self.cached_denial(at, ip, frame, offload, now);
         }
-        let lacks_hops = entry.is(TRANSLATE) && ip.ttl <= HOPS_MAX;
+        let lacks_hops = kind.translates && ip.ttl <= HOPS_MAX;
         let changes_state = ip.tcp_flags & (tcp::SYN | tcp::FIN | tcp::RST) != 0;
         if changes_state || lacks_hops {
             return None;
         }
-        let count = Count::of(ip, offload);
-        let fresh = entry.count(count, now);
-        let (out, src_mac, dst_mac) = (entry.out, entry.src_mac, entry.dst_mac);
-        let endpoint = entry.endpoint();
-        let path = (entry.is(TRANSLATE) && endpoint.is_none()).then_some(entry.path);
-        let index = entry.path;
-        if fresh {
-            self.cache.mark_dirty(key);
-        }
-        if self.watch.on
-            && let Some(cold) = self.cache.path(index)
-        {
-            self.watch.note(&cold.records);
-        }
-        if let Some(endpoint) = endpoint {
-            if !endpoint.apply(frame, ip, offload.partial_checksum) {
+        let fresh = entry.count(Count::of(ip, offload), now);
+        let (out, src_mac, dst_mac) = (kind.out, kind.src_mac, kind.dst_mac);
+        if kind.translates {
+            let done = match kind.endpoint(entry.port) {
+                Some(endpoint) => endpoint.apply(frame, ip, offload.partial_checksum),
+                None => {
+                    translate(frame, ip, kind.translation(entry.port), offload)
+                        && (kind.hops == 0 || take_hops(frame, ip, kind.hops).is_ok())
+                }
+            };
+            if !done {
+                if fresh {
+                    self.cache.mark_dirty(at);
+                }
                 return Some(self.drop(DropReason::Malformed));
             }
-        } else if let Some(path) = path.and_then(|path| self.cache.path(path))
-            && !(translate(frame, ip, path.translation, offload)
-                && (path.hops == 0 || take_hops(frame, ip, path.hops).is_ok()))
-        {
-            return Some(self.drop(DropReason::Malformed));
+        }
+        if fresh {
+            self.cache.mark_dirty(at);
+        }
+        if self.watch.on {
+            self.watch.note(&self.cache.records(at));
         }
         let _ = ethernet::set_macs(frame, dst_mac, src_mac);
         self.counters.cached += 1;
@@ -372,36 +391,32 @@ impl Dataplane {
     #[inline(never)]
     fn cached_denial(
         &mut self,
-        key: FlowTuple,
-        hash: u64,
+        at: u32,
         ip: &Ip,
         frame: &mut [u8],
         offload: Offload,
         now: Timestamp,
     ) -> Option<Verdict> {
-        let entry = self.cache.find_mut(hash, &key)?;
-        let path = entry.path;
-        let cold = self.cache.path(path)?;
-        let reason = cold.reason?;
         // What is refused further on may still end the connection that its sender tracks.
         let ends = ip.tcp_flags & (tcp::FIN | tcp::RST) != 0;
-        if ends && !cold.memberships.is_empty() {
+        if ends && self.cache.is_remembered(at) {
             return None;
         }
-        if let Some((interface, begun)) = cold.guard
-            && self.connections.begun(interface) != begun
+        let (entry, kind) = self.cache.get_mut(at)?;
+        let reason = kind.reason?;
+        if let Some(interface) = kind.guard
+            && self.connections.begun(interface) != entry.begun
         {
             return None;
         }
+        let translation = kind.translation(entry.port);
+        if entry.count(Count::of(ip, offload), now) {
+            self.cache.mark_dirty(at);
+        }
         if self.watch.on {
-            self.watch.note(&cold.records);
-            let translation = cold.translation;
+            self.watch.note(&self.cache.records(at));
             self.watch
                 .as_received(&self.snapshot, frame, ip, translation, offload);
-        }
-        let entry = self.cache.find_mut(hash, &key)?;
-        if entry.count(Count::of(ip, offload), now) {
-            self.cache.mark_dirty(key);
         }
         self.counters.cached += 1;
         Some(self.drop(reason))

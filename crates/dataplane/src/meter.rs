@@ -10,7 +10,8 @@ use smallvec::SmallVec;
 use crate::disposition::Disposition;
 use crate::flow_cache::Counted;
 use crate::sighting::Sighting;
-use crate::{Direction, FlowKey, FlowSample, InterfaceMetadata, Offload};
+use crate::tuple::Tuple;
+use crate::{Action, Direction, FlowKey, FlowSample, InterfaceMetadata, Offload};
 
 /// What one interface records of one flow.
 #[derive(Clone, Debug)]
@@ -45,8 +46,6 @@ fn is_same(a: &Arc<InterfaceMetadata>, b: &Arc<InterfaceMetadata>) -> bool {
 }
 
 impl Record {
-    /// The addresses of the interface's own side are always its primary ones, whatever the header
-    /// says; IPv6 addresses are as in the header.
     pub(crate) fn new(seen: Sighting, disposition: Disposition) -> Self {
         let Sighting {
             recorder,
@@ -56,47 +55,59 @@ impl Record {
             traffic_path,
             next_hop,
         } = seen;
-        let own = |header: IpAddr| match (header, recorder.primary_ipv4) {
-            (IpAddr::V4(_), Some(primary)) => IpAddr::V4(primary),
-            _ => header,
-        };
-        let (srcaddr, dstaddr) = match direction {
-            Direction::Egress => (own(packet.src), packet.dst),
-            Direction::Ingress => (packet.src, own(packet.dst)),
-        };
-        let (srcport, dstport) = packet.ports();
         Self {
+            key: record_key(&recorder, direction, action, &packet),
             interface: recorder,
-            key: FlowKey {
-                direction,
-                srcaddr,
-                dstaddr,
-                pkt_srcaddr: packet.src,
-                pkt_dstaddr: packet.dst,
-                srcport,
-                dstport,
-                protocol: packet.protocol,
-                action,
-            },
             traffic_path,
             next_hop,
             disposition,
         }
     }
 
-    fn sample(&self, counted: &Counted) -> FlowSample {
+    /// What was counted, as a sample.
+    pub(crate) fn sample(self, counted: &Counted) -> FlowSample {
         FlowSample {
-            interface: self.interface.clone(),
-            key: self.key.clone(),
+            interface: self.interface,
+            key: self.key,
             packets: counted.count.packets,
             bytes: counted.count.bytes,
             tcp_flags: counted.count.tcp_flags,
             first: counted.first,
             last: counted.last,
             traffic_path: self.traffic_path,
-            next_hop: self.next_hop.clone(),
-            disposition: self.disposition.clone(),
+            next_hop: self.next_hop,
+            disposition: self.disposition,
         }
+    }
+}
+
+/// The flow that an interface records a packet in. The addresses of the interface's own side are always its primary ones,
+/// whatever the header says; IPv6 addresses are as in the header.
+pub(crate) fn record_key(
+    recorder: &InterfaceMetadata,
+    direction: Direction,
+    action: Action,
+    packet: &Tuple,
+) -> FlowKey {
+    let own = |header: IpAddr| match (header, recorder.primary_ipv4) {
+        (IpAddr::V4(_), Some(primary)) => IpAddr::V4(primary),
+        _ => header,
+    };
+    let (srcaddr, dstaddr) = match direction {
+        Direction::Egress => (own(packet.src), packet.dst),
+        Direction::Ingress => (packet.src, own(packet.dst)),
+    };
+    let (srcport, dstport) = packet.ports();
+    FlowKey {
+        direction,
+        srcaddr,
+        dstaddr,
+        pkt_srcaddr: packet.src,
+        pkt_dstaddr: packet.dst,
+        srcport,
+        dstport,
+        protocol: packet.protocol,
+        action,
     }
 }
 
@@ -152,24 +163,21 @@ impl Meter {
         }
     }
 
-    /// Keeps counters whose flow has left the cache, or never got into it.
-    pub(crate) fn keep(&mut self, counted: &Counted) {
-        for record in &counted.records {
+    /// Keeps counters whose flow is recorded otherwise from now on, or never got into the cache.
+    pub(crate) fn keep(&mut self, records: Records, counted: &Counted) {
+        for record in records {
             if self.waiting.len() < self.limit {
                 self.waiting.push(record.sample(counted));
             } else if !self.skipped.contains(&record.interface) {
-                self.skipped.push(record.interface.clone());
+                self.skipped.push(record.interface);
             }
         }
     }
 
     pub(crate) fn keep_one(&mut self, records: Records, count: Count, now: Timestamp) {
-        self.keep(&Counted {
-            records,
-            count,
-            first: now,
-            last: now,
-        });
+        let (first, last) = (now, now);
+        let counted = Counted { count, first, last };
+        self.keep(records, &counted);
     }
 
     pub(crate) fn waiting(&self) -> usize {
@@ -186,8 +194,4 @@ impl Meter {
     pub(crate) fn take_skipped(&mut self) -> Vec<Arc<InterfaceMetadata>> {
         std::mem::take(&mut self.skipped)
     }
-}
-
-pub(crate) fn push_samples(records: &Records, counted: &Counted, into: &mut Vec<FlowSample>) {
-    into.extend(records.iter().map(|r| r.sample(counted)));
 }

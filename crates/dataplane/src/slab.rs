@@ -64,9 +64,19 @@ impl<T> Slab<T> {
     }
 
     pub(crate) fn remove(&mut self, index: u32) -> Option<T> {
-        let value = self.slot(index)?.take()?;
-        self.free.push(index);
+        let value = self.take(index)?;
+        self.free(index);
         Some(value)
+    }
+
+    /// Takes a value out, and keeps its index from other values until it is [`free`](Self::free)d.
+    pub(crate) fn take(&mut self, index: u32) -> Option<T> {
+        self.slot(index)?.take()
+    }
+
+    /// Gives an index back whose value has been taken.
+    pub(crate) fn free(&mut self, index: u32) {
+        self.free.push(index);
     }
 
     /// How many indices have ever been in use.

@@ -286,8 +286,8 @@ impl Dataplane {
             Ok(put) => put,
             Err(records) => return self.meter.keep_one(records, count, now),
         };
-        if let Some(counted) = counted {
-            self.meter.keep(&counted);
+        if let Some(before) = counted {
+            self.meter.keep(before.records, &before.counted);
         }
         if let Some((memberships, seen)) = former {
             self.was_at(path, &memberships, seen);
@@ -306,11 +306,10 @@ impl Dataplane {
                 self.cache.forget(former);
             }
         }
-        let hash = self.cache.hash(&key);
-        if let Some(entry) = self.cache.find_mut(hash, &key)
+        if let Some((entry, _)) = self.cache.get_mut(path)
             && entry.count(count, now)
         {
-            self.cache.mark_dirty(key);
+            self.cache.mark_dirty(path);
         }
     }
 

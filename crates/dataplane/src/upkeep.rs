@@ -13,10 +13,16 @@ impl Dataplane {
     /// packets never wait for long. Tells whether there is more; until there is not, what is seen
     /// meanwhile may or may not be part of this harvest.
     pub fn harvest(&mut self, limit: usize, into: &mut Vec<FlowSample>) -> bool {
-        let more = self.cache.harvest(limit, |records, counted| {
-            crate::meter::push_samples(records, counted, into);
+        let more = self.cache.harvest(limit, |record, counted| {
+            into.push(record.sample(counted));
         });
         more || self.meter.drain(limit, into)
+    }
+
+    /// Takes only what waits besides the flows of the cache ([`Dataplane::waiting`]), of at most so many flows. Tells
+    /// whether there is more.
+    pub fn harvest_waiting(&mut self, limit: usize, into: &mut Vec<FlowSample>) -> bool {
+        self.meter.drain(limit, into)
     }
 
     /// The interfaces that saw more than there was memory for since the last call.
@@ -45,23 +51,27 @@ impl Dataplane {
         for _ in 0..STEPS.min(self.cache.places()) {
             self.swept_flows = (self.swept_flows + 1) % self.cache.places();
             let expired = self.cache.expire(self.swept_flows, self.epoch, now);
-            let Some((counted, memberships, last)) = expired else {
-                continue;
-            };
-            if let Some(counted) = counted {
-                self.meter.keep(&counted);
+            if let Some((counted, memberships, last)) = expired {
+                if let Some(before) = counted {
+                    self.meter.keep(before.records, &before.counted);
+                }
+                self.was_at(self.swept_flows, &memberships, last);
             }
-            self.was_at(self.swept_flows, &memberships, last);
         }
         for _ in 0..STEPS.min(self.connections.places()) {
             self.swept_connections = (self.swept_connections + 1) % self.connections.places();
             let index = self.swept_connections;
-            let last = self.last_seen(Owner::Connection(index));
-            let is_left = self.connections.get(index).is_some_and(|connection| {
-                self.origins
-                    .is_left(&self.snapshot, connection, now.since(last))
-            });
-            if (is_left || self.connections.is_expired(index, last, now))
+            let Some(known) = self.connections.get(index) else {
+                continue;
+            };
+            let is_over = |last| {
+                let rested = now.since(last);
+                self.origins.is_left(&self.snapshot, known, rested)
+                    || self.connections.is_expired(index, last, now)
+            };
+            // What the flow cache saw is asked only if what is known here has been idle for long enough.
+            if is_over(known.last)
+                && is_over(self.last_seen(Owner::Connection(index)))
                 && let Some(connection) = self.connections.remove(index)
             {
                 connection.paths.iter().for_each(|&p| self.cache.forget(p));
@@ -71,12 +81,14 @@ impl Dataplane {
         for _ in 0..STEPS.min(self.sessions.places()) {
             self.swept_sessions = (self.swept_sessions + 1) % self.sessions.places();
             let index = self.swept_sessions;
-            let last = self.last_seen(Owner::Session(index));
-            let is_orphan = self.sessions.get(index).is_some_and(|session| {
-                let mut ends = [session.gateway(), session.far_gateway()].into_iter();
-                ends.any(|port| self.snapshot.port(port).is_none())
-            });
-            if (is_orphan || self.sessions.is_expired(index, last, now))
+            let Some(known) = self.sessions.get(index) else {
+                continue;
+            };
+            let mut ends = [known.gateway(), known.far_gateway()].into_iter();
+            let is_orphan = ends.any(|port| self.snapshot.port(port).is_none());
+            let is_expired = |last| self.sessions.is_expired(index, last, now);
+            if (is_orphan
+                || is_expired(known.last) && is_expired(self.last_seen(Owner::Session(index))))
                 && let Some(session) = self.sessions.remove(index)
             {
                 session.paths.iter().for_each(|&p| self.cache.forget(p));

@@ -390,6 +390,13 @@ impl<'a> Walk<'a> {
     }
 
     fn is_expired(&self, index: u32) -> bool {
+        // Most have not been idle for long, whatever the flow cache has seen since.
+        if !self
+            .connections
+            .is_expired(index, Timestamp::default(), self.now)
+        {
+            return false;
+        }
         let owner = Owner::Connection(index);
         let last = last_seen(self.connections, self.sessions, self.cache, owner);
         self.connections.is_expired(index, last, self.now)

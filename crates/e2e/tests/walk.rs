@@ -15,7 +15,7 @@ use dataplane::{
 use ec2_api::Request;
 use expect_test::expect_file;
 use fixture::Fixture;
-use flow_logs::{Aggregation, Aggregator, Batch, Field, LogFormat, RecordLine};
+use flow_logs::{Aggregation, Aggregator, Batch, ClosedWindow, Field, LogFormat, RecordLine};
 use model::id::Sequence;
 use model::{Change, Scope, Timestamp, World};
 use packet::Mac;
@@ -117,7 +117,7 @@ fn one_packet_through_the_nine_values() {
         aggregator.observe(sample);
     }
     let windows = aggregator.close_due(NOW + Duration::from_secs(60));
-    let records: Vec<_> = windows.iter().flat_map(|window| &window.records).collect();
+    let records: Vec<_> = windows.iter().flat_map(ClosedWindow::records).collect();
     let [flow_record] = records.as_slice() else {
         panic!("one record, not {records:?}");
     };

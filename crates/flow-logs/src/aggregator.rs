@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dataplane::{FlowSample, InterfaceMetadata};
+use foldhash::fast::FixedState;
 use model::{AggregationInterval, FlowLogId, RecorderId, Scope, Timestamp};
 
 use crate::window::Window;
@@ -37,6 +38,8 @@ pub struct Aggregator {
     coverage: Coverage,
     anchors: BTreeMap<AggregationInterval, Timestamp>,
     windows: BTreeMap<WindowKey, Window>,
+    /// For the places of flows in tables.
+    hasher: FixedState,
     /// Closed by a sample or a new coverage, to be handed out with the next ones.
     closed: Vec<ClosedWindow>,
 }
@@ -53,8 +56,16 @@ impl Aggregator {
             coverage: Coverage::default(),
             anchors: BTreeMap::new(),
             windows: BTreeMap::new(),
+            hasher: FixedState::default(),
             closed: Vec::new(),
         }
+    }
+
+    /// Makes the places in hash tables unpredictable for guests.
+    #[must_use]
+    pub fn with_hash_seed(mut self, seed: u64) -> Self {
+        self.hasher = FixedState::with_seed(seed);
+        self
     }
 
     /// Records every interface, in windows of a minute, whether a flow log covers it or not.
@@ -246,7 +257,13 @@ impl Aggregator {
             .entry(interval)
             .or_insert_with(|| Timestamp::from_secs(at.as_secs()));
         let start = grid_start(*anchor, interval, at);
-        let window = Window::new(interface, subscriptions, start, interval);
+        let window = Window::new(
+            interface,
+            subscriptions,
+            start,
+            interval,
+            self.hasher.clone(),
+        );
         self.changes += 1;
         self.windows.insert(key, window);
         Some(key)
@@ -282,7 +299,7 @@ impl Aggregator {
 
     fn take_closed(&mut self) -> Vec<ClosedWindow> {
         let closed = std::mem::take(&mut self.closed);
-        self.flows -= closed.iter().map(|w| w.records.len()).sum::<usize>();
+        self.flows -= closed.iter().map(ClosedWindow::len).sum::<usize>();
         closed
     }
 }

@@ -7,7 +7,9 @@
 
 mod aggregator;
 mod batch;
+mod chunks;
 mod flow_log;
+mod flows;
 mod format;
 mod lines;
 mod record;

@@ -1,16 +1,18 @@
 //! A window: the flows of one interface between two times, first open and then closed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dataplane::{Disposition, FlowKey, FlowSample, InterfaceMetadata, interface_metadata};
-use model::{AggregationInterval, FlowLogId, Timestamp, World};
+use dataplane::{FlowSample, InterfaceMetadata, interface_metadata};
+use foldhash::fast::FixedState;
+use model::{AggregationInterval, FlowLogId, Timestamp, TrafficType, World};
 
-use crate::{Flow, FlowRecord, Observed, Subscription};
+use crate::flows::Flows;
+use crate::{FlowRecord, Observed, Subscription};
 
 /// What an interface saw in a window, or that it saw nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct ClosedWindow {
     /// Whose window.
     pub interface: Arc<InterfaceMetadata>,
@@ -23,7 +25,7 @@ pub struct ClosedWindow {
     /// The flow logs that cover the interface.
     pub subscriptions: Vec<Arc<Subscription>>,
     /// What was seen, whatever the traffic type of flow logs.
-    pub records: Vec<FlowRecord>,
+    flows: Flows,
     /// The flow logs that are told that there was nothing.
     no_data: BTreeSet<FlowLogId>,
     /// The flow logs that are told that records have been lost.
@@ -33,15 +35,39 @@ pub struct ClosedWindow {
 }
 
 impl ClosedWindow {
-    /// What whoever asks for everything gets, without a flow log: the records, and SKIPDATA where some are lost.
-    pub fn exported(&self) -> impl Iterator<Item = FlowRecord> {
-        let skipped = self.skipped.then(|| FlowRecord {
+    /// Records of what was seen, whatever the traffic type of flow logs, by their first packets. They are sorted and made
+    /// here, and not before: closing a window takes no time.
+    pub fn records(&self) -> impl Iterator<Item = FlowRecord> {
+        self.kept_by(TrafficType::All)
+    }
+
+    /// How many records there are of what was seen.
+    pub fn len(&self) -> usize {
+        self.flows.len()
+    }
+
+    /// Whether nothing was seen.
+    pub fn is_empty(&self) -> bool {
+        self.flows.is_empty()
+    }
+
+    /// How many of the records a flow log of this traffic type keeps.
+    pub fn count_kept_by(&self, traffic_type: TrafficType) -> usize {
+        self.flows.kept_by(traffic_type)
+    }
+
+    fn kept_by(&self, traffic_type: TrafficType) -> impl Iterator<Item = FlowRecord> {
+        self.flows.records((self.start, self.end), traffic_type)
+    }
+
+    /// What whoever asks for everything gets, without a flow log, besides the records: SKIPDATA if some are lost.
+    pub fn skipped(&self) -> Option<FlowRecord> {
+        self.skipped.then(|| FlowRecord {
             interface: Arc::clone(&self.interface),
             start: self.start,
             end: self.end,
             observed: Observed::SkipData,
-        });
-        self.records.iter().cloned().chain(skipped)
+        })
     }
 
     /// Has the lines that say NODATA or SKIPDATA tell of the interface what it is in a world, that of the window's end. They
@@ -77,7 +103,7 @@ impl ClosedWindow {
             interval: AggregationInterval::OneMinute,
             skip_data: subscriptions.iter().map(|s| s.flow_log_id).collect(),
             subscriptions,
-            records: Vec::new(),
+            flows: Flows::new(FixedState::default()),
             no_data: BTreeSet::new(),
             skipped: true,
         }
@@ -104,11 +130,7 @@ impl ClosedWindow {
         let id = subscription.flow_log_id;
         let no_data = self.no_data.contains(&id);
         let skip_data = self.skip_data.contains(&id);
-        let traffic_type = subscription.traffic_type;
-        self.records
-            .iter()
-            .filter(move |r| r.is_kept_by(traffic_type))
-            .cloned()
+        self.kept_by(subscription.traffic_type)
             .chain(no_data.then(|| status(Observed::NoData)))
             .chain(skip_data.then(|| status(Observed::SkipData)))
     }
@@ -122,25 +144,11 @@ pub(crate) struct Window {
     pub(crate) start: Timestamp,
     pub(crate) end: Timestamp,
     interval: AggregationInterval,
-    flows: BTreeMap<FlowKey, Counts>,
+    flows: Flows,
     pub(crate) skipped: bool,
     pub(crate) skipped_for: BTreeSet<FlowLogId>,
     /// The flow logs that have had a record of this interface: only they get NODATA.
     pub(crate) recorded: BTreeSet<FlowLogId>,
-}
-
-/// A flow so far.
-#[derive(Clone, Debug)]
-struct Counts {
-    interface: Arc<InterfaceMetadata>,
-    packets: u64,
-    bytes: u64,
-    tcp_flags: u8,
-    first: Timestamp,
-    last: Timestamp,
-    traffic_path: Option<u8>,
-    next_hop: Option<Arc<InterfaceMetadata>>,
-    disposition: Disposition,
 }
 
 impl Window {
@@ -149,6 +157,7 @@ impl Window {
         subscriptions: Vec<Arc<Subscription>>,
         start: Timestamp,
         interval: AggregationInterval,
+        hasher: FixedState,
     ) -> Self {
         let length = Duration::from_secs(u64::from(interval.as_secs()));
         Self {
@@ -157,7 +166,7 @@ impl Window {
             start,
             end: start + length,
             interval,
-            flows: BTreeMap::new(),
+            flows: Flows::new(hasher),
             skipped: false,
             skipped_for: BTreeSet::new(),
             recorded: BTreeSet::new(),
@@ -166,8 +175,8 @@ impl Window {
 
     /// The flows so far, as records.
     pub(crate) fn records(&self) -> impl Iterator<Item = FlowRecord> {
-        let (start, end) = (self.start, self.end);
-        self.flows.iter().map(move |(k, c)| c.record(k, start, end))
+        let times = (self.start, self.end);
+        self.flows.records(times, TrafficType::All)
     }
 
     /// What it has counted, as if it ended now.
@@ -178,7 +187,7 @@ impl Window {
             end: self.end,
             interval: self.interval,
             subscriptions: self.subscriptions.clone(),
-            records: self.records().collect(),
+            flows: self.flows.clone(),
             no_data: BTreeSet::new(),
             skip_data: BTreeSet::new(),
             skipped: false,
@@ -194,27 +203,10 @@ impl Window {
         if !Arc::ptr_eq(&self.interface, &sample.interface) {
             self.interface = Arc::clone(&sample.interface);
         }
-        if let Some(counts) = self.flows.get_mut(&sample.key) {
-            counts.add(sample);
-            return 0;
-        }
-        if full {
-            self.skipped = true;
-            return 0;
-        }
-        let counts = Counts {
-            interface: Arc::clone(&sample.interface),
-            packets: sample.packets,
-            bytes: sample.bytes,
-            tcp_flags: sample.tcp_flags,
-            first: sample.first,
-            last: sample.last,
-            traffic_path: sample.traffic_path,
-            next_hop: sample.next_hop.clone(),
-            disposition: sample.disposition.clone(),
-        };
-        self.flows.insert(sample.key.clone(), counts);
-        1
+        let before = self.flows.len();
+        let times = (self.start, self.end);
+        self.skipped |= !self.flows.count(sample, times, full);
+        self.flows.len() - before
     }
 
     /// Closes at `now` if anything was seen; the next window lasts to the end of this one.
@@ -230,28 +222,23 @@ impl Window {
 
     pub(crate) fn close(&mut self, end: Timestamp, attached: bool) -> Option<ClosedWindow> {
         let start = self.start;
-        let flows = std::mem::take(&mut self.flows);
-        let mut records: Vec<_> = flows.iter().map(|(k, c)| c.record(k, start, end)).collect();
-        records.sort_by_key(|r| r.start);
+        let flows = self.flows.take();
         let ids = || self.subscriptions.iter().map(|s| s.flow_log_id);
         let skip_data: BTreeSet<_> = ids()
             .filter(|id| self.skipped || self.skipped_for.contains(id))
             .collect();
-        let idle = records.is_empty() && !self.skipped && attached;
+        let idle = flows.is_empty() && !self.skipped && attached;
         let no_data: BTreeSet<_> = ids()
             .filter(|id| idle && self.recorded.contains(id) && !skip_data.contains(id))
             .collect();
         for subscription in &self.subscriptions {
-            if records
-                .iter()
-                .any(|r| r.is_kept_by(subscription.traffic_type))
-            {
+            if flows.kept_by(subscription.traffic_type) > 0 {
                 self.recorded.insert(subscription.flow_log_id);
             }
         }
         let skipped = std::mem::take(&mut self.skipped);
         self.skipped_for.clear();
-        if records.is_empty() && no_data.is_empty() && skip_data.is_empty() && !skipped {
+        if flows.is_empty() && no_data.is_empty() && skip_data.is_empty() && !skipped {
             return None;
         }
         Some(ClosedWindow {
@@ -260,45 +247,10 @@ impl Window {
             end,
             interval: self.interval,
             subscriptions: self.subscriptions.clone(),
-            records,
+            flows,
             no_data,
             skip_data,
             skipped,
         })
-    }
-}
-
-impl Counts {
-    fn add(&mut self, sample: &FlowSample) {
-        self.packets = self.packets.saturating_add(sample.packets);
-        self.bytes = self.bytes.saturating_add(sample.bytes);
-        self.tcp_flags |= sample.tcp_flags;
-        self.first = self.first.min(sample.first);
-        self.last = self.last.max(sample.last);
-        self.traffic_path = sample.traffic_path.or(self.traffic_path);
-        if let Some(next_hop) = &sample.next_hop {
-            self.next_hop = Some(Arc::clone(next_hop));
-        }
-        if self.disposition != sample.disposition {
-            self.disposition = sample.disposition.clone();
-        }
-    }
-
-    fn record(&self, key: &FlowKey, start: Timestamp, end: Timestamp) -> FlowRecord {
-        let first = self.first.clamp(start, end);
-        FlowRecord {
-            interface: Arc::clone(&self.interface),
-            start: first,
-            end: self.last.clamp(first, end),
-            observed: Observed::Flow(Flow {
-                key: key.clone(),
-                packets: self.packets,
-                bytes: self.bytes,
-                tcp_flags: self.tcp_flags,
-                traffic_path: self.traffic_path,
-                next_hop: self.next_hop.clone(),
-                disposition: self.disposition.clone(),
-            }),
-        }
     }
 }

@@ -10,8 +10,8 @@ use dataplane::{
     Verdict,
 };
 use flow_logs::{
-    Aggregation, Aggregator, ClosedWindow, FlowRecord, FormatError, LogFormat, LogStatus,
-    Subscription, coverage,
+    Aggregation, Aggregator, ClosedWindow, FlowRecord, FormatError, LogFormat, Subscription,
+    coverage,
 };
 use model::{
     AggregationInterval, DeliveryStatus, FileFormat, FlowLog, FlowLogId, FlowLogResource,
@@ -25,7 +25,9 @@ use crate::summary::Summary;
 /// Frames that are decided on together.
 const BURST: usize = 32;
 /// Flows that are harvested at once.
-const HARVEST: usize = 4096;
+const HARVEST: usize = 1024;
+/// Samples of flows that the data plane has forgotten: when there are more, they are taken from it.
+const WAITING_MAX: usize = 4096;
 /// The longest packet of a VPC.
 const MTU: usize = 9001;
 
@@ -77,8 +79,9 @@ pub struct Replay {
     swept: Timestamp,
     /// For each interface of the capture: is it another network interface's?
     foreign: Vec<Option<bool>>,
+    /// The other side's address in the last frame, and as who it was taken.
+    neighbour: (Mac, Mac),
     name: String,
-    waiting_max: usize,
     summary: Summary,
 }
 
@@ -106,6 +109,7 @@ impl Replay {
         };
         let mut dataplane = Dataplane::new(Arc::new(snapshot), limits);
         let at = dataplane.stand_at(id).ok_or(Error::ServicesInterface(id))?;
+        let router_mac = at.router_mac;
         let mut aggregator = Aggregator::new(Aggregation::AsRequested, options.flows_max);
         let coverage = coverage(&world);
         let subscription = coverage.of(&at.metadata).into_iter().next();
@@ -129,8 +133,8 @@ impl Replay {
             due: Timestamp::default(),
             swept: Timestamp::default(),
             foreign: Vec::new(),
+            neighbour: (router_mac, router_mac),
             name: id.to_string(),
-            waiting_max: limits.waiting_samples / 2,
             summary: Summary::default(),
         })
     }
@@ -322,11 +326,16 @@ impl Replay {
     #[inline]
     fn push(&mut self, sent: bool, ip: &capture::Ip<'_>, found: &Found<'_>) {
         let router = self.at.router_mac;
-        let (own, other) = (self.at.mac, |mac: [u8; 6]| {
+        let own = self.at.mac;
+        let (neighbour, at) = (&mut self.neighbour, &self.at);
+        let mut other = |mac: [u8; 6]| {
             let mac = Mac(mac);
-            let known = mac == router || mac.is_multicast() || self.at.is_neighbour(mac);
-            if known { mac } else { router }
-        });
+            if neighbour.0 != mac {
+                let known = mac == router || mac.is_multicast() || at.is_neighbour(mac);
+                *neighbour = (mac, if known { mac } else { router });
+            }
+            neighbour.1
+        };
         let (from, dst_mac, src_mac) = match (sent, ip.macs) {
             (true, Some((to, _))) => (self.at.port, other(to), own),
             (true, None) => (self.at.port, router, own),
@@ -365,8 +374,8 @@ impl Replay {
             },
         );
         self.sweep(self.now, false);
-        if self.dataplane.waiting() > self.waiting_max {
-            self.harvest();
+        if self.dataplane.waiting() > WAITING_MAX {
+            self.harvest_with(Dataplane::harvest_waiting);
         }
     }
 
@@ -388,9 +397,13 @@ impl Replay {
     }
 
     fn harvest(&mut self) {
+        self.harvest_with(Dataplane::harvest);
+    }
+
+    fn harvest_with(&mut self, take: fn(&mut Dataplane, usize, &mut Vec<FlowSample>) -> bool) {
         loop {
             self.samples.clear();
-            let more = self.dataplane.harvest(HARVEST, &mut self.samples);
+            let more = take(&mut self.dataplane, HARVEST, &mut self.samples);
             for sample in &self.samples {
                 if Arc::ptr_eq(&sample.interface, &self.at.metadata) {
                     let sum = match sample.key.action {
@@ -413,12 +426,10 @@ impl Replay {
 
     fn keep(&mut self, closed: Vec<ClosedWindow>) {
         for window in &closed {
-            let kept = window.records.iter();
-            let kept = kept.filter(|r| r.is_kept_by(self.subscription.traffic_type));
-            self.summary.records += kept.count() as u64;
-            let records = window.records_of(&self.subscription);
-            let lost = records.filter(|r| r.log_status() == LogStatus::SkipData);
-            self.summary.skip_data += lost.count() as u64;
+            let kept = window.count_kept_by(self.subscription.traffic_type);
+            self.summary.records += kept as u64;
+            let lost = window.skip_data().contains(&self.subscription.flow_log_id);
+            self.summary.skip_data += u64::from(lost);
         }
         self.closed.extend(closed);
     }

@@ -72,8 +72,8 @@ const INQUIRIES_MAX: usize = 1024;
 /// How long readers of captures have when the daemon ends.
 const CAPTURES_END: Duration = Duration::from_secs(1);
 
-/// Flows that are harvested at once: some milliseconds in which packets wait.
-const HARVEST_FLOWS: usize = 2048;
+/// Flows that are harvested at once: less than a millisecond in which packets wait.
+const HARVEST_FLOWS: usize = 1024;
 
 impl Datapath {
     /// Starts the loop with an empty world, and with room for an uplink if there is to be one. Somebody has to answer

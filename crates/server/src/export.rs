@@ -45,7 +45,7 @@ enum ExportTo {
 }
 
 /// Records of one step of a queue.
-const CHUNK: usize = 4096;
+pub(crate) const CHUNK: usize = 4096;
 /// Steps of a queue: half a million records.
 const QUEUE: usize = 128;
 /// How long the end of the daemon waits for an export.
@@ -163,16 +163,10 @@ impl Exports {
         self.running.is_empty()
     }
 
-    /// Hands records to every export; never waits.
-    pub(crate) fn push(&self, records: &[FlowRecord]) {
-        if self.is_empty() {
-            return;
-        }
-        for chunk in records.chunks(CHUNK) {
-            let chunk: Arc<[FlowRecord]> = chunk.into();
-            for export in &self.running {
-                export.push(chunk.clone());
-            }
+    /// Hands records, [`CHUNK`] at once, to every export; never waits.
+    pub(crate) fn push(&self, records: &Arc<[FlowRecord]>) {
+        for export in &self.running {
+            export.push(records.clone());
         }
     }
 
@@ -369,7 +363,8 @@ mod tests {
         let all: Vec<_> = (0..3 * CHUNK as u64)
             .map(|n| record("eni-00000001", n))
             .collect();
-        exports.push(&all);
+        all.chunks(CHUNK)
+            .for_each(|chunk| exports.push(&chunk.into()));
         let status = &exports.status()[0];
         assert_eq!(status.dropped, 2 * CHUNK as u64);
         assert!(status.error.as_deref().unwrap().contains("slower"));

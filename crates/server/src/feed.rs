@@ -53,16 +53,23 @@ impl<T> Default for Feed<T> {
 
 impl<T: Clone> Feed<T> {
     /// Adds flows, and wakes those who wait for them.
-    pub(crate) fn push(&self, flows: &[T]) {
-        if flows.is_empty() {
+    pub(crate) fn push<'a>(
+        &self,
+        flows: impl IntoIterator<IntoIter: ExactSizeIterator<Item = &'a T>>,
+    ) where
+        T: 'a,
+    {
+        let flows = flows.into_iter();
+        let count = flows.len();
+        if count == 0 {
             return;
         }
         let mut memory = self.lock();
-        memory.newest += flows.len() as u64;
-        let new = &flows[flows.len().saturating_sub(KEPT)..];
-        let over = (memory.kept.len() + new.len()).saturating_sub(KEPT);
+        memory.newest += count as u64;
+        let over = (memory.kept.len() + count.min(KEPT)).saturating_sub(KEPT);
         memory.kept.drain(..over);
-        memory.kept.extend(new.iter().cloned());
+        let new = flows.skip(count.saturating_sub(KEPT));
+        memory.kept.extend(new.cloned());
         drop(memory);
         self.arrived.notify_waiters();
     }
@@ -151,10 +158,10 @@ mod tests {
     #[tokio::test]
     async fn readers_go_on_where_they_stopped() {
         let feed = Feed::default();
-        feed.push(&[1, 2]);
+        feed.push([1, 2].iter());
         let first = read(&feed, 0).await;
         assert_eq!(first.flows, [1, 2]);
-        feed.push(&[3]);
+        feed.push([3].iter());
         let second = read(&feed, first.next).await;
         assert_eq!((second.flows.as_slice(), second.missed), (&[3][..], 0));
         assert!(read(&feed, second.next).await.flows.is_empty());
@@ -169,9 +176,9 @@ mod tests {
         });
         tokio::task::yield_now().await;
         assert!(feed.is_read());
-        feed.push(&[3]);
+        feed.push([3].iter());
         tokio::task::yield_now().await;
-        feed.push(&[4, 7]);
+        feed.push([4, 7].iter());
         let news = reader.await.unwrap();
         assert_eq!((news.flows, news.next), (vec![7], 3));
         assert!(!feed.is_read());
@@ -180,12 +187,12 @@ mod tests {
     #[tokio::test]
     async fn the_memory_is_bounded_and_slow_readers_are_told_what_they_missed() {
         let feed = Feed::default();
-        feed.push(&[0; 10]);
+        feed.push([0; 10].iter());
         let news = read(&feed, 0).await;
         for _ in 0..3 {
-            feed.push(&[0; KEPT / 2]);
+            feed.push([0; KEPT / 2].iter());
         }
-        feed.push(&vec![0; KEPT + 7]);
+        feed.push(vec![0; KEPT + 7].iter());
         let news = read(&feed, news.next).await;
         assert_eq!(news.flows.len(), KEPT);
         assert_eq!(news.missed, 3 * (KEPT as u64) / 2 + 7);

@@ -14,13 +14,13 @@ use delivery::{
 use flow_logs::{
     Aggregator, Batch, ClosedWindow, FlowRecord, LogFormat, ServiceRanges, batches, coverage_with,
 };
-use model::{AggregationInterval, FlowLogId, LogDestination, Timestamp, World};
+use model::{AggregationInterval, Entropy as _, FlowLogId, LogDestination, Timestamp, World};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use crate::clock;
+use crate::clock::{self, SystemEntropy};
 use crate::config::Config;
 use crate::datapath::{Datapath, Harvest};
-use crate::export::Exports;
+use crate::export::{CHUNK, Exports};
 use crate::feed::{Feed, KEPT};
 use crate::flow_history::{BYTES_MAX, FlowHistory};
 use crate::open_windows::{self, OpenWindows};
@@ -35,6 +35,8 @@ const LIVE_PERIOD: Duration = Duration::from_millis(250);
 const LAST_DELIVERY: Duration = Duration::from_secs(3);
 /// Flows that open windows may hold; more are reported as SKIPDATA.
 const FLOWS_MAX: usize = 1 << 20;
+/// Each packet is exported once: with windows of two lengths, those of a minute have them all.
+const EXPORTED: AggregationInterval = AggregationInterval::OneMinute;
 /// Bytes of records that may wait for their destinations.
 pub(crate) const SPOOL_BYTES_MAX: u64 = 4 << 30;
 
@@ -94,7 +96,9 @@ impl Recorder {
         let services = service_ranges(config.ip_ranges.as_deref())?;
         let format = LogFormat::default().with_services(services.clone());
         let exports = Exports::start(&config.exports, &format)?;
-        let mut aggregator = Aggregator::new(config.aggregation, FLOWS_MAX);
+        let hash_seed = SystemEntropy.next_u128() as u64;
+        let mut aggregator =
+            Aggregator::new(config.aggregation, FLOWS_MAX).with_hash_seed(hash_seed);
         if !exports.is_empty() {
             aggregator = aggregator.recording_everything();
         }
@@ -302,7 +306,7 @@ impl Recorder {
             if !harvest.samples.is_empty() || !harvest.skipped.is_empty() {
                 windows.open.counted();
             }
-            self.live.push(&harvest.samples);
+            self.live.push(harvest.samples.iter());
             if !harvest.more {
                 break;
             }
@@ -354,27 +358,33 @@ impl Recorder {
             if let Some(world) = &windows.world {
                 closed.iter_mut().for_each(|window| window.describe(world));
             }
-            let records = closed.iter().flat_map(|window| window.records.iter());
-            let mut records: Vec<FlowRecord> = records.cloned().collect();
-            if !records.is_empty() {
-                history.append(&records, now);
+            // Made once; history, followers and exports share them.
+            let mut records = Vec::new();
+            for window in &closed {
+                let all: Vec<_> = window.records().collect();
+                for chunk in all.chunks(CHUNK) {
+                    history.append(chunk, now);
+                    records.push((window.interval, Arc::<[FlowRecord]>::from(chunk)));
+                }
             }
-            records.sort_by_key(|record| record.start);
             let batches = batches(&closed);
             (windows, closed, batches, records)
         })
         .await;
-        if !self.exports.is_empty() {
-            // Each packet once: with windows of two lengths, those of a minute have them all.
-            let windows = closed.iter();
-            let windows = windows.filter(|w| w.interval == AggregationInterval::OneMinute);
-            let exported: Vec<_> = windows.flat_map(ClosedWindow::exported).collect();
-            self.exports.push(&exported);
+        for (_, chunk) in records.iter().filter(|(of, _)| *of == EXPORTED) {
+            self.exports.push(chunk);
+        }
+        let lost = closed.iter().filter(|window| window.interval == EXPORTED);
+        let lost: Vec<_> = lost.filter_map(ClosedWindow::skipped).collect();
+        if !lost.is_empty() {
+            self.exports.push(&lost.into());
         }
         self.count(&closed, &batches, windows.aggregator.flows());
-        let count = records.len();
+        let mut latest: Vec<&FlowRecord> = records.iter().flat_map(|(_, chunk)| &**chunk).collect();
+        latest.sort_by_key(|record| record.start);
+        let count = latest.len();
         // Written down first, so that whoever reads both misses nothing.
-        self.records.push(&records);
+        self.records.push(latest);
         if !batches.is_empty() {
             let refused = self.delivery.submit(batches, windows.open.generation).await;
             windows.open.closed();

@@ -7,9 +7,11 @@ use anyhow::{Context, Result, bail};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const RUNS: usize = 3;
+/// Who takes longer than this will not come to an end.
+const PATIENCE: Duration = Duration::from_secs(1800);
 
 pub(super) fn rows(target: &Path) -> Result<Vec<Row>> {
     let weir = target.join("release/weir");
@@ -28,13 +30,13 @@ pub(super) fn rows(target: &Path) -> Result<Vec<Row>> {
 
 fn rows_of(weir: &Path, folder: &Path, file: &Path, shape: Shape, bytes: u64) -> Result<Vec<Row>> {
     let mut runs = Vec::new();
-    let mut rivals: Vec<(&str, f64)> = Vec::new();
+    let mut rivals = Vec::new();
     for run in 0..RUNS {
         runs.push(replay(weir, folder, file, bytes)?);
         // They take long enough to be measured once.
         match run {
-            0 => rivals.extend(nfpcapd(folder, file)?),
-            1 => rivals.extend(softflowd(folder, file)?),
+            0 => rivals.push(("nfpcapd", "nfdump", nfpcapd(folder, file))),
+            1 => rivals.push(("softflowd", "softflowd", softflowd(folder, file))),
             _ => {}
         }
     }
@@ -69,20 +71,16 @@ fn rows_of(weir: &Path, folder: &Path, file: &Path, shape: Shape, bytes: u64) ->
             memory,
         ),
     ];
-    for name in ["nfpcapd", "softflowd"] {
-        let measured = rivals.iter().find(|(known, _)| *known == name);
+    for (name, package, measured) in rivals {
         let text = match measured {
-            Some((_, theirs)) => format!("{:.1} times ({theirs:.2} s)", theirs / seconds),
-            None => format!("not measured: Debian's {} is not installed", package(name)),
+            Ok(Some(theirs)) => format!("{:.1} times ({theirs:.2} s)", theirs / seconds),
+            Ok(None) => format!("not measured: Debian's {package} is not installed"),
+            Err(why) => format!("not measured: {why:#}"),
         };
         let what = format!("the same, to {name} on the same file, {live}");
         rows.push(Row::new(what, text, "at least 5 times"));
     }
     Ok(rows)
-}
-
-fn package(name: &str) -> &str {
-    if name == "nfpcapd" { "nfdump" } else { name }
 }
 
 /// CPU seconds and the most memory of a replay, whose records must add up to the capture.
@@ -112,7 +110,7 @@ fn replay(weir: &Path, folder: &Path, file: &Path, bytes: u64) -> Result<(f64, f
     Ok(measured)
 }
 
-fn nfpcapd(folder: &Path, file: &Path) -> Result<Option<(&'static str, f64)>> {
+fn nfpcapd(folder: &Path, file: &Path) -> Result<Option<f64>> {
     if !is_there("nfpcapd", "-V") {
         return Ok(None);
     }
@@ -121,23 +119,21 @@ fn nfpcapd(folder: &Path, file: &Path) -> Result<Option<(&'static str, f64)>> {
     command.arg("-r").arg(file).arg("-w").arg(&files.0);
     // Its cache grows by as much at a time; the default is smaller and slower.
     command.args(["-B", "1048576"]).stdout(Stdio::null());
-    Ok(Some(("nfpcapd", measure(command)?.0)))
+    Ok(Some(measure(command)?.0))
 }
 
-fn softflowd(folder: &Path, file: &Path) -> Result<Option<(&'static str, f64)>> {
+fn softflowd(folder: &Path, file: &Path) -> Result<Option<f64>> {
     if !is_there("softflowd", "-h") {
         return Ok(None);
     }
     let files = Folder::new(folder.join("softflowd"))?;
     let mut command = Command::new("softflowd");
-    command
-        .arg("-r")
-        .arg(file)
-        .args(["-m", "1000000", "-d", "-6"]);
-    command.arg("-p").arg(files.0.join("pid"));
-    command.arg("-c").arg(files.0.join("control"));
-    command.stdout(Stdio::null());
-    Ok(Some(("softflowd", measure(command)?.0)))
+    command.arg("-r").arg(file);
+    command.args(["-m", "1000000", "-d", "-6"]);
+    // With a control socket whose path is too long, it never ends.
+    command.args(["-p", "pid", "-c", "none"]);
+    command.current_dir(&files.0).stdout(Stdio::null());
+    Ok(Some(measure(command)?.0))
 }
 
 fn is_there(program: &str, asks: &str) -> bool {
@@ -159,7 +155,13 @@ fn measure(mut command: Command) -> Result<(f64, f64)> {
         .spawn()
         .with_context(|| format!("{}", name.display()))?;
     let mut peak: f64 = 0.0;
+    let began = Instant::now();
     let status = loop {
+        if began.elapsed() > PATIENCE {
+            child.kill()?;
+            child.wait()?;
+            bail!("{} did not end", name.display());
+        }
         peak = peak.max(process::peak_mib(child.id()));
         if let Some(status) = child.try_wait()? {
             break status;

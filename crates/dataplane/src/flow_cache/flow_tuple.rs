@@ -1,11 +1,12 @@
 //! By what flows are told apart.
 
 use std::hash::{Hash, Hasher};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use packet::{Ip, Mac, protocol};
 
 use crate::ports::PortId;
+use crate::tuple::{L4, Tuple};
 
 /// Where a packet comes from, its five-tuple, and whom the frame is addressed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +49,35 @@ impl FlowTuple {
 }
 
 impl FlowTuple {
+    /// The packet as far as records tell of it.
+    pub(super) fn packet(&self) -> Tuple {
+        let address = |[high, low]: [u64; 2]| match self.family {
+            4 => IpAddr::V4(Ipv4Addr::from_bits(low as u32)),
+            _ => IpAddr::V6(Ipv6Addr::from_bits(
+                u128::from(high) << 64 | u128::from(low),
+            )),
+        };
+        let [first, second] = self.ports;
+        let [icmp_type, code] = second.to_be_bytes();
+        Tuple {
+            src: address(self.src),
+            dst: address(self.dst),
+            protocol: self.protocol,
+            l4: match self.protocol {
+                protocol::TCP | protocol::UDP => L4::Ports {
+                    src: first,
+                    dst: second,
+                },
+                protocol::ICMP | protocol::ICMPV6 => L4::Icmp {
+                    icmp_type,
+                    code,
+                    id: first,
+                },
+                _ => L4::None,
+            },
+        }
+    }
+
     pub(super) fn is_tcp_udp_or_icmp(&self) -> bool {
         matches!(
             self.protocol,
