@@ -109,15 +109,23 @@ async fn what_was_put_comes_back() {
 async fn what_was_taken_away_was_never_there() {
     let fixture = fixture();
     let mut all = String::new();
-    for (query, document) in documents() {
+    // The others are put again with an empty document, or cannot be taken away.
+    let removable = [
+        "encryption",
+        "lifecycle",
+        "cors",
+        "website",
+        "metrics&id=m",
+        "intelligent-tiering&id=t",
+    ];
+    let removable = |(query, _): &(&str, String)| removable.contains(query);
+    for (query, document) in documents().into_iter().filter(removable) {
         let path = format!("/logs?{query}");
         fixture
             .send(&format!("PUT {path}"), &[], document.as_bytes())
             .await;
         let gone = fixture.send(&format!("DELETE {path}"), &[], b"").await;
-        if gone.status != 204 {
-            continue;
-        }
+        assert_eq!(gone.status, 204, "{query}");
         let got = fixture.send(&format!("GET {path}"), &[], b"").await;
         let said = match got.status.is_success() {
             true => got.element("SSEAlgorithm"),
