@@ -43,7 +43,7 @@ pub fn run_part(root: &Path, part: &str) -> Result<()> {
     let target = build(root)?;
     let rows = match part {
         "forward" => forward::rows(root)?,
-        "files" => files::rows(root)?,
+        "files" => files::rows(root, &target)?,
         "meter" => meter::rows(&target)?,
         "rotation" => rotation::rows(root)?,
         "daemon" => daemon::rows(&target.join("release/weir"))?,
@@ -60,7 +60,7 @@ pub fn run_part(root: &Path, part: &str) -> Result<()> {
 pub fn run(root: &Path, write_readme: bool) -> Result<()> {
     let target = build(root)?;
     let mut rows = forward::rows(root)?;
-    rows.extend(files::rows(root)?);
+    rows.extend(files::rows(root, &target)?);
     rows.extend(meter::rows(&target)?);
     rows.extend(rotation::rows(root)?);
     rows.extend(daemon::rows(&target.join("release/weir"))?);

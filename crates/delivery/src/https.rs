@@ -2,7 +2,6 @@
 
 use std::error::Error as _;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,12 +10,9 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::RootCertStore;
 
-use crate::RemoteError;
+use crate::tls::{self, TlsError};
 
 /// A host that does not answer within this is not there; the next attempt comes anyway.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -29,35 +25,12 @@ pub(crate) type HttpsClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>
 
 /// A client for `http` and `https`. Certificates of servers are checked against the machine's
 /// authorities, or against those in `ca_bundle`, a file of PEM certificates.
-pub(crate) fn client(tls: bool, ca_bundle: Option<&Path>) -> Result<HttpsClient, RemoteError> {
-    let mut roots = RootCertStore::empty();
-    match (tls, ca_bundle) {
-        (false, _) => {}
-        (true, Some(path)) => {
-            let unusable = |e: &dyn std::fmt::Display| RemoteError::CaBundle {
-                path: path.to_owned(),
-                problem: e.to_string(),
-            };
-            for certificate in CertificateDer::pem_file_iter(path).map_err(|e| unusable(&e))? {
-                let certificate = certificate.map_err(|e| unusable(&e))?;
-                roots.add(certificate).map_err(|e| unusable(&e))?;
-            }
-            if roots.is_empty() {
-                return Err(unusable(&"there is no certificate in it"));
-            }
-        }
-        (true, None) => {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-            if roots.is_empty() {
-                return Err(RemoteError::NoAuthorities);
-            }
-        }
-    }
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|e| RemoteError::Tls(e.to_string()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+pub(crate) fn client(over_tls: bool, ca_bundle: Option<&Path>) -> Result<HttpsClient, TlsError> {
+    let config = if over_tls {
+        tls::client_config(ca_bundle)?
+    } else {
+        tls::client_config_of(RootCertStore::empty())?
+    };
     let mut connector = HttpConnector::new();
     connector.enforce_http(false);
     connector.set_nodelay(true);

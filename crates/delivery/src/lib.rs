@@ -20,6 +20,7 @@ pub mod s3;
 mod sink;
 mod spool;
 mod status;
+pub mod tls;
 mod worker;
 
 pub use backoff::Backoff;

@@ -9,7 +9,7 @@ mod s3;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 
 use bytes::Bytes;
@@ -21,6 +21,7 @@ use model::Scope;
 use self::endpoint::Endpoint;
 use self::multipart::Uploads;
 use crate::https::{self, HttpsClient};
+use crate::tls::TlsError;
 use crate::{Clock, SinkError, SinkErrorKind};
 
 /// Answers of these services are small; a longer one is not theirs.
@@ -35,22 +36,9 @@ pub enum RemoteError {
     /// Keys that no request can carry.
     #[error("an access key or session token is not printable ASCII, or a key is empty")]
     Credentials,
-    /// A file of certificates that cannot be used.
-    #[error("the certificates in {} cannot be used: {problem}", path.display())]
-    CaBundle {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        problem: String,
-    },
-    /// This machine trusts nobody.
-    #[error(
-        "this machine has no certificate authorities (Debian: ca-certificates), and $AWS_CA_BUNDLE names none"
-    )]
-    NoAuthorities,
-    /// TLS cannot be set up.
-    #[error("TLS cannot be set up: {0}")]
-    Tls(String),
+    /// Nobody can be trusted.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
 /// An AWS-compatible endpoint and the keys to use there.
@@ -238,7 +226,7 @@ mod tests {
         for file in ["/no/such/file", "/dev/null"] {
             let error = of("k", "s", Some(file));
             assert!(
-                matches!(error, Some(RemoteError::CaBundle { .. })),
+                matches!(error, Some(RemoteError::Tls(TlsError::CaBundle { .. }))),
                 "{error:?}"
             );
         }

@@ -1,5 +1,5 @@
 //! Measures how flow-log files are made and read, in memory on one core. Prints a line `name: value`
-//! for each figure.
+//! for each figure. With a number and a path it writes the records so many times into a file instead.
 //!
 //! Time is this thread's CPU time, so that other work on the machine does not count; what is
 //! compared takes turns.
@@ -12,6 +12,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::parquet::file::reader::{FileReader, SerializedFileReader};
+use bytes::Bytes;
 use dataplane::{Action, Direction, Disposition, FlowKey, InterfaceMetadata};
 use flow_log_files::{Columns, Problem, Record, Visitor, gzip, parquet, read_text};
 use flow_logs::{Flow, FlowRecord, Line, Lines, LogFormat, Observed};
@@ -26,6 +28,11 @@ fn main() {
     let format = LogFormat::default();
     let text = text(&records, &format);
     let text = text.text();
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    if let [times, path] = &arguments[..] {
+        write(text, times.parse().expect("a number"), path);
+        return;
+    }
 
     let [printed] = fastest([&mut || drop(black_box(self::text(&records, &format)))]);
     println!(
@@ -67,6 +74,17 @@ fn main() {
         "Parquet file, times libdeflate alone on the text: {:.2}",
         file / alone
     );
+    let pages = pages(parquet(text).unwrap_or_default());
+    let mut compressor = zstd::bulk::Compressor::new(1).expect("a compressor");
+    let [of_pages] = fastest([&mut || {
+        for page in &pages {
+            drop(black_box(compressor.compress(page)));
+        }
+    }]);
+    println!(
+        "Parquet file, times zstd alone on its encoded pages: {:.2}",
+        file / of_pages
+    );
     let as_parquet = parquet(text).map_or(0, |file| file.len());
     let per = |bytes: usize| bytes as f64 / RECORDS as f64;
     println!(
@@ -85,6 +103,30 @@ fn main() {
         "records read from gzip: {:.1} million a CPU-second",
         rate(zipped)
     );
+}
+
+/// Writes a file that holds the records so many times, in as many members of gzip; prints how many these are.
+#[expect(clippy::disallowed_methods, reason = "another program reads it")]
+fn write(text: &str, times: usize, path: &str) {
+    let (_, records) = text.split_once('\n').expect("a header");
+    let (first, next) = (gzip(text.as_bytes()), gzip(records.as_bytes()));
+    let file = [first, next.repeat(times.saturating_sub(1))].concat();
+    std::fs::write(path, file).expect("a file");
+    println!("{}", RECORDS * times);
+}
+
+/// The pages of a file before they were compressed.
+fn pages(file: Vec<u8>) -> Vec<Bytes> {
+    let file = SerializedFileReader::new(Bytes::from(file)).expect("our own file");
+    let mut pages = Vec::new();
+    for group in 0..file.num_row_groups() {
+        let group = file.get_row_group(group).expect("a row group");
+        for column in 0..group.num_columns() {
+            let column = group.get_column_page_reader(column).expect("a column");
+            pages.extend(column.map(|page| page.expect("a page").buffer().clone()));
+        }
+    }
+    pages
 }
 
 fn rate(seconds: f64) -> f64 {

@@ -12,9 +12,8 @@ use services::firehose::{ANSWER_MAX, HttpAnswer, HttpRequest, NoAnswer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 /// A host that does not answer within this is not there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -139,19 +138,6 @@ async fn exchange(
 }
 
 fn tls() -> Result<Arc<ClientConfig>, String> {
-    let loaded = rustls_native_certs::load_native_certs();
-    for error in &loaded.errors {
-        tracing::warn!(%error, "some of this machine's root certificates cannot be read");
-    }
-    let mut roots = RootCertStore::empty();
-    let (known, _) = roots.add_parsable_certificates(loaded.certs);
-    if known == 0 {
-        return Err("this machine has no root certificates".to_owned());
-    }
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
+    let config = delivery::tls::client_config(None);
+    config.map(Arc::new).map_err(|error| error.to_string())
 }

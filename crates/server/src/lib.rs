@@ -57,7 +57,7 @@ mod writer;
 
 pub use config::{Config, DEFAULT_ACCOUNT, DEFAULT_PORT, DEFAULT_REGION, Endpoint, credentials};
 pub use daemon::run;
-pub use delivery::S3Files;
+pub use delivery::{S3Files, tls as client_tls};
 pub use export::Export;
 pub use flow_logs::Aggregation;
 

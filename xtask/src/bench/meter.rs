@@ -146,7 +146,7 @@ fn is_there(program: &str, asks: &str) -> bool {
 }
 
 /// Runs a program to its end: CPU seconds of it and its children, and the most memory that it had, in MiB.
-fn measure(mut command: Command) -> Result<(f64, f64)> {
+pub(super) fn measure(mut command: Command) -> Result<(f64, f64)> {
     let before = process::seconds_of_children()?;
     let name = command.get_program().to_owned();
     let mut child = command
@@ -175,10 +175,10 @@ fn measure(mut command: Command) -> Result<(f64, f64)> {
 }
 
 /// A folder that goes when this does.
-struct Folder(PathBuf);
+pub(super) struct Folder(pub(super) PathBuf);
 
 impl Folder {
-    fn new(path: PathBuf) -> Result<Self> {
+    pub(super) fn new(path: PathBuf) -> Result<Self> {
         // What an interrupted run has left.
         let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir_all(&path)?;

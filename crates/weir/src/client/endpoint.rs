@@ -5,8 +5,10 @@ use anyhow::{Context, bail};
 /// The address of a daemon.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Endpoint {
-    /// `host:port`.
+    /// `host:port`, as far as the port is not that of `https`.
     pub(crate) authority: String,
+    /// Over TLS.
+    pub(crate) tls: bool,
 }
 
 impl Endpoint {
@@ -29,30 +31,51 @@ impl Endpoint {
         }
         Ok(Self {
             authority: format!("127.0.0.1:{}", server::DEFAULT_PORT),
+            tls: false,
         })
     }
 
     pub(crate) fn parse(url: &str) -> anyhow::Result<Self> {
-        let Some(rest) = url.strip_prefix("http://") else {
-            bail!("'{url}' is no address of a daemon: expected http://HOST:PORT");
+        let (rest, tls) = match (url.strip_prefix("http://"), url.strip_prefix("https://")) {
+            (Some(rest), _) => (rest, false),
+            (None, Some(rest)) => (rest, true),
+            (None, None) => {
+                bail!("'{url}' is no endpoint: expected http://HOST:PORT or https://HOST")
+            }
         };
         let authority = rest.strip_suffix('/').unwrap_or(rest);
         let host_end = authority.rfind(']').unwrap_or(0);
         let wrong = |c: char| c.is_whitespace() || "/?#@".contains(c);
         if authority.is_empty() || authority.contains(wrong) {
-            bail!("'{url}' is no address of a daemon: expected http://HOST:PORT");
+            bail!("'{url}' is no endpoint: expected http://HOST:PORT or https://HOST");
         }
         let authority = match authority[host_end..].split_once(':') {
+            // What servers see is what was signed, and there clients leave this port out.
+            Some((host, "443")) if tls => format!("{}{host}", &authority[..host_end]),
             Some((_, port)) if port.parse::<u16>().is_ok() => authority.to_owned(),
             Some(_) => bail!("'{url}' has no valid port"),
+            None if tls => authority.to_owned(),
             None => format!("{authority}:80"),
         };
-        Ok(Self { authority })
+        Ok(Self { authority, tls })
+    }
+
+    /// Where to connect.
+    pub(crate) fn host_and_port(&self) -> (&str, u16) {
+        let default = if self.tls { 443 } else { 80 };
+        let host_end = self.authority.rfind(']').unwrap_or(0);
+        let (host, port) = match self.authority[host_end..].find(':') {
+            Some(colon) => self.authority.split_at(host_end + colon),
+            None => (self.authority.as_str(), ""),
+        };
+        let port = port.trim_start_matches(':').parse().unwrap_or(default);
+        (host.trim_start_matches('[').trim_end_matches(']'), port)
     }
 
     /// As a URL.
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.authority)
+        let scheme = if self.tls { "https" } else { "http" };
+        format!("{scheme}://{}", self.authority)
     }
 }
 
@@ -76,7 +99,20 @@ mod tests {
     }
 
     #[test]
-    fn only_plain_http_addresses() {
+    fn only_addresses_without_a_path() {
+        for url in [
+            "https://s3.eu-west-1.amazonaws.com",
+            "https://[::1]",
+            "https://h:8443",
+        ] {
+            assert_eq!(choose(Some(url), "", "").unwrap(), url);
+        }
+        assert_eq!(choose(Some("https://h:443/"), "", "").unwrap(), "https://h");
+        assert_eq!(
+            choose(Some("https://[::1]:443"), "", "").unwrap(),
+            "https://[::1]"
+        );
+
         assert_eq!(
             choose(Some("http://[::1]:5"), "", "").unwrap(),
             "http://[::1]:5"
@@ -85,7 +121,8 @@ mod tests {
         for url in [
             "",
             "h:1",
-            "https://h:1",
+            "ftp://h:1",
+            "https://h:1/path",
             "http://",
             "http://h:x",
             "http://h:1/path",

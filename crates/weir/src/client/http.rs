@@ -4,11 +4,14 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
+use super::Endpoint;
+use super::stream::Stream;
+
 /// A connection to one server, made when it is first needed.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    authority: String,
-    stream: Option<BufReader<TcpStream>>,
+    endpoint: Endpoint,
+    stream: Option<BufReader<Stream>>,
 }
 
 /// What a server answered.
@@ -28,23 +31,24 @@ const BODY_MAX: u64 = 256 << 20;
 const LINE_MAX: u64 = 64 << 10;
 
 impl Connection {
-    /// To a server at `host:port`.
-    pub(crate) fn new(authority: &str) -> Self {
+    /// To a server.
+    pub(crate) fn new(endpoint: &Endpoint) -> Self {
         Self {
-            authority: authority.to_owned(),
+            endpoint: endpoint.clone(),
             stream: None,
         }
     }
 
-    /// The server, `host:port`.
-    pub(crate) fn authority(&self) -> &str {
-        &self.authority
+    /// The server.
+    pub(crate) const fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
     }
 
     /// Connects if there is no connection.
     pub(crate) fn connect(&mut self) -> io::Result<()> {
         if self.stream.is_none() {
-            let addresses: Vec<SocketAddr> = self.authority.to_socket_addrs()?.collect();
+            let (host, port) = self.endpoint.host_and_port();
+            let addresses: Vec<SocketAddr> = (host, port).to_socket_addrs()?.collect();
             let mut result = Err(io::Error::other("the name has no address"));
             for address in addresses {
                 result = TcpStream::connect_timeout(&address, CONNECT_TIMEOUT);
@@ -55,6 +59,11 @@ impl Connection {
             let stream = result?;
             stream.set_nodelay(true)?;
             stream.set_read_timeout(Some(READ_TIMEOUT))?;
+            let stream = if self.endpoint.tls {
+                Stream::over_tls(host, stream)?
+            } else {
+                Stream::Plain(stream)
+            };
             self.stream = Some(BufReader::new(stream));
         }
         Ok(())
@@ -83,7 +92,7 @@ impl Connection {
         target: &str,
         headers: &[(&str, &str)],
         body: &[u8],
-    ) -> io::Result<(Head, BufReader<TcpStream>)> {
+    ) -> io::Result<(Head, BufReader<Stream>)> {
         self.stream = None;
         self.connect()?;
         let Some(mut stream) = self.stream.take() else {
@@ -92,9 +101,10 @@ impl Connection {
         stream
             .get_mut()
             .write_all(&message(method, target, headers, body))?;
+        stream.get_mut().flush()?;
         let head = Head::read(&mut stream)?;
         // Nobody knows when the next part comes.
-        stream.get_ref().set_read_timeout(None)?;
+        stream.get_ref().tcp().set_read_timeout(None)?;
         Ok((head, stream))
     }
 
@@ -104,6 +114,7 @@ impl Connection {
             return Err(io::Error::other("not connected"));
         };
         stream.get_mut().write_all(message)?;
+        stream.get_mut().flush()?;
         let (reply, keep) = read_reply(&mut stream)?;
         if keep {
             self.stream = Some(stream);

@@ -2,6 +2,8 @@
 
 mod endpoint;
 mod http;
+mod profile;
+mod stream;
 mod xml;
 
 use std::fmt;
@@ -14,6 +16,7 @@ use server::ops::{Capture, Operation};
 
 pub(crate) use endpoint::Endpoint;
 use http::{Chunks, Connection, Reply};
+pub(crate) use profile::Profile;
 pub(crate) use xml::Element;
 
 /// Speaks to one daemon.
@@ -102,7 +105,7 @@ impl Client {
     /// Calls with these keys.
     pub(crate) fn with_keys(endpoint: &Endpoint, keys: Keys, region: &str) -> Self {
         Self {
-            connection: Connection::new(&endpoint.authority),
+            connection: Connection::new(endpoint),
             region: region.to_owned(),
             keys,
         }
@@ -330,7 +333,7 @@ impl Client {
         body: &[u8],
         send: impl FnOnce(&mut Connection, &str, &str, &[(&str, &str)], &[u8]) -> io::Result<T>,
     ) -> anyhow::Result<T> {
-        let authority = self.connection.authority().to_owned();
+        let authority = self.connection.endpoint().authority.clone();
         let mut headers = headers.to_vec();
         headers.push(("host", &authority));
         let request = sigv4::Request {
@@ -365,8 +368,12 @@ impl Client {
             } else {
                 error.to_string()
             };
+            let url = self.connection.endpoint().url();
+            if self.connection.endpoint().tls {
+                return anyhow::anyhow!("no answer from {url}: {why}");
+            }
             anyhow::anyhow!(
-                "no daemon answers at http://{authority}: {why}\n\
+                "no daemon answers at {url}: {why}\n\
                  start one with `weir up`, or name another with --endpoint URL or $WEIR_ENDPOINT"
             )
         })

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use flow_log_files::{ChunkReader, Length, ParquetError};
 
 use crate::cli::Target;
-use crate::client::{Client, Endpoint, Keys, ObjectSummary};
+use crate::client::{Client, Endpoint, Keys, ObjectSummary, Profile};
 
 /// How much of a text is asked for at once.
 const PART_BYTES: u64 = 4 << 20;
@@ -54,19 +54,27 @@ pub(super) fn find(
 
 fn client(target: &Target, s3_endpoint: Option<&str>) -> anyhow::Result<Client> {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let keys = Keys::of_environment(variable);
+    let mut keys = Keys::of_environment(variable);
     let elsewhere = match s3_endpoint {
         Some(url) => Some(Endpoint::parse(url).context("--s3-endpoint")?),
         None => variable("AWS_ENDPOINT_URL_S3")
             .map(|url| Endpoint::parse(&url).context("$AWS_ENDPOINT_URL_S3"))
             .transpose()?,
     };
-    let region = variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"));
+    let mut region = variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"));
+    // The daemon knows no profiles; its keys are made of accounts.
+    if elsewhere.is_some() {
+        let profile = Profile::of_environment(variable);
+        keys = keys.or(profile.keys);
+        region = region.or(profile.region);
+    }
     let region = region.as_deref().unwrap_or(server::DEFAULT_REGION);
     match (elsewhere, keys) {
         (Some(endpoint), Some(keys)) => Ok(Client::with_keys(&endpoint, keys, region)),
         (Some(_), None) => {
-            bail!("an S3 elsewhere needs $AWS_ACCESS_KEY_ID and $AWS_SECRET_ACCESS_KEY")
+            bail!(
+                "an S3 elsewhere needs keys: $AWS_ACCESS_KEY_ID and $AWS_SECRET_ACCESS_KEY, or a profile's"
+            )
         }
         (None, Some(keys)) => {
             let endpoint = Endpoint::find(target.endpoint.as_deref())?;
