@@ -26,8 +26,8 @@ const ROUNDS: usize = 7;
 fn main() {
     let records = records();
     let format = LogFormat::default();
-    let text = text(&records, &format);
-    let text = text.text();
+    let lines = text(&records, &format);
+    let text = lines.text();
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     if let [times, path] = &arguments[..] {
         write(text, times.parse().expect("a number"), path);
@@ -60,10 +60,8 @@ fn main() {
         &mut || drop(black_box(zstd::bulk::compress(text.as_bytes(), 1))),
         &mut || drop(black_box(parquet(text))),
     ]);
-    println!(
-        "Parquet file, times zstd alone on the text: {:.2}",
-        file / zstd
-    );
+    let ratio = file / zstd;
+    println!("Parquet file, times zstd alone on the text: {ratio:.2}");
     let micros = |seconds: f64| seconds * 1e6 / RECORDS as f64;
     println!(
         "CPU µs a record, zstd alone on the text, Parquet file: {:.3}, {:.3}",
