@@ -13,12 +13,12 @@ use crate::compile::load_balancer::{Listener, Node, Target};
 use crate::compile::network_interface::Interface;
 use crate::disposition::Disposition;
 use crate::egress::PATH_LOCAL;
-use crate::flow_cache::{Owner, Translation};
+use crate::flow_cache::Translation;
 use crate::session::{Endpoint, Key, Session};
 use crate::step::{Outcome, Stage};
 use crate::subject::Subject;
 use crate::tuple::{L4, Tuple};
-use crate::walk::{Answer, End, Walk, last_seen};
+use crate::walk::{Answer, End, Walk};
 
 /// Targets that are tried for a new flow, should the connection exist at the first already.
 const ATTEMPTS_MAX: usize = 4;
@@ -331,28 +331,6 @@ impl<'a> Walk<'a> {
             node.listener(session.protocol(), listener.port)
                 .is_some_and(|listener| keeps(listener, far))
         })
-    }
-
-    /// The session of a key, unless it is over or too long ago, or is not kept.
-    pub(crate) fn live_session(
-        &mut self,
-        key: &Key,
-        subject: &Subject,
-        is_kept: impl Fn(&Session) -> bool,
-    ) -> Option<u32> {
-        let index = self.sessions.find(key)?;
-        let opens = subject.tcp_flags & (tcp::SYN | tcp::ACK) == tcp::SYN;
-        let reopened = opens && subject.quoted.is_none() && self.sessions.is_closed(index);
-        let owner = Owner::Session(index);
-        let last = last_seen(self.connections, self.sessions, self.cache, owner);
-        let is_kept = self.sessions.get(index).is_some_and(is_kept);
-        if reopened || !is_kept || self.sessions.is_expired(index, last, self.now) {
-            if let Some(session) = self.sessions.remove(index) {
-                session.paths.iter().for_each(|&p| self.cache.forget(p));
-            }
-            return None;
-        }
-        Some(index)
     }
 
     pub(crate) fn see_balanced(&mut self, index: u32, outward: bool, subject: &Subject) {

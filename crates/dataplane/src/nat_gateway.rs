@@ -13,7 +13,7 @@ use crate::Action;
 use crate::compile::nat_gateway::NatGateway;
 use crate::compile::network_interface::Interface;
 use crate::disposition::Disposition;
-use crate::flow_cache::{Membership, Owner, Translation};
+use crate::flow_cache::Translation;
 use crate::ports::PortId;
 use crate::session::Key;
 use crate::step::{Outcome, Stage};
@@ -268,24 +268,6 @@ impl Walk<'_> {
         self.live_session(key, subject, |session| {
             !session.is_reset() && gateway.has(session.translated().address)
         })
-    }
-
-    pub(crate) fn see_session(&mut self, index: u32, outward: bool, subject: &Subject) {
-        let seen = self
-            .sessions
-            .see(index, outward, subject.tcp_flags, self.now);
-        let Some(seen) = seen else { return };
-        if seen.forget
-            && let Some(session) = self.sessions.get(index)
-        {
-            session.paths.iter().for_each(|&p| self.cache.forget(p));
-        }
-        self.way.memberships.push(Membership {
-            owner: Owner::Session(index),
-            egress: outward,
-        });
-        self.way.idle_secs = self.way.idle_secs.min(seen.idle_secs);
-        self.way.cacheable &= seen.cacheable;
     }
 
     fn refused_by_nat_gateway(

@@ -5,6 +5,8 @@
 //! gateway serves one connection to each destination, and 55,000 of them are to be had for each. Behind a load balancer
 //! the far side is another one too: a target in the place of the listener.
 
+mod walk;
+
 use std::hash::{BuildHasher, Hash};
 use std::net::IpAddr;
 use std::time::Duration;
