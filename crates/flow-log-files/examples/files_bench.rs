@@ -5,6 +5,10 @@
 //! compared takes turns.
 
 #![expect(clippy::print_stdout, reason = "the figures are its output")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a program that is measured, and writes what another reads"
+)]
 
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
@@ -104,7 +108,6 @@ fn main() {
 }
 
 /// Writes a file that holds the records so many times, in as many members of gzip; prints how many these are.
-#[expect(clippy::disallowed_methods, reason = "another program reads it")]
 fn write(text: &str, times: usize, path: &str) {
     let (_, records) = text.split_once('\n').expect("a header");
     let (first, next) = (gzip(text.as_bytes()), gzip(records.as_bytes()));

@@ -118,7 +118,7 @@ impl Recorder {
         );
         let records = Feed::default();
         // What an earlier daemon has recorded is remembered as well.
-        records.push(&history.newest(KEPT));
+        records.push(history.newest(KEPT).iter());
         let recorder = Arc::new(Self {
             records,
             live: Feed::default(),

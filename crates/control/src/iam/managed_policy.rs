@@ -78,7 +78,7 @@ pub(crate) fn list_policies(
     let only_attached = request.only_attached == Some(true);
     let is_attached =
         |policy: &ManagedPolicy| users_of(tx, &entity::arn(tx, policy)).next().is_some();
-    let wanted = |policy: &&ManagedPolicy| !nobodys && (!only_attached || is_attached(*policy));
+    let wanted = |policy: &&ManagedPolicy| !nobodys && (!only_attached || is_attached(policy));
     let Listed {
         rows,
         is_truncated,
