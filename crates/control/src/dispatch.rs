@@ -190,6 +190,7 @@ actions! { elbv2_api in elbv2::in_its_words:
     DeleteLoadBalancer => elbv2::delete_load_balancer;
     ModifyLoadBalancerAttributes => elbv2::modify_load_balancer_attributes;
     DescribeLoadBalancerAttributes => elbv2::describe_load_balancer_attributes;
+    DescribeCapacityReservation => elbv2::describe_capacity_reservation;
     SetSecurityGroups => elbv2::set_security_groups;
     CreateListener => elbv2::create_listener;
     DescribeListeners => elbv2::describe_listeners;

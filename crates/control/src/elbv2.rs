@@ -24,8 +24,9 @@ pub(crate) use listener::{
     modify_listener, modify_listener_attributes,
 };
 pub(crate) use load_balancer::{
-    create_load_balancer, delete_load_balancer, describe_load_balancer_attributes,
-    describe_load_balancers, modify_load_balancer_attributes, set_security_groups,
+    create_load_balancer, delete_load_balancer, describe_capacity_reservation,
+    describe_load_balancer_attributes, describe_load_balancers, modify_load_balancer_attributes,
+    set_security_groups,
 };
 pub(crate) use tag::{add_tags, describe_tags, remove_tags};
 pub(crate) use target::{deregister_targets, describe_target_health, found, register_targets};

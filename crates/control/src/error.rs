@@ -91,13 +91,13 @@ impl Error {
         match self {
             Self::DryRun => "DryRunOperation",
             Self::MissingParameter(_) => "MissingParameter",
-            Self::InvalidParameterValue(_) => "InvalidParameterValue",
+            // EC2's own answers have this code, though the list of error codes has InvalidFilter.
+            Self::InvalidParameterValue(_) | Self::InvalidFilter(_) => "InvalidParameterValue",
             Self::InvalidParameterCombination(_) => "InvalidParameterCombination",
             Self::MalformedId(malformed) => malformed_code(malformed.prefix),
             Self::NotFound(id) => not_found_code(id),
             Self::DependencyViolation(_) => "DependencyViolation",
             Self::LimitExceeded { code, .. } | Self::Other { code, .. } => code,
-            Self::InvalidFilter(_) => "InvalidFilter",
             Self::InvalidNextToken => "InvalidNextToken",
             Self::IdempotentParameterMismatch => "IdempotentParameterMismatch",
         }

@@ -242,7 +242,7 @@ def test_vpcs(lab):
             ec2.create_vpc(CidrBlock=block)
     with refused("InvalidVpcID.Malformed", r'Invalid id: "vpc-xyz" \(expecting "vpc-\.\.\."\)'):
         ec2.describe_vpcs(VpcIds=["vpc-xyz"])
-    with refused("InvalidFilter", "The filter 'colour' is invalid"):
+    with refused("InvalidParameterValue", "The filter 'colour' is invalid"):
         ec2.describe_vpcs(Filters=where("colour", "blue"))
     with refused("DryRunOperation", DRY_RUN, status=412):
         ec2.create_vpc(CidrBlock="10.0.0.0/16", DryRun=True)

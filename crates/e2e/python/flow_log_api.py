@@ -209,7 +209,7 @@ def test_filters_and_pages(lab):
     with refused("InvalidParameterValue"):
         lab.ec2.describe_flow_logs(MaxResults=4)
     same(describe(lab, "fl-00000000000000000"), [], "an unknown id is none")
-    with refused("InvalidParameterValue"):
+    with refused("InvalidNextToken"):
         lab.ec2.describe_flow_logs(NextToken="no token")
     with refused("DryRunOperation", status=412):
         lab.ec2.describe_flow_logs(DryRun=True)

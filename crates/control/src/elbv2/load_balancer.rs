@@ -19,7 +19,10 @@ use super::error::{configuration, validation};
 use crate::page::Page;
 use crate::{Error, Transaction, network_interface, parameter, vpc_endpoint_service};
 
-pub(crate) use attribute::{describe_load_balancer_attributes, modify_load_balancer_attributes};
+pub(crate) use attribute::{
+    describe_capacity_reservation, describe_load_balancer_attributes,
+    modify_load_balancer_attributes,
+};
 pub(crate) use create::create_load_balancer;
 
 /// What a page of any list of Elastic Load Balancing may hold.

@@ -194,7 +194,7 @@ fn refusals() {
         InvalidEgressOnlyInternetGatewayId.Malformed: Invalid id: "igw-0123456789abcdef0" (expecting "eigw-...")
         InvalidEgressOnlyInternetGatewayId.Malformed: Invalid id: "igw-0123456789abcdef0" (expecting "eigw-...")
         InvalidParameterValue: Value ( 256 ) for parameter maxResults is invalid. Expecting a value between 5 and 255.
-        InvalidFilter: The filter 'vpc-id' is invalid
+        InvalidParameterValue: The filter 'vpc-id' is invalid
         InvalidParameterValue: 'internet-gateway' is not a valid taggable resource type for this operation.
         DryRunOperation: Request would have succeeded, but DryRun flag is set.
         InvalidParameterValue: Value (0.0.0.0/0) for parameter destinationCidrBlock is invalid. An egress-only internet gateway can be the target of IPv6 destinations only.

@@ -603,7 +603,11 @@ fn filters() {
         filters: filter("colour", &["red"]),
         ..Default::default()
     };
-    assert!(fixture.refused(unknown).starts_with("InvalidFilter"));
+    assert!(
+        fixture
+            .refused(unknown)
+            .starts_with("InvalidParameterValue: The filter")
+    );
 }
 
 proptest! {

@@ -590,5 +590,5 @@ fn vpcs_are_filtered_and_paged() {
     expect![[r#"
         InvalidVpcID.NotFound: The vpc ID 'vpc-0123456789abcdef0' does not exist
         InvalidParameterCombination: The parameter MaxResults cannot be used with the parameter that lists IDs in the same request
-        InvalidFilter: The filter 'colour' is invalid"#]].assert_eq(&out.join("\n"));
+        InvalidParameterValue: The filter 'colour' is invalid"#]].assert_eq(&out.join("\n"));
 }

@@ -9,6 +9,7 @@ pub const ACTIONS: &[&str] = &[
     "DeleteLoadBalancer",
     "ModifyLoadBalancerAttributes",
     "DescribeLoadBalancerAttributes",
+    "DescribeCapacityReservation",
     "SetSecurityGroups",
     "CreateListener",
     "DescribeListeners",
@@ -38,6 +39,7 @@ pub enum Request {
     DeleteLoadBalancer(Box<DeleteLoadBalancerRequest>),
     ModifyLoadBalancerAttributes(Box<ModifyLoadBalancerAttributesRequest>),
     DescribeLoadBalancerAttributes(Box<DescribeLoadBalancerAttributesRequest>),
+    DescribeCapacityReservation(Box<DescribeCapacityReservationRequest>),
     SetSecurityGroups(Box<SetSecurityGroupsRequest>),
     CreateListener(Box<CreateListenerRequest>),
     DescribeListeners(Box<DescribeListenersRequest>),
@@ -68,6 +70,7 @@ impl Request {
             Self::DeleteLoadBalancer(_) => "DeleteLoadBalancer",
             Self::ModifyLoadBalancerAttributes(_) => "ModifyLoadBalancerAttributes",
             Self::DescribeLoadBalancerAttributes(_) => "DescribeLoadBalancerAttributes",
+            Self::DescribeCapacityReservation(_) => "DescribeCapacityReservation",
             Self::SetSecurityGroups(_) => "SetSecurityGroups",
             Self::CreateListener(_) => "CreateListener",
             Self::DescribeListeners(_) => "DescribeListeners",
@@ -98,6 +101,7 @@ impl Request {
             | Self::DeleteLoadBalancer(_)
             | Self::ModifyLoadBalancerAttributes(_)
             | Self::DescribeLoadBalancerAttributes(_)
+            | Self::DescribeCapacityReservation(_)
             | Self::SetSecurityGroups(_)
             | Self::CreateListener(_)
             | Self::DescribeListeners(_)
@@ -148,6 +152,12 @@ impl From<ModifyLoadBalancerAttributesRequest> for Request {
 impl From<DescribeLoadBalancerAttributesRequest> for Request {
     fn from(value: DescribeLoadBalancerAttributesRequest) -> Self {
         Self::DescribeLoadBalancerAttributes(Box::new(value))
+    }
+}
+
+impl From<DescribeCapacityReservationRequest> for Request {
+    fn from(value: DescribeCapacityReservationRequest) -> Self {
+        Self::DescribeCapacityReservation(Box::new(value))
     }
 }
 
@@ -273,6 +283,7 @@ pub enum Response {
     DeleteLoadBalancer(Box<DeleteLoadBalancerResponse>),
     ModifyLoadBalancerAttributes(Box<ModifyLoadBalancerAttributesResponse>),
     DescribeLoadBalancerAttributes(Box<DescribeLoadBalancerAttributesResponse>),
+    DescribeCapacityReservation(Box<DescribeCapacityReservationResponse>),
     SetSecurityGroups(Box<SetSecurityGroupsResponse>),
     CreateListener(Box<CreateListenerResponse>),
     DescribeListeners(Box<DescribeListenersResponse>),
@@ -303,6 +314,7 @@ impl Response {
             Self::DeleteLoadBalancer(_) => "DeleteLoadBalancer",
             Self::ModifyLoadBalancerAttributes(_) => "ModifyLoadBalancerAttributes",
             Self::DescribeLoadBalancerAttributes(_) => "DescribeLoadBalancerAttributes",
+            Self::DescribeCapacityReservation(_) => "DescribeCapacityReservation",
             Self::SetSecurityGroups(_) => "SetSecurityGroups",
             Self::CreateListener(_) => "CreateListener",
             Self::DescribeListeners(_) => "DescribeListeners",
@@ -353,6 +365,12 @@ impl From<ModifyLoadBalancerAttributesResponse> for Response {
 impl From<DescribeLoadBalancerAttributesResponse> for Response {
     fn from(value: DescribeLoadBalancerAttributesResponse) -> Self {
         Self::DescribeLoadBalancerAttributes(Box::new(value))
+    }
+}
+
+impl From<DescribeCapacityReservationResponse> for Response {
+    fn from(value: DescribeCapacityReservationResponse) -> Self {
+        Self::DescribeCapacityReservation(Box::new(value))
     }
 }
 

@@ -12,6 +12,13 @@ pub struct AvailabilityZone {
     pub source_nat_ipv6_prefixes: Vec<String>,
 }
 
+/// AWS's `CapacityReservationStatus`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CapacityReservationStatus {
+    pub code: Option<String>,
+    pub reason: Option<String>,
+}
+
 /// What `CreateLoadBalancer` is asked with.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateLoadBalancerRequest {
@@ -43,6 +50,21 @@ pub struct DeleteLoadBalancerRequest {
 /// What `DeleteLoadBalancer` answers.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteLoadBalancerResponse {}
+
+/// What `DescribeCapacityReservation` is asked with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeCapacityReservationRequest {
+    pub load_balancer_arn: Option<String>,
+}
+
+/// What `DescribeCapacityReservation` answers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeCapacityReservationResponse {
+    pub last_modified_time: Option<String>,
+    pub decrease_requests_remaining: Option<i32>,
+    pub minimum_load_balancer_capacity: Option<MinimumLoadBalancerCapacity>,
+    pub capacity_reservation_state: Vec<ZonalCapacityReservationState>,
+}
 
 /// What `DescribeLoadBalancerAttributes` is asked with.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -122,6 +144,12 @@ pub struct LoadBalancerState {
     pub reason: Option<String>,
 }
 
+/// AWS's `MinimumLoadBalancerCapacity`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MinimumLoadBalancerCapacity {
+    pub capacity_units: Option<i32>,
+}
+
 /// What `ModifyLoadBalancerAttributes` is asked with.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModifyLoadBalancerAttributesRequest {
@@ -158,4 +186,12 @@ pub struct SubnetMapping {
     pub private_ipv4_address: Option<String>,
     pub ipv6_address: Option<String>,
     pub source_nat_ipv6_prefix: Option<String>,
+}
+
+/// AWS's `ZonalCapacityReservationState`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ZonalCapacityReservationState {
+    pub state: Option<CapacityReservationStatus>,
+    pub availability_zone: Option<String>,
+    pub effective_capacity_units: Option<f64>,
 }

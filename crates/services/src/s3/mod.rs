@@ -28,8 +28,8 @@ use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
-use s3s::S3Result;
 pub use s3s::{Body, S3Error, S3ErrorCode};
+use s3s::{S3Result, s3_error};
 
 pub use self::access::{Asked, Witness};
 pub use self::bucket::BucketInfo;
@@ -39,6 +39,9 @@ pub use self::log_folder::{LogFolder, Undeliverable};
 use self::object::{Attributes, WriteCondition};
 pub use self::service::{CredentialError, Credentials, S3Endpoint, Signer};
 use self::store::{Store, disk_failure};
+
+/// How long a key may be, in bytes of UTF-8 (Amazon S3 User Guide, "Naming Amazon S3 objects").
+const KEY_BYTES_MAX: usize = 1024;
 
 /// The embedded S3. Cheap to clone; every method blocks on the disk.
 #[derive(Debug, Clone)]
@@ -106,6 +109,10 @@ impl S3 {
     }
 
     /// Puts an object; it replaces one under the same key.
+    ///
+    /// # Errors
+    ///
+    /// NoSuchBucket, `KeyTooLongError`, or the disk's.
     pub fn put_object(
         &self,
         bucket: &str,
@@ -114,6 +121,10 @@ impl S3 {
         options: PutOptions,
     ) -> Result<(), S3Error> {
         self.store.bucket(bucket)?;
+        // What comes over HTTP is checked there; nobody could read or delete the object.
+        if key.len() > KEY_BYTES_MAX {
+            return Err(s3_error!(KeyTooLongError, "Your key is too long"));
+        }
         let mut pending = self
             .store
             .blobs

@@ -644,4 +644,8 @@ fn objects_survive_opening_again_and_orphans_do_not() {
         .put_object("none", "k", b"", PutOptions::default())
         .unwrap_err();
     assert_eq!(missing.code().as_str(), "NoSuchBucket");
+    let long = again
+        .put_object("logs", &"k".repeat(1025), b"", PutOptions::default())
+        .unwrap_err();
+    assert_eq!(long.code().as_str(), "KeyTooLongError");
 }

@@ -1,6 +1,7 @@
 //! Attributes of load balancers (API Reference, "LoadBalancerAttribute").
 
 use elbv2_api::{
+    DescribeCapacityReservationRequest, DescribeCapacityReservationResponse,
     DescribeLoadBalancerAttributesRequest, DescribeLoadBalancerAttributesResponse,
     LoadBalancerAttribute, ModifyLoadBalancerAttributesRequest,
     ModifyLoadBalancerAttributesResponse,
@@ -37,6 +38,15 @@ pub(crate) fn describe_load_balancer_attributes(
     Ok(DescribeLoadBalancerAttributesResponse {
         attributes: shape(row),
     })
+}
+
+/// No load balancer here has reserved any capacity, which Terraform asks of each.
+pub(crate) fn describe_capacity_reservation(
+    tx: &mut Transaction<'_>,
+    request: &DescribeCapacityReservationRequest,
+) -> Result<DescribeCapacityReservationResponse, Error> {
+    arn::load_balancer(tx, &request.load_balancer_arn)?;
+    Ok(DescribeCapacityReservationResponse::default())
 }
 
 fn shape(row: &LoadBalancer) -> Vec<LoadBalancerAttribute> {

@@ -311,6 +311,14 @@ fn attributes_and_deletion_protection() {
         ModifyLoadBalancerAttributes,
         set("deletion_protection.enabled", "false")
     );
+    let reserved = elbv2_api::DescribeCapacityReservationRequest {
+        load_balancer_arn: arn.clone(),
+    };
+    let reserved = done!(fixture, DescribeCapacityReservation, reserved);
+    assert!(
+        reserved.minimum_load_balancer_capacity.is_none(),
+        "{reserved:?}"
+    );
     let describe = DescribeLoadBalancerAttributesRequest {
         load_balancer_arn: arn.clone(),
     };

@@ -65,7 +65,7 @@ fn filters_and_pages() {
         InvalidInstanceID.NotFound: The instance ID 'i-0123456789abcdef0' does not exist
         InvalidInstanceID.NotFound: The instance IDs 'i-0123456789abcdef0, i-0123456789abcdef1' do not exist
         InvalidInstanceID.Malformed: Invalid id: "vpc-0123456789abcdef0" (expecting "i-...")
-        InvalidFilter: The filter 'network-interface.colour' is invalid"#]].assert_eq(&out.join("\n"));
+        InvalidParameterValue: The filter 'network-interface.colour' is invalid"#]].assert_eq(&out.join("\n"));
 }
 
 #[test]

@@ -246,7 +246,7 @@ fn unknown_and_malformed_ids() {
         NatGatewayMalformed: Invalid id: "igw-0123456789abcdef0" (expecting "nat-...")
         NatGatewayNotFound: NatGateway nat-0123456789abcdef0 was not found
         MissingParameter: The request must contain the parameter NatGatewayId
-        InvalidFilter: The filter 'connectivity-type' is invalid
+        InvalidParameterValue: The filter 'connectivity-type' is invalid
         InvalidParameterValue: Value ( 4 ) for parameter maxResults is invalid. Expecting a value between 5 and 1000."#]].assert_eq(&lines.join("\n"));
 }
 

@@ -100,7 +100,7 @@ fn bad_parameters() {
         InvalidVpcPeeringConnectionId.Malformed: Invalid id: "vpc-0123456789abcdef0" (expecting "pcx-...")
         InvalidVpcPeeringConnectionId.Malformed: Invalid id: "vpc-0123456789abcdef0" (expecting "pcx-...")
         MissingParameter: The request must contain the parameter vpcPeeringConnectionId
-        InvalidFilter: The filter 'region' is invalid
+        InvalidParameterValue: The filter 'region' is invalid
         InvalidParameterValue: Value ( 4 ) for parameter maxResults is invalid. Expecting a value between 5 and 1000.
     "#]].assert_eq(&out);
     assert!(fixture.world.vpc_peering_connections().next().is_none());

@@ -15,6 +15,7 @@ pub(crate) fn decode(action: &str, node: Node<'_>) -> Result<Option<Request>, Er
         "DescribeLoadBalancerAttributes" => {
             DescribeLoadBalancerAttributesRequest::decode(node)?.into()
         }
+        "DescribeCapacityReservation" => DescribeCapacityReservationRequest::decode(node)?.into(),
         "SetSecurityGroups" => SetSecurityGroupsRequest::decode(node)?.into(),
         "CreateListener" => CreateListenerRequest::decode(node)?.into(),
         "DescribeListeners" => DescribeListenersRequest::decode(node)?.into(),
@@ -48,6 +49,7 @@ pub(crate) fn encode(response: &Response, xml: &mut Writer) {
         Response::DeleteLoadBalancer(shape) => shape.encode(xml),
         Response::ModifyLoadBalancerAttributes(shape) => shape.encode(xml),
         Response::DescribeLoadBalancerAttributes(shape) => shape.encode(xml),
+        Response::DescribeCapacityReservation(shape) => shape.encode(xml),
         Response::SetSecurityGroups(shape) => shape.encode(xml),
         Response::CreateListener(shape) => shape.encode(xml),
         Response::DescribeListeners(shape) => shape.encode(xml),

@@ -15,6 +15,13 @@ impl Encode for AvailabilityZone {
     }
 }
 
+impl Encode for CapacityReservationStatus {
+    fn encode(&self, xml: &mut Writer) {
+        xml.option("Code", &self.code);
+        xml.option("Reason", &self.reason);
+    }
+}
+
 impl Decode for CreateLoadBalancerRequest {
     fn decode(mut node: Node<'_>) -> Result<Self, Error> {
         node.expect_no_value()?;
@@ -55,6 +62,32 @@ impl Decode for DeleteLoadBalancerRequest {
 
 impl Encode for DeleteLoadBalancerResponse {
     fn encode(&self, _xml: &mut Writer) {}
+}
+
+impl Decode for DescribeCapacityReservationRequest {
+    fn decode(mut node: Node<'_>) -> Result<Self, Error> {
+        node.expect_no_value()?;
+        let shape = Self {
+            load_balancer_arn: node.required_option("LoadBalancerArn")?,
+        };
+        node.expect_no_more()?;
+        Ok(shape)
+    }
+}
+
+impl Encode for DescribeCapacityReservationResponse {
+    fn encode(&self, xml: &mut Writer) {
+        xml.option("LastModifiedTime", &self.last_modified_time);
+        xml.option(
+            "DecreaseRequestsRemaining",
+            &self.decrease_requests_remaining,
+        );
+        xml.option(
+            "MinimumLoadBalancerCapacity",
+            &self.minimum_load_balancer_capacity,
+        );
+        xml.member_list("CapacityReservationState", &self.capacity_reservation_state);
+    }
 }
 
 impl Decode for DescribeLoadBalancerAttributesRequest {
@@ -174,6 +207,12 @@ impl Encode for LoadBalancerState {
     }
 }
 
+impl Encode for MinimumLoadBalancerCapacity {
+    fn encode(&self, xml: &mut Writer) {
+        xml.option("CapacityUnits", &self.capacity_units);
+    }
+}
+
 impl Decode for ModifyLoadBalancerAttributesRequest {
     fn decode(mut node: Node<'_>) -> Result<Self, Error> {
         node.expect_no_value()?;
@@ -228,5 +267,13 @@ impl Decode for SubnetMapping {
         };
         node.expect_no_more()?;
         Ok(shape)
+    }
+}
+
+impl Encode for ZonalCapacityReservationState {
+    fn encode(&self, xml: &mut Writer) {
+        xml.option("State", &self.state);
+        xml.option("AvailabilityZone", &self.availability_zone);
+        xml.option("EffectiveCapacityUnits", &self.effective_capacity_units);
     }
 }
