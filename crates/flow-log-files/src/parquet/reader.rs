@@ -5,12 +5,13 @@ use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use parquet::basic::Type as Physical;
+use parquet::basic::{ConvertedType, LogicalType, Type as Physical};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl, get_column_reader};
 use parquet::data_type::{ByteArray, DataType};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::reader::{ChunkReader, SerializedPageReader};
+use parquet::schema::types::ColumnDescriptor;
 
 use super::footer;
 use super::guard::{self, Memory, Pages};
@@ -81,6 +82,8 @@ fn choose(metadata: &ParquetMetaData, visitor: &mut dyn Visitor) -> (Columns, Ve
         let whole = matches!(physical, Physical::INT32 | Physical::INT64);
         let fault = if !flat {
             Some("is nested".to_owned())
+        } else if let Some(unit) = unit(leaf) {
+            Some(format!("is {unit}, which no field of a flow log is"))
         } else if whole || physical == Physical::BYTE_ARRAY {
             let expected = match column.kind() {
                 Kind::Int32 | Kind::Int64 if !whole => Some("a whole number"),
@@ -109,6 +112,21 @@ fn choose(metadata: &ParquetMetaData, visitor: &mut dyn Visitor) -> (Columns, Ve
         });
     }
     (Columns::new(columns), leaves)
+}
+
+/// What the numbers of a column are, if not just numbers: times are not seconds then, as a field's are.
+fn unit(leaf: &ColumnDescriptor) -> Option<&'static str> {
+    use ConvertedType as Old;
+    match (leaf.logical_type_ref(), leaf.converted_type()) {
+        (Some(LogicalType::Date), _) | (_, Old::DATE) => Some("a date"),
+        (Some(LogicalType::Time { .. }), _) | (_, Old::TIME_MILLIS | Old::TIME_MICROS) => {
+            Some("a time of day")
+        }
+        (Some(LogicalType::Timestamp { .. }), _)
+        | (_, Old::TIMESTAMP_MILLIS | Old::TIMESTAMP_MICROS) => Some("a timestamp"),
+        (Some(LogicalType::Decimal { .. }), _) | (_, Old::DECIMAL) => Some("a decimal number"),
+        _ => None,
+    }
 }
 
 /// Where records go.

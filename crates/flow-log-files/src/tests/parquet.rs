@@ -172,6 +172,37 @@ fn foreign() -> Vec<u8> {
 }
 
 #[test]
+fn times_in_other_units_are_left_out() {
+    let schema = "message m { REQUIRED INT64 start (TIMESTAMP(MICROS,true)); REQUIRED INT32 end (DATE); \
+                  REQUIRED INT64 bytes (TIMESTAMP_MILLIS); REQUIRED INT32 packets (DECIMAL(9,2)); REQUIRED INT32 protocol (UINT_8); }";
+    let schema = Arc::new(parse_message_type(schema).unwrap());
+    let properties = Arc::new(WriterProperties::builder().build());
+    let mut writer = SerializedFileWriter::new(Vec::new(), schema, properties).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    for column in 0..5 {
+        let mut chunk = group.next_column().unwrap().unwrap();
+        match column {
+            0 | 2 => chunk.typed::<Int64Type>().write_batch(&[6], None, None),
+            _ => chunk.typed::<Int32Type>().write_batch(&[6], None, None),
+        }
+        .unwrap();
+        chunk.close().unwrap();
+    }
+    group.close().unwrap();
+    check(
+        &writer.into_inner().unwrap(),
+        &expect![[r#"
+        header protocol
+        record 6
+        problem : the column "start" is a timestamp, which no field of a flow log is: left out
+        problem : the column "end" is a date, which no field of a flow log is: left out
+        problem : the column "bytes" is a timestamp, which no field of a flow log is: left out
+        problem : the column "packets" is a decimal number, which no field of a flow log is: left out
+    "#]],
+    );
+}
+
+#[test]
 fn other_schemas() {
     check(
         &foreign(),
