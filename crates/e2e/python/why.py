@@ -138,8 +138,6 @@ def test_bad_input_is_refused_with_its_place(_):
                                   capture_output=True, text=True, input=stdin, timeout=30)
 
         cases = [
-            ((good, good.replace(" OK", "")), "line 2: a record of this format has 14 values"),
-            ((good.replace("10.0.0.2", "10.0.0.999"),), 'line 1: dstaddr cannot be "10.0.0.999"'),
             (("--log-format", "${nonsense}", good), "nonsense"),
             (("--interface", "eni-x"), "interface"),
             (("--since", "yesterday"), "is no time"),
@@ -152,7 +150,12 @@ def test_bad_input_is_refused_with_its_place(_):
         done = run(stdin="")
         same(done.returncode, 3)
         assert "no record to explain" in done.stderr, done.stderr
-        done = run(good)
+        done = run(stdin="\n".join([good.replace(" OK", ""), good, good.replace("10.0.0.2", "10.0.0.999")]))
+        same(done.returncode, 1)
+        for said in ("line 1: a record of this format has 14 values", "line 2: no such record",
+                     'line 3: dstaddr cannot be "10.0.0.999"'):
+            assert said in done.stdout, done.stdout
+        done = run(good.replace(" 1 2 ACCEPT", f" 0 {2**64 - 1} ACCEPT"))
         same(done.returncode, 1)
         assert "no such record" in done.stdout, done.stdout
         done = run(*nodata.split())

@@ -47,12 +47,8 @@ const TELLING: [Field; 19] = [
 ];
 
 /// Reads lines of a format; without one, of the default format, or of the one that a header line names. Empty lines are left
-/// out.
-///
-/// # Errors
-///
-/// At the first line that is no record of the format.
-pub fn asked(text: &str, format: Option<&LogFormat>) -> Result<Vec<Asked>, Malformed> {
+/// out, and a line that is no record of the format says so in its place.
+pub fn asked(text: &str, format: Option<&LogFormat>) -> Vec<Result<Asked, Malformed>> {
     let mut format = format.cloned();
     let mut asked = Vec::new();
     for (index, line) in text.lines().enumerate() {
@@ -71,10 +67,10 @@ pub fn asked(text: &str, format: Option<&LogFormat>) -> Result<Vec<Asked>, Malfo
         } else {
             line_values(text, &format.clone().unwrap_or_default())
         };
-        let values = values.map_err(|reason| Malformed { line, reason })?;
-        asked.push(Asked { line, values });
+        let values = values.map_err(|reason| Malformed { line, reason });
+        asked.push(values.map(|values| Asked { line, values }));
     }
-    Ok(asked)
+    asked
 }
 
 fn line_values(text: &str, format: &LogFormat) -> Result<Vec<(Field, String)>, String> {

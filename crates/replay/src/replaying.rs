@@ -446,16 +446,18 @@ fn with_one_flow_log(world: &World, options: &Options) -> Option<World> {
         }
         if state.network_interfaces.contains(&options.interface) {
             found = true;
-            let flow_log = flow_log(options);
+            let flow_log = flow_log(options)?;
             state.flow_logs.insert(flow_log.id, flow_log);
         }
     }
     found.then_some(world)
 }
 
-fn flow_log(options: &Options) -> FlowLog {
-    FlowLog {
-        id: model::Id::from_body(model::IdBody::short(1)),
+/// Its id has the interface's digits, so that files of several interfaces have different names.
+fn flow_log(options: &Options) -> Option<FlowLog> {
+    let id = options.interface.to_string().replacen("eni-", "fl-", 1);
+    Some(FlowLog {
+        id: id.parse().ok()?,
         resource: FlowLogResource::NetworkInterface(options.interface),
         traffic_type: options.traffic_type,
         destination: LogDestination::S3 {
@@ -474,7 +476,7 @@ fn flow_log(options: &Options) -> FlowLog {
         created_at: Timestamp::default(),
         delivery: DeliveryStatus::Success,
         tags: Tags::default(),
-    }
+    })
 }
 
 fn kind_of(problem: &Problem) -> String {

@@ -54,8 +54,7 @@ impl Explainer<'_> {
     ) -> Result<Explanations, Refusal> {
         let format = format.map(LogFormat::parse).transpose();
         let format = format.map_err(|error| Refusal::new(error.code(), error.to_string()))?;
-        let records = asked(text, format.as_ref())
-            .map_err(|malformed| Refusal::new("InvalidParameterValue", malformed.to_string()))?;
+        let records = asked(text, format.as_ref());
         if records.is_empty() {
             return Err(Refusal::new(
                 "MissingParameter",
@@ -65,7 +64,14 @@ impl Explainer<'_> {
         let more = records.len().saturating_sub(limit);
         let mut answers = Vec::new();
         for asked in records.iter().take(limit) {
-            answers.extend(self.one(asked)?);
+            match asked {
+                Ok(asked) => answers.extend(self.one(asked)?),
+                Err(malformed) => answers.push(FlowWhy {
+                    line: Some(malformed.line),
+                    error: Some(malformed.reason.clone()),
+                    ..FlowWhy::default()
+                }),
+            }
         }
         Ok(Explanations { answers, more })
     }
@@ -83,7 +89,7 @@ impl Explainer<'_> {
         let range = Range {
             // Seconds are cut off in records.
             since: start.map(Timestamp::from_secs),
-            until: end.map(|end| Timestamp::from_secs(end + 1)),
+            until: end.map(|end| Timestamp::from_secs(end.saturating_add(1))),
             recorder: asked.interface_id().map(|id| id.to_string()),
         };
         let mut found = Vec::new();

@@ -113,7 +113,7 @@ fn net(text: &str) -> Option<IpNet> {
 }
 
 fn protocol(text: &str) -> Option<u8> {
-    Some(match text {
+    Some(match text.to_ascii_lowercase().as_str() {
         "tcp" => 6,
         "udp" => 17,
         "icmp" => 1,
@@ -127,5 +127,17 @@ fn action(text: &str) -> Option<Action> {
         "ACCEPT" => Some(Action::Accept),
         "REJECT" => Some(Action::Reject),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_taken_in_any_case() {
+        assert_eq!((protocol("TCP"), protocol("icmpV6")), (Some(6), Some(58)));
+        assert_eq!((protocol("47"), protocol("gre")), (Some(47), None));
+        assert_eq!(action("reject"), Some(Action::Reject));
     }
 }

@@ -154,7 +154,7 @@ fn question(daemon: &Daemon, request: &Trace) -> Result<Question, Refusal> {
     let world = daemon.writer.world();
     let source = parse_source(&world, &request.source)?;
     let destination = parse_destination(&world, source, &request.destination)?;
-    let protocol = match (request.protocol.as_str(), destination) {
+    let protocol = match (request.protocol.to_ascii_lowercase().as_str(), destination) {
         ("tcp", _) => TCP,
         ("udp", _) => UDP,
         ("icmp" | "icmpv6", IpAddr::V6(_)) => ICMPV6,

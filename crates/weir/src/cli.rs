@@ -1,6 +1,7 @@
 //! The command line: every command, argument and help text.
 
 mod capture;
+mod moment;
 mod read;
 
 use std::net::{IpAddr, SocketAddr};
@@ -287,12 +288,13 @@ pub(crate) struct FlowFilter {
     pub(crate) interface: Option<String>,
     #[command(flatten)]
     pub(crate) packets: PacketFilter,
-    /// From the history on disk, what ended then or later: 90s, 10m, 2h, 3d ago, Unix seconds, or 2026-05-01T10:00:00Z
-    #[arg(long, value_name = "TIME")]
-    pub(crate) since: Option<String>,
+    /// From the history on disk, what ended then or later: 10m or '10m ago' (s, m, h, d), Unix seconds, 2026-05-01 or
+    /// 2026-05-01T10:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = moment::moment)]
+    pub(crate) since: Option<u64>,
     /// What began then or earlier, said the same way
-    #[arg(long, value_name = "TIME")]
-    pub(crate) until: Option<String>,
+    #[arg(long, value_name = "TIME", value_parser = moment::moment)]
+    pub(crate) until: Option<u64>,
 }
 
 /// Which packets; everything that is said has to hold.
@@ -324,7 +326,7 @@ pub(crate) struct PacketFilter {
 Each record is explained by the configuration of its moment; what has changed since is told with the time of the change.
 Records of closed windows are kept, with what decided them, up to 256 MiB, and changes of the configuration up to 64 MiB.
 
-Exit status: 0 every record was found; 1 one was not; 3 the command itself failed.")]
+Exit status: 0 every record was found; 1 one was not, or a line is no record; 3 the command itself failed.")]
 pub(crate) struct FlowsWhy {
     /// Flow-log records; without any, and without a filter, they are read from standard input
     #[arg(value_name = "RECORD")]

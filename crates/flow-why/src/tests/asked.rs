@@ -5,7 +5,12 @@ use expect_test::expect;
 use flow_logs::LogFormat;
 
 use super::Net;
-use crate::asked;
+use crate::{Asked, Malformed};
+
+/// The records of a text, none of which is malformed.
+fn asked(text: &str, format: Option<&LogFormat>) -> Result<Vec<Asked>, Malformed> {
+    crate::asked(text, format).into_iter().collect()
+}
 
 const LINE: &str = "2 123456789010 eni-1235b8ca123456789 172.31.16.139 172.31.16.21 20641 22 6 20 4249 1418530010 \
                     1418530070 ACCEPT OK";
@@ -72,6 +77,16 @@ fn what_is_no_record_is_refused_with_its_place() {
         line 1: not a JSON object: EOF while parsing an object at line 1 column 15
         line 1: neither interface-id nor addresses: it could be any record
     "#]].assert_eq(&told);
+}
+
+#[test]
+fn a_malformed_line_leaves_the_others() {
+    let asked = crate::asked(&format!("{LINE}\nnonsense\n\n{LINE}\n"), None);
+    let lines: Vec<_> = asked
+        .iter()
+        .map(|asked| asked.as_ref().map(|a| a.line).map_err(|m| m.line))
+        .collect();
+    assert_eq!(lines, [Ok(1), Err(2), Ok(4)]);
 }
 
 #[test]

@@ -1,23 +1,20 @@
 //! The arguments of `weir flows read`.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use clap::{Args, ValueEnum};
 use flow_log_files::AddressRange;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::Format;
+use super::moment::moment;
 
 /// Arguments of `weir flows read`.
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
 #[command(after_help = "Examples:
   weir flows read s3://logs/AWSLogs/                      what Weir has delivered
-  weir flows read --action REJECT --since '10m ago' s3://logs/
+  weir flows read --action REJECT --since 10m s3://logs/
   weir flows read --addr 10.0.1.0/24 --port 443 --fields start,srcaddr,dstaddr,bytes old/*.log.gz
   weir flows read --format json flows.log.parquet | jq 'select(.bytes > 1e6)'
   aws s3 cp s3://elsewhere/x.log.gz - | weir flows read -
-  weir flows read --s3-endpoint http://127.0.0.1:9000 s3://bucket/key    with this shell's AWS keys
+  weir flows read --s3-endpoint https://s3.eu-west-1.amazonaws.com s3://bucket/AWSLogs/    what AWS has delivered
 
 Reads text, gzip and Parquet, told apart by how they begin; fields are those that the header or the
 schema names, of any version and also unknown ones, and those of the default format where text has no
@@ -25,12 +22,13 @@ header. Files are read in the order of their names; a folder is read whole. `-` 
 in JSON null. Records are taken that overlap the time from --since until --until.
 
 s3:// means the daemon's S3 (see --endpoint), with its keys unless this shell has AWS keys; or that of
---s3-endpoint or $AWS_ENDPOINT_URL_S3, with $AWS_ACCESS_KEY_ID, $AWS_SECRET_ACCESS_KEY,
-$AWS_SESSION_TOKEN and $AWS_REGION. Endpoints are http://HOST[:PORT], for now without TLS: read what is
-in AWS itself through `aws s3 cp … -`.
+--s3-endpoint or $AWS_ENDPOINT_URL_S3: http://HOST[:PORT], or https://HOST[:PORT] with certificates
+checked by the machine's authorities or those in $AWS_CA_BUNDLE. Keys and Region are those of
+$AWS_ACCESS_KEY_ID, $AWS_SECRET_ACCESS_KEY, $AWS_SESSION_TOKEN and $AWS_REGION, else of $AWS_PROFILE
+or the default profile in ~/.aws.
 
 What cannot be read is told on standard error with its place, as FILE:LINE or FILE:row ROW, at most a
-hundred times for a file, and then counted; everything else is read.
+hundred times for a file, and then counted. Reading goes on behind it, but not behind damage in gzip.
 
 Exit status: 0 everything was read; 1 something was malformed, damaged or cut short; 3 a source could
 not be read at all, or the command itself failed.")]
@@ -56,10 +54,10 @@ pub(crate) struct ReadFlowLogs {
     /// Only what this network interface recorded; may be repeated
     #[arg(long, value_name = "ENI")]
     pub(crate) interface: Vec<String>,
-    /// Only what ended at or after this time: 2026-11-21T10:00:00Z, Unix seconds, or '10m ago'
+    /// Only what ended then or later: 10m or '10m ago' (s, m, h, d), Unix seconds, 2026-05-01 or 2026-05-01T10:00:00Z
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub(crate) since: Option<u64>,
-    /// Only what began before this time
+    /// Only what began before then, said the same way
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub(crate) until: Option<u64>,
     /// Stop after this many records
@@ -91,67 +89,9 @@ fn field(text: &str) -> Result<String, String> {
     Ok(name)
 }
 
-/// A time in Unix seconds.
-fn moment(text: &str) -> Result<u64, String> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    moment_at(text, now.map_or(0, |now| now.as_secs()))
-        .ok_or_else(|| "expected 2026-11-21T10:00:00Z, Unix seconds, or '10m ago'".to_owned())
-}
-
-fn moment_at(text: &str, now: u64) -> Option<u64> {
-    let text = text.trim();
-    if let Some(ago) = text.strip_suffix("ago") {
-        let ago = ago.trim_end();
-        let mut number = ago.chars();
-        let unit = match number.next_back()? {
-            's' => 1,
-            'm' => 60,
-            'h' => 3600,
-            'd' => 86_400,
-            _ => return None,
-        };
-        let ago = number
-            .as_str()
-            .trim_end()
-            .parse::<u64>()
-            .ok()?
-            .checked_mul(unit)?;
-        return Some(now.saturating_sub(ago));
-    }
-    if text.bytes().all(|b| b.is_ascii_digit()) {
-        return text.parse().ok();
-    }
-    let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
-    u64::try_from(time.unix_timestamp()).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn moments() {
-        let at = |text: &str| moment_at(text, 1_000_000);
-        assert_eq!(at("1418530010"), Some(1_418_530_010));
-        assert_eq!(at("2014-12-14T04:06:50Z"), Some(1_418_530_010));
-        assert_eq!(at("2014-12-14T05:06:50.9+01:00"), Some(1_418_530_010));
-        assert_eq!(at("10m ago"), Some(999_400));
-        assert_eq!(at("2 h ago"), Some(992_800));
-        assert_eq!(at("1d ago"), Some(913_600));
-        assert_eq!(at("99999d ago"), Some(0));
-        for text in [
-            "",
-            "ago",
-            "m ago",
-            "10x ago",
-            "-1",
-            "yesterday",
-            "2014-12-14",
-            "10é ago",
-        ] {
-            assert_eq!(at(text), None, "{text}");
-        }
-    }
 
     #[test]
     fn fields() {

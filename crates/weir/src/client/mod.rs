@@ -19,10 +19,11 @@ use http::{Chunks, Connection, Reply};
 pub(crate) use profile::Profile;
 pub(crate) use xml::Element;
 
-/// Speaks to one daemon.
+/// Speaks to one daemon, or to an S3 elsewhere.
 #[derive(Debug)]
 pub(crate) struct Client {
     connection: Connection,
+    is_elsewhere: bool,
     region: String,
     keys: Keys,
 }
@@ -106,8 +107,17 @@ impl Client {
     pub(crate) fn with_keys(endpoint: &Endpoint, keys: Keys, region: &str) -> Self {
         Self {
             connection: Connection::new(endpoint),
+            is_elsewhere: endpoint.tls,
             region: region.to_owned(),
             keys,
+        }
+    }
+
+    /// Calls with these keys to what is no daemon.
+    pub(crate) fn elsewhere(endpoint: &Endpoint, keys: Keys, region: &str) -> Self {
+        Self {
+            is_elsewhere: true,
+            ..Self::with_keys(endpoint, keys, region)
         }
     }
 
@@ -369,7 +379,7 @@ impl Client {
                 error.to_string()
             };
             let url = self.connection.endpoint().url();
-            if self.connection.endpoint().tls {
+            if self.is_elsewhere {
                 return anyhow::anyhow!("no answer from {url}: {why}");
             }
             anyhow::anyhow!(
@@ -462,6 +472,24 @@ mod tests {
         let s3 = "<Error><Code>NoSuchBucket</Code><Message>The specified bucket does not exist</Message></Error>";
         let words = "DescribeVpcs: The specified bucket does not exist (NoSuchBucket)";
         assert_eq!(refusal(404, s3), words);
+    }
+
+    #[test]
+    fn only_a_daemon_can_be_started() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        drop(listener);
+        let endpoint = Endpoint::parse(&url).unwrap();
+        let keys = |name: &str| Some(name.to_owned());
+        let keys = Keys::of_environment(keys).unwrap();
+        let refused = |mut client: Client| client.list_objects("b").unwrap_err().to_string();
+        let elsewhere = refused(Client::elsewhere(&endpoint, keys.clone(), "us-east-1"));
+        assert!(
+            elsewhere.starts_with(&format!("no answer from {url}: ")),
+            "{elsewhere}"
+        );
+        let daemon = refused(Client::with_keys(&endpoint, keys, "us-east-1"));
+        assert!(daemon.contains("`weir up`"), "{daemon}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,9 +21,9 @@ use crate::output;
 
 /// Captures until it is enough.
 pub(crate) fn run(target: &Target, arguments: &Capture) -> anyhow::Result<ExitCode> {
-    let mut out = Out::open(arguments)?;
+    let path = arguments.write.as_deref();
     // Before anything is captured, so that no signal ends this without an end of the file.
-    let watch = Watch::new(out.pipe()?)?;
+    let watch = Watch::new(pipe(path)?)?;
     let request = server::ops::Capture {
         interfaces: arguments.interfaces.clone(),
         filter: server::ops::FlowFilter {
@@ -37,6 +38,8 @@ pub(crate) fn run(target: &Target, arguments: &Capture) -> anyhow::Result<ExitCo
         snaplen: arguments.snaplen,
     };
     let (capture, stream) = super::client(target)?.capture(&request)?;
+    // What is in the file stays there if the daemon refuses.
+    let to = path.map(open).transpose()?;
     let mut ender = super::client(target)?;
     watch.then(move || {
         // If that cannot be said, the capture has ended.
@@ -46,17 +49,21 @@ pub(crate) fn run(target: &Target, arguments: &Capture) -> anyhow::Result<ExitCo
     let unwritten = Unwritten::default();
     let copying = Copying {
         stream,
-        to: out.file.take(),
+        to,
         unwritten: unwritten.clone(),
     };
-    let mut reader = Reader::new(copying)?;
+    let mut reader = match Reader::new(copying) {
+        Ok(reader) => reader,
+        Err(_) if unwritten.is_some() => return unwritten.check(),
+        Err(error) => return Err(error.into()),
+    };
     let names = arguments.interfaces.len() > 1;
     let (mut packets, mut dropped, mut problem, mut why) = (0_u64, 0_u64, None, String::new());
     while let Some(item) = reader.next() {
         match item {
             Item::Packet(packet) => {
                 packets += 1;
-                if out.lines {
+                if path.is_none() {
                     output::line(&line(&packet, names))?;
                 }
             }
@@ -76,17 +83,10 @@ pub(crate) fn run(target: &Target, arguments: &Capture) -> anyhow::Result<ExitCo
         told += &format!("; {why}");
     }
     output::note(&told);
-    match unwritten.take() {
-        // Whoever reads has seen enough.
-        Some(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-        Some(error) => return Err(error).context("the capture cannot be written"),
-        None => {
-            if let Some(problem) = problem {
-                bail!("the daemon has broken the capture off: {problem}");
-            }
-        }
+    if let Some(problem) = problem.filter(|_| !unwritten.is_some()) {
+        bail!("the daemon has broken the capture off: {problem}");
     }
-    Ok(ExitCode::SUCCESS)
+    unwritten.check()
 }
 
 /// A packet for people.
@@ -107,43 +107,22 @@ fn line(packet: &Captured<'_>, names: bool) -> String {
     )
 }
 
-/// Where packets go.
-struct Out {
-    lines: bool,
-    file: Option<Box<dyn Write>>,
-    is_stdout: bool,
+/// Where pcapng goes.
+fn open(path: &Path) -> anyhow::Result<Box<dyn Write>> {
+    if path.as_os_str() == "-" {
+        return Ok(Box::new(io::stdout()));
+    }
+    let file = File::create(path);
+    Ok(Box::new(file.with_context(|| {
+        format!("cannot write {}", path.display())
+    })?))
 }
 
-impl Out {
-    fn open(arguments: &Capture) -> anyhow::Result<Self> {
-        let file: Option<Box<dyn Write>> = match &arguments.write {
-            None => None,
-            Some(path) if path.as_os_str() == "-" => Some(Box::new(io::stdout())),
-            Some(path) => {
-                let file = File::create(path);
-                Some(Box::new(file.with_context(|| {
-                    format!("cannot write {}", path.display())
-                })?))
-            }
-        };
-        let is_stdout = match &arguments.write {
-            None => true,
-            Some(path) => path.as_os_str() == "-",
-        };
-        Ok(Self {
-            lines: file.is_none(),
-            file,
-            is_stdout,
-        })
-    }
-
-    /// What may be a pipe whose reader goes.
-    fn pipe(&self) -> io::Result<Option<OwnedFd>> {
-        let pipe = self
-            .is_stdout
-            .then(|| io::stdout().as_fd().try_clone_to_owned());
-        pipe.transpose()
-    }
+/// What may be a pipe whose reader goes.
+fn pipe(path: Option<&Path>) -> io::Result<Option<OwnedFd>> {
+    let is_stdout = path.is_none_or(|path| path.as_os_str() == "-");
+    let pipe = is_stdout.then(|| io::stdout().as_fd().try_clone_to_owned());
+    pipe.transpose()
 }
 
 /// What could not be written.
@@ -155,8 +134,18 @@ impl Unwritten {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
     }
 
-    fn take(&self) -> Option<io::Error> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    fn is_some(&self) -> bool {
+        let error = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        error.is_some()
+    }
+
+    /// Fails if something could not be written, other than because whoever reads has seen enough.
+    fn check(&self) -> anyhow::Result<ExitCode> {
+        let error = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match error.filter(|error| error.kind() != io::ErrorKind::BrokenPipe) {
+            Some(error) => Err(error).context("the capture cannot be written"),
+            None => Ok(ExitCode::SUCCESS),
+        }
     }
 }
 
@@ -321,6 +310,11 @@ mod tests {
         let mut read = Vec::new();
         copying.read_to_end(&mut read).unwrap();
         assert!(read.is_empty());
-        assert_eq!(unwritten.take().unwrap().kind(), io::ErrorKind::StorageFull);
+        assert!(unwritten.is_some());
+        let error = format!("{:#}", unwritten.check().unwrap_err());
+        assert!(
+            error.starts_with("the capture cannot be written: "),
+            "{error}"
+        );
     }
 }

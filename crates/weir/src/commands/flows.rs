@@ -4,7 +4,6 @@ mod read;
 
 use std::process::ExitCode;
 
-use anyhow::Context;
 use server::ops::Flows as ReadFlowsAnswer;
 use server::ops::{ExportLine, FlowLine, FlowLogLine, FlowLogStatus, FlushFlowLogs, ReadFlows};
 
@@ -39,7 +38,7 @@ fn show(client: &mut Client, arguments: &Flows) -> anyhow::Result<ExitCode> {
         after: 0,
         wait_ms: 0,
         live: arguments.live,
-        filter: filter(&arguments.filter)?,
+        filter: filter(&arguments.filter),
         history: arguments.filter.since.is_some() && !arguments.live,
         limit: arguments.limit,
     };
@@ -83,70 +82,16 @@ fn missed(flows: &ReadFlowsAnswer) {
 }
 
 /// The filter as the daemon takes it.
-pub(super) fn filter(arguments: &FlowFilter) -> anyhow::Result<server::ops::FlowFilter> {
-    let time = |name: &str, text: &Option<String>| {
-        let time = text.as_deref().map(|text| moment(text, now()));
-        time.transpose().with_context(|| format!("--{name}"))
-    };
-    Ok(server::ops::FlowFilter {
+pub(super) fn filter(arguments: &FlowFilter) -> server::ops::FlowFilter {
+    server::ops::FlowFilter {
         interface: arguments.interface.clone(),
         address: arguments.packets.address.clone(),
         port: arguments.packets.port,
         protocol: arguments.packets.protocol.clone(),
         action: arguments.packets.action.clone(),
-        since: time("since", &arguments.since)?,
-        until: time("until", &arguments.until)?,
-    })
-}
-
-fn now() -> u64 {
-    let since = std::time::UNIX_EPOCH.elapsed();
-    since.map_or(0, |since| since.as_secs())
-}
-
-/// A moment in Unix seconds: so long ago, Unix seconds, or ISO 8601 in UTC.
-fn moment(text: &str, now: u64) -> anyhow::Result<u64> {
-    let units = [('s', 1), ('m', 60), ('h', 3600), ('d', 86_400)];
-    let ago = units.iter().find_map(|(unit, secs)| {
-        let number: u64 = text.strip_suffix(*unit)?.parse().ok()?;
-        Some(now.saturating_sub(number.saturating_mul(*secs)))
-    });
-    ago.or_else(|| text.parse().ok())
-        .or_else(|| iso(text))
-        .with_context(|| {
-            format!("{text} is no time: say 10m, Unix seconds or 2026-05-01T10:00:00Z")
-        })
-}
-
-/// `2026-05-01T10:00:00Z`; seconds, and all of the time of day, may be left out.
-fn iso(text: &str) -> Option<u64> {
-    let text = text.strip_suffix('Z').unwrap_or(text);
-    let (date, time) = text.split_once('T').unwrap_or((text, "00:00"));
-    let numbers = |text: &str, separator| -> Option<Vec<i64>> {
-        text.split(separator).map(|n| n.parse().ok()).collect()
-    };
-    let [year, month, day] = numbers(date, '-')?.try_into().ok()?;
-    let time = numbers(time, ':')?;
-    let (hour, minute) = (*time.first()?, *time.get(1)?);
-    let second = time.get(2).copied().unwrap_or(0);
-    let fits = (1970..=9999).contains(&year)
-        && (1..=12).contains(&month)
-        && (1..=31).contains(&day)
-        && (0..24).contains(&hour)
-        && (0..60).contains(&minute)
-        && (0..60).contains(&second)
-        && time.len() <= 3;
-    if !fits {
-        return None;
+        since: arguments.since,
+        until: arguments.until,
     }
-    // Days since 1970 of a date of the Gregorian calendar, years beginning in March.
-    let (y, m) = if month > 2 {
-        (year, month - 3)
-    } else {
-        (year - 1, month + 9)
-    };
-    let days = 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1 - 719_468;
-    u64::try_from(((days * 24 + hour) * 60 + minute) * 60 + second).ok()
 }
 
 fn flush(client: &mut Client) -> anyhow::Result<ExitCode> {
@@ -417,36 +362,6 @@ mod tests {
         "#]]
         .assert_eq(&printed(Format::Csv));
         assert_eq!(printed(Format::Json).lines().count(), 2);
-    }
-
-    #[test]
-    fn moments_are_said_in_several_ways() {
-        let now = 1_700_000_000;
-        for (text, secs) in [
-            ("90s", now - 90),
-            ("10m", now - 600),
-            ("2h", now - 7200),
-            ("3d", now - 259_200),
-            ("1600000000", 1_600_000_000),
-            ("2023-11-14T22:13:20Z", now),
-            ("2023-11-14T22:13", now - 20),
-            ("2024-02-29", 1_709_164_800),
-            ("1970-01-01", 0),
-        ] {
-            assert_eq!(moment(text, now).unwrap(), secs, "{text}");
-        }
-        for text in [
-            "",
-            "m",
-            "10x",
-            "-5m",
-            "2023-13-01",
-            "2023-01-01T25:00",
-            "yesterday",
-            "1-2",
-        ] {
-            assert!(moment(text, now).is_err(), "{text}");
-        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `weir replay`: the flow logs that a capture would have left.
 
 use std::fs::File;
-use std::io::{BufWriter, Read, Write as _, stdin, stdout};
+use std::io::{BufWriter, ErrorKind, Read, Write as _, stdin, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -155,11 +155,10 @@ impl Records {
                     if let Some(parent) = path.parent() {
                         std::fs::create_dir_all(parent)?;
                     }
-                    let file = File::create(&path)
-                        .with_context(|| format!("cannot write {}", path.display()))?;
-                    let mut gzip = GzEncoder::new(file, Compression::default());
+                    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
                     gzip.write_all(batch.lines.text().as_bytes())?;
-                    gzip.finish()?;
+                    write_new(&path, &gzip.finish()?)
+                        .with_context(|| format!("cannot write {}", path.display()))?;
                 }
             }
         }
@@ -171,5 +170,35 @@ impl Records {
             out.flush()?;
         }
         Ok(())
+    }
+}
+
+/// Writes a file that is not there, or that has just this in it: the same capture replayed once more.
+fn write_new(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    match File::create_new(path) {
+        Ok(mut file) => Ok(file.write_all(bytes)?),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            anyhow::ensure!(
+                std::fs::read(path)? == bytes,
+                "another replay's records are in it; say another --output, or remove it"
+            );
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_of_another_replay_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.log.gz");
+        write_new(&path, b"records").unwrap();
+        write_new(&path, b"records").unwrap();
+        write_new(&path, b"others").unwrap_err();
+        assert_eq!(std::fs::read(&path).unwrap(), b"records");
     }
 }

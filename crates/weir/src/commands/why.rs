@@ -15,7 +15,7 @@ pub(crate) fn run(client: &mut Client, arguments: &FlowsWhy) -> anyhow::Result<E
     let request = ExplainFlows {
         records: records(arguments)?,
         log_format: arguments.log_format.clone(),
-        filter: super::flows::filter(&arguments.filter)?,
+        filter: super::flows::filter(&arguments.filter),
         limit: arguments.limit,
     };
     let explanations = client.weir(&request)?;

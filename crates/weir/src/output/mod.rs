@@ -81,6 +81,15 @@ pub(crate) fn json(value: &impl serde::Serialize) -> anyhow::Result<()> {
     line(&serde_json::to_string_pretty(value)?)
 }
 
+/// What a terminal could take for a command is shown as what it is.
+pub(crate) fn printable(text: &str) -> String {
+    if text.chars().any(char::is_control) {
+        text.escape_debug().to_string()
+    } else {
+        text.to_owned()
+    }
+}
+
 /// Says something beside the output.
 pub(crate) fn note(text: &str) {
     // Without a standard error there is nobody to tell.

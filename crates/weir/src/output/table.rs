@@ -1,6 +1,6 @@
 //! Aligned columns of text.
 
-use super::{Style, Tone};
+use super::{Style, Tone, printable};
 
 /// A piece of text in a table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,7 +13,7 @@ impl Cell {
     /// A text in a tone.
     pub(crate) fn new(tone: Tone, text: impl Into<String>) -> Self {
         Self {
-            text: text.into(),
+            text: printable(&text.into()),
             tone,
         }
     }
@@ -156,6 +156,13 @@ mod tests {
             table.take_rows(Style { colour: true }),
             "\x1b[32mok\x1b[0m      y\n"
         );
+    }
+
+    #[test]
+    fn terminals_are_not_commanded() {
+        let mut table = Table::new(["destination"]);
+        table.row(["s3://\u{1b}[2J\n".into()]);
+        assert_eq!(table.take_rows(PLAIN), "s3://\\u{1b}[2J\\n\n");
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub(crate) fn run(target: &Target, arguments: &ReadFlowLogs) -> anyhow::Result<E
         let sources = match source::expand(argument, target, arguments) {
             Ok(sources) => sources,
             Err(error) => {
-                output::note(&format!("{argument}: {error:#}"));
+                output::note(&format!("{}: {error:#}", output::printable(argument)));
                 unread = true;
                 continue;
             }
@@ -110,7 +110,7 @@ impl Reading {
         if self.limit.is_some_and(|limit| self.printed >= limit) {
             return Ok(false);
         }
-        self.name = source.name();
+        self.name = output::printable(&source.name());
         self.problems_here = 0;
         self.missing.clear();
         let result = source.read(self);
@@ -129,11 +129,8 @@ impl Reading {
         self.printer.end();
         write(&mut self.printer)?;
         if self.problems > 0 {
-            let plural = if self.problems == 1 { " was" } else { "s were" };
-            output::note(&format!(
-                "{} place{plural} not readable; everything else has been read",
-                self.problems
-            ));
+            let plural = if self.problems == 1 { "" } else { "s" };
+            output::note(&format!("{} problem{plural} in all", self.problems));
         }
         for field in self.printer.never_seen() {
             output::note(&format!("no file has a field {field}"));
@@ -165,7 +162,7 @@ impl Visitor for Reading {
             output::note(&format!(
                 "{}: has fields that the heading has not, which are left out (--fields says what to print): {}",
                 self.name,
-                left_out.join(", ")
+                output::printable(&left_out.join(", "))
             ));
         }
     }

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use flow_log_files::{Columns, Kind, Record};
 
 use crate::cli::Format;
-use crate::output::{Style, Tone};
+use crate::output::{Style, Tone, printable};
 
 /// Rows that a table's widths are made for; later ones may be wider.
 const ROWS_FOR_WIDTHS: usize = 500;
@@ -161,9 +161,10 @@ impl Printer {
     }
 
     fn print_rows(&mut self) {
-        let headings = || self.fields.iter().map(|f| f.name.as_str());
+        let fields = self.fields.iter();
+        let headings: Vec<_> = fields.map(|f| printable(&f.name)).collect();
         if !self.headed {
-            self.widths = headings().map(str::len).collect();
+            self.widths = headings.iter().map(|h| h.chars().count()).collect();
         }
         for row in &self.rows {
             for (width, cell) in self.widths.iter_mut().zip(row) {
@@ -171,7 +172,7 @@ impl Printer {
             }
         }
         if !self.headed {
-            let line = self.line(headings());
+            let line = self.line(headings.iter().map(String::as_str));
             self.text += &self.style.paint(Tone::Quiet, line.trim_end());
             self.text.push('\n');
             self.headed = true;
@@ -209,15 +210,6 @@ fn tone(row: &[String]) -> Tone {
         Tone::Quiet
     } else {
         Tone::Plain
-    }
-}
-
-/// What a terminal could take for a command is shown as what it is.
-fn printable(value: &str) -> String {
-    if value.chars().any(char::is_control) {
-        value.escape_debug().to_string()
-    } else {
-        value.to_owned()
     }
 }
 

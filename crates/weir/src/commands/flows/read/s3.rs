@@ -70,7 +70,7 @@ fn client(target: &Target, s3_endpoint: Option<&str>) -> anyhow::Result<Client> 
     }
     let region = region.as_deref().unwrap_or(server::DEFAULT_REGION);
     match (elsewhere, keys) {
-        (Some(endpoint), Some(keys)) => Ok(Client::with_keys(&endpoint, keys, region)),
+        (Some(endpoint), Some(keys)) => Ok(Client::elsewhere(&endpoint, keys, region)),
         (Some(_), None) => {
             bail!(
                 "an S3 elsewhere needs keys: $AWS_ACCESS_KEY_ID and $AWS_SECRET_ACCESS_KEY, or a profile's"

@@ -9,6 +9,7 @@ use flow_log_files::{Contents, PARQUET_MAGIC, Visitor, read_parquet, read_text};
 
 use super::s3::{self, Object};
 use crate::cli::{ReadFlowLogs, Target};
+use crate::output::printable;
 
 /// Bytes of a file read at once.
 const BUFFER_BYTES: usize = 128 << 10;
@@ -48,7 +49,7 @@ pub(super) fn expand(
 fn gather(folder: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     let entries = folder
         .read_dir()
-        .with_context(|| folder.display().to_string())?;
+        .with_context(|| printable(&folder.display().to_string()))?;
     for entry in entries {
         let entry = entry?;
         let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
