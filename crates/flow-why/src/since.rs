@@ -56,8 +56,9 @@ pub(crate) struct Since<'a> {
 }
 
 impl Since<'_> {
-    /// Says of every cause what has become of it, and what would become of the packet now.
-    pub(crate) fn tell(&self, why: &mut Why, then: &Then, compiler: &mut Compiler) {
+    /// Says of every cause what has become of it, and what would become of the packet now. Tells whether a change since
+    /// lets it pass.
+    pub(crate) fn tell(&self, why: &mut Why, then: &Then, compiler: &mut Compiler) -> bool {
         let mut world = self.world.clone();
         let began = then.said.own.disposition.clone();
         let mut last = Some(began.clone());
@@ -86,8 +87,9 @@ impl Since<'_> {
             }
         }
         if last.as_ref() == Some(&began) {
-            return;
+            return false;
         }
+        let passes = last.as_ref().is_some_and(|end| end.drop_reason().is_none());
         why.now = Some(Now {
             text: match last {
                 Some(disposition) => disposition.to_string(),
@@ -95,6 +97,7 @@ impl Since<'_> {
             },
             changed: turned,
         });
+        passes
     }
 }
 

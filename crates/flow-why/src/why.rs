@@ -181,13 +181,15 @@ fn explain_flow(question: &Question<'_>, flow: &Flow) -> Why {
         world: &then.world,
         later: &question.since[then.changes..],
     };
-    since.tell(&mut why, &then, &mut compiler);
+    let passes_now = since.tell(&mut why, &then, &mut compiler);
     if !asking.agrees(&then.said.own) {
         why.notes.push(
             "the rules alone say otherwise: a connection or session decided that was there at the time".to_owned(),
         );
     }
-    why.advice = advice::advice(&asking, &then.world);
+    if !passes_now {
+        why.advice = advice::advice(&asking, &then.world);
+    }
     why
 }
 

@@ -217,7 +217,7 @@ pub(crate) struct Exec {
     /// The program is one of ours.
     #[arg(long, hide = true)]
     pub(crate) builtin: bool,
-    /// i-… or internet:ADDRESS
+    /// i-…, its tag Name, or internet:ADDRESS
     pub(crate) source: String,
     /// The program and its arguments
     #[arg(
@@ -479,6 +479,9 @@ Trails write the same events to S3 every five minutes:
 
   aws cloudtrail create-trail --name all --s3-bucket-name BUCKET && aws cloudtrail start-logging --name all
   weir trail flush
+
+The bucket's policy has to let cloudtrail.amazonaws.com put objects, as in AWS; otherwise the trail is refused with
+InsufficientS3BucketPolicyException.
 
 With --enable-log-file-validation, a signed digest of every hour's files follows, which tells whether a file was changed or
 removed:

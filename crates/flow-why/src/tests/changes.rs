@@ -53,7 +53,6 @@ fn a_rule_that_came_later_would_let_it_in_now() {
           way: b ingress ingress entry 100 of network ACL default | rule 100 allow all 0.0.0.0/0
           now: delivered to y
             since: 2023-11-14T22:18:20.000Z security group sb (sb): inbound rule sgr-02f48176df0953097 (tcp 8080 from 10.0.1.0/24) added
-          advice: aws ec2 authorize-security-group-ingress --group-id sb --ip-permissions 'IpProtocol=tcp,FromPort=8080,ToPort=8080,IpRanges=[{CidrIp=10.0.1.10/32}]'
     "#]].assert_eq(&net.why_after("y", Ingress, &[other, added]));
 }
 

@@ -40,7 +40,7 @@ pub(crate) struct Capture {
     /// End after so many seconds
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) duration: Option<u32>,
-    /// Keep so many bytes of each packet
+    /// With --write: keep so many bytes of each packet
     #[arg(long, short, value_name = "BYTES", requires = "write", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) snaplen: Option<u32>,
     #[command(flatten)]

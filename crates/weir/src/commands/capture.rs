@@ -46,6 +46,9 @@ pub(crate) fn run(target: &Target, arguments: &Capture) -> anyhow::Result<ExitCo
         let _ = ender.weir(&EndCapture { capture });
     });
 
+    if arguments.count.is_none() && arguments.duration.is_none() {
+        output::note("capturing; Ctrl-C ends it");
+    }
     let unwritten = Unwritten::default();
     let copying = Copying {
         stream,
