@@ -112,6 +112,14 @@ impl FlowCache {
         found.map_or(0, |entry| entry.epoch ^ entry.key.port)
     }
 
+    /// The same of what the flow at a place shares with others: where there are many networks, that is far away too.
+    #[inline]
+    pub(crate) fn touch_kind(&self, at: u32) -> u32 {
+        let entry = self.flows.get(at);
+        let kind = entry.and_then(|entry| self.kinds.get(entry.kind));
+        kind.map_or(0, |kind| kind.idle_secs)
+    }
+
     #[inline]
     pub(crate) fn hash(&self, key: &FlowTuple) -> u64 {
         self.hasher.hash_one(key)

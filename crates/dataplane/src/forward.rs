@@ -248,6 +248,9 @@ impl Dataplane {
             for place in places.iter().flatten() {
                 self.touched = self.touched.wrapping_add(self.cache.touch(place.at));
             }
+            for place in places.iter().flatten() {
+                self.touched = self.touched.wrapping_add(self.cache.touch_kind(place.at));
+            }
             for ((frame, place), parsed) in chunk.iter_mut().zip(places).zip(&parsed) {
                 let Ingress {
                     from,

@@ -20,7 +20,10 @@ use crate::tuple::Tuple;
 use crate::{Action, Direction, Disposition, FlowKey, InterfaceMetadata};
 
 /// What is decided on flows, and what interfaces record of them.
+///
+/// What every packet needs is in front, in one cache line.
 #[derive(Clone, Debug, PartialEq)]
+#[repr(C, align(64))]
 pub(crate) struct Kind {
     pub(crate) out: PortId,
     pub(crate) idle_secs: u32,
