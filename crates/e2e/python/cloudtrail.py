@@ -220,14 +220,14 @@ def test_digests_tell_whether_a_file_was_changed(lab):
     for key in (o["Key"] for o in listed):
         assert f"s3://{bucket}/{key}\tvalid" in said, (key, said)
     assert "INVALID" not in said, said
-    whole = s3.get_object(Bucket=bucket, Key=files[0])["Body"].read()
-    forged = gzip.compress(gzip.decompress(whole).replace(b"CreateVpc", b"DeleteVpc"))
-    s3.put_object(Bucket=bucket, Key=files[0], Body=forged)
+    texts = {key: gzip.decompress(s3.get_object(Bucket=bucket, Key=key)["Body"].read()) for key in files}
+    changed = next(key for key, text in texts.items() if b"CreateVpc" in text)
+    s3.put_object(Bucket=bucket, Key=changed, Body=gzip.compress(texts[changed].replace(b"CreateVpc", b"DeleteVpc")))
     said = validate()
-    assert f"Log file\ts3://{bucket}/{files[0]}\tINVALID: hash value doesn't match" in said, said
-    s3.delete_object(Bucket=bucket, Key=files[0])
+    assert f"Log file\ts3://{bucket}/{changed}\tINVALID: hash value doesn't match" in said, said
+    s3.delete_object(Bucket=bucket, Key=changed)
     said = validate()
-    assert f"Log file\ts3://{bucket}/{files[0]}\tINVALID: not found" in said, said
+    assert f"Log file\ts3://{bucket}/{changed}\tINVALID: not found" in said, said
 
 
 def test_network_activity_is_the_endpoint_owners(lab):
