@@ -8,11 +8,9 @@ use std::io::Write as _;
 use cloudtrail::{Event, Numbered};
 use flate2::{Compression, GzBuilder};
 use model::{Region, Scope, Timestamp};
-use sha2::{Digest as _, Sha256};
 
 use super::History;
-use super::digest::LogFile;
-use super::signing_key::hex;
+use super::digest::{self, LogFile};
 use super::store::{Trail, Trails};
 use crate::s3::{PutOptions, S3};
 
@@ -160,18 +158,19 @@ impl Trail {
 }
 
 fn key(trail: &Trail, region: Region, network_activity: bool, at: Timestamp, last: u64) -> String {
-    let account = trail.scope.account;
-    let time = at.calendar();
-    let (year, month, day) = (time.year, time.month, time.day);
-    let (hour, minute) = (time.hour, time.minute);
     let kind = match network_activity {
         true => "CloudTrail-NetworkActivity",
         false => "CloudTrail",
     };
+    let time = at.calendar();
     format!(
-        "{}{kind}/{region}/{year:04}/{month:02}/{day:02}/\
-         {account}_{kind}_{region}_{year:04}{month:02}{day:02}T{hour:02}{minute:02}Z_{}.json.gz",
-        trail.folder(),
+        "{}{:04}{:02}{:02}T{:02}{:02}Z_{}.json.gz",
+        trail.file_of(kind, region, at),
+        time.year,
+        time.month,
+        time.day,
+        time.hour,
+        time.minute,
         unique(&trail.arn(), last)
     )
 }
@@ -203,7 +202,7 @@ fn put_events(trail: &Trail, key: &str, events: &[Event], s3: &S3) -> Result<Log
     Ok(LogFile {
         s3_bucket: trail.bucket.clone(),
         s3_object: key.to_owned(),
-        hash_value: hex(&Sha256::digest(&text)),
+        hash_value: digest::hash_of(&text),
         hash_algorithm: "SHA-256".to_owned(),
         newest_event_time: time(times().max()),
         oldest_event_time: time(times().min()),

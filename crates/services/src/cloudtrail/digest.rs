@@ -9,9 +9,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::delivery;
-use super::signing_key::hex;
 use super::store::{Trail, Trails};
-use crate::s3::S3;
+use crate::s3::{S3, hex};
 
 /// The time that a digest file tells of.
 const HOUR: Duration = Duration::from_secs(3600);
@@ -196,7 +195,7 @@ impl Trails {
             log_files: &chain.files,
         })
         .map_err(|error| error.to_string())?;
-        let hash = hex(&Sha256::digest(&text));
+        let hash = hash_of(&text);
         let before = previous.map_or("null", |previous| &previous.signature);
         let signed = format!("{end_time}\n{}/{object}\n{hash}\n{before}", trail.bucket);
         let signature = key.sign(&signed).map_err(|error| error.to_string())?;
@@ -223,20 +222,28 @@ impl Trails {
     }
 }
 
+/// What a digest says of a file: its SHA-256 before compression, in hexadecimal digits.
+pub(super) fn hash_of(text: &str) -> String {
+    hex(&Sha256::digest(text))
+}
+
 /// A time without its fraction of a second, which file names and digests do not have.
 fn whole(at: Timestamp) -> Timestamp {
     Timestamp::from_secs(at.as_secs())
 }
 
 fn key_of(trail: &Trail, region: Region, end: Timestamp) -> String {
-    let (account, home) = (trail.scope.account, trail.scope.region);
     let time = end.calendar();
-    let (year, month, day) = (time.year, time.month, time.day);
-    let (hour, minute, second) = (time.hour, time.minute, time.second);
     format!(
-        "{}CloudTrail-Digest/{region}/{year:04}/{month:02}/{day:02}/{account}_CloudTrail-Digest_{region}_{}_{home}_\
-         {year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z.json.gz",
-        trail.folder(),
+        "{}{}_{}_{:04}{:02}{:02}T{:02}{:02}{:02}Z.json.gz",
+        trail.file_of("CloudTrail-Digest", region, end),
         trail.name,
+        trail.scope.region,
+        time.year,
+        time.month,
+        time.day,
+        time.hour,
+        time.minute,
+        time.second,
     )
 }

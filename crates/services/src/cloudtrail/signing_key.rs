@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use super::error::CloudTrailError;
 use super::store::Trails;
 use super::{Answer, Call};
+use crate::s3::hex;
 
 const BITS: usize = 2048;
 
@@ -72,10 +73,6 @@ impl SigningKey {
             .pkcs1v15_sign_with_rng::<Sha256, _>(&mut SysRng, text.as_bytes())?;
         Ok(hex(&signature))
     }
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Reads the keys of all Regions.

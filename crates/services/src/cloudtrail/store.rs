@@ -78,6 +78,15 @@ impl Trail {
             None => format!("AWSLogs/{}/", self.scope.account),
         }
     }
+
+    /// The key of a file of a kind, of a Region and day, as far as all files have it alike.
+    pub(super) fn file_of(&self, kind: &str, region: Region, at: Timestamp) -> String {
+        let (folder, account, day) = (self.folder(), self.scope.account, at.calendar());
+        format!(
+            "{folder}{kind}/{region}/{:04}/{:02}/{:02}/{account}_{kind}_{region}_",
+            day.year, day.month, day.day
+        )
+    }
 }
 
 pub(super) fn arn(scope: Scope, name: &str) -> String {

@@ -33,6 +33,7 @@ use s3s::{S3Result, s3_error};
 
 pub use self::access::{Asked, Witness};
 pub use self::bucket::BucketInfo;
+pub(crate) use self::checksum::hex;
 use self::checksum::{Algorithm, Digest};
 use self::list::{ListQuery, Listed};
 pub use self::log_folder::{LogFolder, Undeliverable};

@@ -8,7 +8,7 @@ use rsa::sha2::Sha256;
 use sha2::Digest as _;
 
 use super::*;
-use crate::cloudtrail::signing_key::hex;
+use crate::s3::hex;
 
 const HOUR: u64 = 3600;
 const DIGESTS: &str = "AWSLogs/123456789012/CloudTrail-Digest/";
