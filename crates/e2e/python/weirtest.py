@@ -22,6 +22,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+import shapes
+
 WEIR = os.environ.get("WEIR", "weir")
 REGION = "us-east-1"
 
@@ -98,6 +100,7 @@ class Lab:
                 aws_secret_access_key=secret,
                 config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}, read_timeout=30),
             )
+            shapes.watch(self.clients[name])
         return self.clients[name]
 
     @property
@@ -274,6 +277,9 @@ def main(daemon="shared", parallel=6):
     if shared and (failure := ended_badly(shared, failures)):
         print(failure)
         failures.append(failure)
+    if shapes.wrong:
+        failures.append("shapes")
+        print("FAILED  answers that are not as AWS's service model says", *sorted(shapes.wrong), sep="\n  ")
     sys.exit(1 if failures else 0)
 
 

@@ -18,6 +18,11 @@ fn every_action_with_boto3() {
 }
 
 #[test]
+fn every_answer_is_of_the_models_shape() {
+    script("answers.py");
+}
+
+#[test]
 fn flow_logs_reach_their_destinations() {
     script("flow_logs.py");
 }
