@@ -138,6 +138,16 @@ fn state_outlives_the_daemon() {
 }
 
 #[test]
+fn a_state_is_one_file() {
+    script("state_file.py");
+}
+
+#[test]
+fn recipes_for_tests() {
+    script("recipes.py");
+}
+
+#[test]
 fn the_uplink_reaches_the_internet_and_nothing_else() {
     script("uplink.py");
 }

@@ -18,6 +18,8 @@ use crate::proxy::Upstream;
 pub struct Config {
     /// The state folder; without one, state lives in a temporary folder that goes with the daemon.
     pub state: Option<PathBuf>,
+    /// A file of `weir export` to begin with; the state folder has to be empty then.
+    pub state_from: Option<PathBuf>,
     /// Where to listen. Only loopback: anything else would need real credentials and TLS.
     pub listen: SocketAddr,
     /// The Region of calls that name none, and of the simulated internet's hosts.
@@ -89,6 +91,7 @@ impl Config {
     pub fn new(state: Option<PathBuf>) -> anyhow::Result<Self> {
         Ok(Self {
             state,
+            state_from: None,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT)),
             region: DEFAULT_REGION.parse()?,
             account: DEFAULT_ACCOUNT.parse()?,

@@ -14,10 +14,9 @@ use services::cloudtrail::Trails;
 use services::firehose::{Firehose, Limits};
 use services::logs::Logs;
 use services::s3::{S3, S3Endpoint};
-use store::Journal;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 
 use crate::body::BodyBudget;
@@ -27,14 +26,14 @@ use crate::datapath::Datapath;
 use crate::instances::Instances;
 use crate::keyring::{Keyring, S3Keys};
 use crate::metrics::Sources;
-use crate::ops::StatusReport;
+use crate::ops::{Health, StatusReport};
 use crate::recorder::Recorder;
 use crate::service_network::{Door, Reception};
-use crate::state_folder::StateFolder;
+use crate::state_folder::{StateFolder, make_private, open_journal};
 use crate::writer::Writer;
 use crate::{
     clock, destinations, firehose, health_checks, http as port, resolver, rounds, service_network,
-    trails,
+    state_file, trails,
 };
 
 /// A running daemon, for everybody who serves its port.
@@ -68,21 +67,35 @@ pub(crate) struct Daemon {
     listen: SocketAddr,
     state: PathBuf,
     started: Timestamp,
+    /// Told when all is to be forgotten.
+    pub(crate) reset: Notify,
 }
 
-/// Runs a daemon until it is told to end by SIGTERM or SIGINT. `ready` is called once it serves.
+/// How a daemon has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It was told to, by a signal.
+    Told,
+    /// Its state is to be forgotten, and another is to take its place at this address.
+    Reset(SocketAddr),
+}
+
+/// Runs a daemon until it is told to end by SIGTERM or SIGINT, or to forget its state. `ready` is called once it serves.
 ///
 /// # Errors
 ///
 /// If it cannot start, above all if it could not enforce what the API promises; or if it can no
 /// longer enforce it.
-pub fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> anyhow::Result<()> {
+pub fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> anyhow::Result<Ended> {
     config.check()?;
     host::doctor::enforcement().context("refusing to start: rules could not be enforced here")?;
     // What is kept is its owner's alone, also in a folder that was there before.
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     allow_open_files();
     let folder = StateFolder::open(config.state.as_deref())?;
+    if let Some(file) = &config.state_from {
+        state_file::import(file, folder.path(), false)?;
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -104,13 +117,18 @@ fn allow_open_files() {
     }
 }
 
-async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> anyhow::Result<()> {
+async fn serve(
+    config: Config,
+    state: &Path,
+    ready: impl FnOnce(SocketAddr),
+) -> anyhow::Result<Ended> {
     // Asked for first, so that a signal during the start ends the daemon in good order.
     let (mut terminate, mut interrupt) = (
         signal(SignalKind::terminate())?,
         signal(SignalKind::interrupt())?,
     );
-    let mut journal = Journal::open(state)?;
+    let mut journal = open_journal(state)?;
+    make_private(&state.join("console"))?;
     let world = journal.load().context("the state cannot be read")?;
     let (listener, listen) = listen_on(config.listen).await?;
     host::remove_stale_cgroups();
@@ -167,16 +185,18 @@ async fn serve(config: Config, state: &Path, ready: impl FnOnce(SocketAddr)) -> 
         trails,
         history,
         listen,
+        reset: Notify::new(),
     });
     let datapath = daemon.datapath.clone();
-    let mut tasks = start(daemon, listener, doors, inquiries);
+    let mut tasks = start(daemon.clone(), listener, doors, inquiries);
     tracing::info!(%listen, state = %state.display(), "ready");
     ready(listen);
 
     let ended = tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        _ = interrupt.recv() => Ok(()),
-        ended = failed_part(failure, &mut tasks) => ended,
+        _ = terminate.recv() => Ok(Ended::Told),
+        _ = interrupt.recv() => Ok(Ended::Told),
+        () = daemon.reset.notified() => Ok(Ended::Reset(listen)),
+        ended = failed_part(failure, &mut tasks) => ended.map(|()| Ended::Told),
     };
     datapath.end_captures().await;
     tokio::task::spawn_blocking(move || instances.shut_down()).await?;
@@ -270,6 +290,16 @@ impl Daemon {
     /// The state folder.
     pub(crate) fn state_dir(&self) -> &Path {
         &self.state
+    }
+
+    /// That it is, for whoever asks without credentials.
+    pub(crate) fn health(&self) -> Health {
+        Health {
+            status: "ok".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            generation: self.writer.world().generation,
+            started_us: self.started.as_micros(),
+        }
     }
 
     /// How the daemon is.

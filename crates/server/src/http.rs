@@ -109,7 +109,7 @@ async fn answer(
         return whole(respond::json(
             200,
             &clock::request_id(),
-            &serde_json::json!({ "status": "ok" }),
+            &daemon.health(),
         ));
     }
     let query = request.uri().query().unwrap_or_default();
@@ -142,6 +142,13 @@ async fn answer(
             let id = clock::request_id();
             match believe(daemon, &origin, None, service, request, &id).await {
                 Ok(call) => weir::capture(daemon, &call.body, &id).await,
+                Err(refused) => whole(refused),
+            }
+        }
+        Service::Weir if weir::is_export(request.headers()) => {
+            let id = clock::request_id();
+            match believe(daemon, &origin, None, service, request, &id).await {
+                Ok(_) => weir::export(daemon, &id).await,
                 Err(refused) => whole(refused),
             }
         }

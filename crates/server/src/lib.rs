@@ -18,6 +18,7 @@ mod destinations;
 mod dns;
 mod ec2;
 mod explaining;
+mod exporting;
 mod export;
 mod feed;
 mod firehose;
@@ -47,6 +48,7 @@ mod rounds;
 mod s3;
 mod service;
 mod service_network;
+pub mod state_file;
 mod state_folder;
 mod sts;
 mod tls;
@@ -56,7 +58,7 @@ mod weir;
 mod writer;
 
 pub use config::{Config, DEFAULT_ACCOUNT, DEFAULT_PORT, DEFAULT_REGION, Endpoint, credentials};
-pub use daemon::run;
+pub use daemon::{Ended, run};
 pub use delivery::{S3Files, tls as client_tls};
 pub use export::Export;
 pub use flow_logs::Aggregation;
@@ -72,5 +74,5 @@ pub fn world_of(folder: &std::path::Path) -> anyhow::Result<model::World> {
         "there is no state folder {}",
         folder.display()
     );
-    Ok(store::Journal::open(folder)?.load()?)
+    Ok(state_folder::open_journal(folder)?.load()?)
 }

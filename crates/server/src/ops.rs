@@ -42,6 +42,34 @@ operations! {
     Probe => ProbeReport;
     ReadWorld => WorldReport;
     EndCapture => Done;
+    Reset => Done;
+}
+
+/// What `GET /_weir/health` answers, without credentials.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// `ok`: whoever is not does not answer.
+    pub status: String,
+    /// The daemon's version.
+    pub version: String,
+    /// How often its state has changed since it started.
+    pub generation: u64,
+    /// When it started, in microseconds since 1970.
+    pub started_us: u64,
+}
+
+/// Forgets everything and starts anew: a daemon with another `started_us` answers soon. One that began with a state file
+/// begins with it again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reset {}
+
+/// The whole state at this moment. The answer is no JSON, but a state file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Export {}
+
+impl Export {
+    /// The name in `X-Amz-Target`, after `Weir.`.
+    pub const NAME: &str = "Export";
 }
 
 /// What do interfaces see of packets, from now on? The answer is no JSON, but pcapng while it happens: a block for each

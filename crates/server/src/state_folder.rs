@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use rustix::fs::{FlockOperation, flock};
+use store::{Journal, Lock};
+
+use crate::state_file;
 
 /// A state folder: one that stays, or one that goes with the daemon.
 #[derive(Debug)]
@@ -34,14 +37,7 @@ impl StateFolder {
                 }
             }
         };
-        for path in [folder.path.clone(), folder.path.join("console")] {
-            // Its owner's alone: it holds what instances print and clients store.
-            std::fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(&path)
-                .with_context(|| format!("cannot make the state folder {}", path.display()))?;
-        }
+        make_private(&folder.path)?;
         Ok(folder)
     }
 
@@ -50,6 +46,33 @@ impl StateFolder {
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// Makes the folder, and those above it, if they are not there. It is its owner's alone: it holds what instances print and
+/// clients store.
+///
+/// # Errors
+///
+/// If it cannot be made.
+pub(crate) fn make_private(path: &Path) -> anyhow::Result<()> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .with_context(|| format!("cannot make the state folder {}", path.display()))
+}
+
+/// Opens the journal of a folder, which is this process's from then on.
+///
+/// # Errors
+///
+/// If another daemon has it, or it cannot be used.
+pub(crate) fn open_journal(folder: &Path) -> anyhow::Result<Journal> {
+    let lock = Lock::take(folder)?;
+    state_file::settle(folder, &lock)?;
+    state_file::sweep(folder)?;
+    state_file::sweep_snapshots(folder);
+    Ok(Journal::with_lock(folder, lock)?)
 }
 
 /// Removes what killed daemons have left. A folder whose lock is held belongs to a living one, and

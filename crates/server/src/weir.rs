@@ -13,7 +13,7 @@ use http::{HeaderMap, Response};
 
 use crate::capture::{self, Ended};
 use crate::daemon::Daemon;
-use crate::explaining;
+use crate::{explaining, exporting};
 use crate::flow_filter::Filter;
 use crate::flow_line::{live_line, record_line};
 use crate::ops::*;
@@ -142,6 +142,11 @@ async fn dispatch(daemon: &Arc<Daemon>, operation: &str, body: &[u8]) -> Result<
             render(&Done {})
         }
         ExplainFlows::NAME => answer::<ExplainFlows>(daemon, body, explaining::explain_flows).await,
+        Reset::NAME => {
+            parse::<Reset>(body)?;
+            daemon.reset.notify_one();
+            render(&Done {})
+        }
         _ => Err(Refusal::new(
             "UnknownOperationException",
             format!("Weir has no operation '{operation}'."),
@@ -151,8 +156,40 @@ async fn dispatch(daemon: &Arc<Daemon>, operation: &str, body: &[u8]) -> Result<
 
 /// Whether the answer is a capture, which is no JSON.
 pub(crate) fn is_capture(headers: &HeaderMap) -> bool {
-    let target = headers.get("x-amz-target").and_then(|v| v.to_str().ok());
-    target.and_then(|target| target.strip_prefix("Weir.")) == Some(Capture::NAME)
+    operation(headers) == Some(Capture::NAME)
+}
+
+/// Whether the answer is a state file, which is no JSON.
+pub(crate) fn is_export(headers: &HeaderMap) -> bool {
+    operation(headers) == Some(Export::NAME)
+}
+
+fn operation(headers: &HeaderMap) -> Option<&str> {
+    let target = headers.get("x-amz-target")?.to_str().ok()?;
+    target.strip_prefix("Weir.")
+}
+
+/// Answers with the whole state.
+pub(crate) async fn export(daemon: &Arc<Daemon>, request_id: &str) -> Response<s3s::Body> {
+    match exporting::begin(daemon).await {
+        Ok(stream) => stream_of("application/gzip", request_id, stream),
+        Err(refusal) => refusal.answer(request_id).map(s3s::Body::from),
+    }
+}
+
+fn stream_of<B>(kind: &'static str, request_id: &str, stream: B) -> Response<s3s::Body>
+where
+    B: hyper::body::Body<Data = bytes::Bytes> + Send + 'static,
+    B::Error: std::error::Error + Send + Sync + 'static,
+{
+    let builder = Response::builder()
+        .header(CONTENT_TYPE, kind)
+        .header("x-amzn-requestid", request_id);
+    let response = builder.body(s3s::Body::http_body_unsync(stream));
+    response.unwrap_or_else(|error| {
+        tracing::error!(%error, "a stream cannot be answered");
+        Response::new(s3s::Body::empty())
+    })
 }
 
 /// Answers with a capture, for as long as that takes.
@@ -172,15 +209,10 @@ pub(crate) async fn capture(
     };
     match begun {
         Ok(stream) => {
-            let builder = Response::builder()
-                .header(CONTENT_TYPE, "application/x-pcapng")
-                .header(Capture::HEADER, stream.id())
-                .header("x-amzn-requestid", request_id);
-            let response = builder.body(s3s::Body::http_body_unsync(stream));
-            response.unwrap_or_else(|error| {
-                tracing::error!(%error, "a capture cannot be answered");
-                Response::new(s3s::Body::empty())
-            })
+            let capture = stream.id();
+            let mut response = stream_of("application/x-pcapng", request_id, stream);
+            response.headers_mut().insert(Capture::HEADER, capture.into());
+            response
         }
         Err(refusal) => refusal.answer(request_id).map(s3s::Body::from),
     }

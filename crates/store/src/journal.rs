@@ -69,6 +69,15 @@ impl Journal {
             source,
         })?;
         let lock = Lock::take(dir)?;
+        Self::with_lock(dir, lock)
+    }
+
+    /// The same, of a folder whose lock is held already.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be used, or a newer Weir wrote it.
+    pub fn with_lock(dir: &Path, lock: Lock) -> Result<Self, Error> {
         let connection = Connection::open(dir.join("journal.sqlite"))?;
         // FULL: an acknowledged change survives a power cut, not only the end of the process.
         connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;

@@ -6,10 +6,13 @@
 mod event;
 mod journal;
 mod lock;
+mod moment;
 mod past;
 
 pub use event::Events;
 pub use journal::{Journal, Record};
+pub use lock::Lock;
+pub use moment::{Moment, MomentError, check};
 pub use past::Past;
 
 use std::path::PathBuf;
@@ -50,6 +53,14 @@ pub enum Error {
         /// What is wrong with it.
         #[source]
         source: serde_json::Error,
+    },
+    /// A file is no longer what SQLite wrote.
+    #[error("{} is damaged: {found}", path.display())]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says, the first of it.
+        found: String,
     },
     /// SQLite refused, for example because the disk is full.
     #[error("the journal cannot be read or written")]

@@ -10,13 +10,20 @@ use crate::Error;
 
 /// Held for as long as the daemon lives; the kernel lets go of it whatever way the daemon ends.
 #[derive(Debug)]
-pub(crate) struct Lock {
+pub struct Lock {
     _file: File,
 }
 
 impl Lock {
+    /// The name of its file in the folder.
+    pub const FILE: &str = "lock";
+
     /// Takes the folder, or says who has it.
-    pub(crate) fn take(dir: &Path) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    ///
+    /// If a daemon has it, or the folder cannot be written.
+    pub fn take(dir: &Path) -> Result<Self, Error> {
         let failed = |source| Error::Folder {
             dir: dir.to_owned(),
             source,
@@ -26,7 +33,7 @@ impl Lock {
             .truncate(false)
             .read(true)
             .write(true)
-            .open(dir.join("lock"))
+            .open(dir.join(Self::FILE))
             .map_err(failed)?;
         if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
             let mut text = String::new();

@@ -1,5 +1,7 @@
 //! What was acknowledged is there, whatever happened.
 
+mod formats;
+
 use model::*;
 use proptest::prelude::*;
 
@@ -315,4 +317,61 @@ fn a_state_of_the_second_format_gets_its_events() {
     assert_eq!(journal.load().unwrap().regions.len(), 1);
     journal.append(&[], &[event(1, "CreateVpc")]).unwrap();
     assert_eq!(Events::open(dir.path()).unwrap().last().unwrap(), 1);
+}
+
+#[test]
+fn a_moment_of_several_files_is_one_while_they_are_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let paths = ["a", "b"].map(|name| dir.path().join(name));
+    for path in &paths {
+        let file = rusqlite::Connection::open(path).unwrap();
+        file.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE n (n INTEGER)")
+            .unwrap();
+    }
+    let last = |path: &std::path::Path| -> i64 {
+        let file = rusqlite::Connection::open(path).unwrap();
+        file.query_row("SELECT ifnull(MAX(n), 0) FROM n", [], |row| row.get(0))
+            .unwrap()
+    };
+    // Both files, one after the other, always.
+    let (writing, stop) = (paths.clone(), std::sync::atomic::AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let files = writing.map(|path| rusqlite::Connection::open(path).unwrap());
+            for n in 1.. {
+                for file in &files {
+                    file.execute("INSERT INTO n VALUES (?1)", [n]).unwrap();
+                }
+                if stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    break;
+                }
+            }
+        });
+        let mut before = 0;
+        for round in 0..8 {
+            let (moment, ()) = crate::Moment::of(&paths, || Ok(())).unwrap();
+            let copies = ["a", "b"].map(|name| dir.path().join(format!("{round}{name}")));
+            for (path, copy) in paths.iter().zip(&copies) {
+                moment.copy(path, copy).unwrap();
+                crate::check(copy).unwrap();
+            }
+            let [a, b] = copies.map(|copy| last(&copy));
+            assert!(a == b || a == b + 1, "{a} and {b} are of one moment");
+            assert!(b >= before);
+            before = b;
+        }
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn what_sqlite_did_not_write_is_damaged() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(Journal::open(dir.path()).unwrap());
+    let path = dir.path().join("journal.sqlite");
+    crate::check(&path).unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[5000..6000].fill(0xA5);
+    std::fs::write(&path, bytes).unwrap();
+    assert!(matches!(crate::check(&path), Err(Error::Corrupt { .. })));
 }

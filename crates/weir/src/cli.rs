@@ -4,6 +4,7 @@ mod capture;
 mod flows;
 mod moment;
 mod read;
+mod state;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 pub(crate) use capture::Capture;
 pub(crate) use flows::{FlowFilter, Flows, FlowsAction, FlowsWhy, Format, PacketFilter, WhyFormat};
 pub(crate) use read::{Action, ReadFlowLogs};
+pub(crate) use state::{Export, Import, Reset};
 
 /// Weir runs an AWS VPC on this machine: the EC2 API, real packets, flow logs.
 #[derive(Debug, Parser)]
@@ -83,6 +85,12 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: Trail,
     },
+    /// Write the whole state to one file
+    Export(Export),
+    /// Put the state of such a file into a state folder
+    Import(Import),
+    /// Forget everything
+    Reset(Reset),
     /// Show how the daemon is
     Status(Json),
     /// Say what this machine allows, and what to do about the rest
@@ -115,6 +123,7 @@ pub(crate) enum Command {
 #[command(after_help = "Examples:
   weir up
   weir up --ephemeral --listen 127.0.0.1:0    any free port; the first line on stdout says which
+  weir up --ephemeral --state-from network.weir    what `weir export` has written, without changing the file
   weir up --s3-endpoint http://127.0.0.1:9000    flow logs go to an S3 elsewhere
   weir up --export json:- | jq 'select(.action == \"REJECT\")'    records as JSON lines, without any flow log
   weir up --export ocsf:/var/log/weir/flows.ocsf --export ipfix:127.0.0.1:4739
@@ -124,6 +133,9 @@ output, the line that says where the daemon listens goes to stderr. A file is op
 on SIGHUP. What an export cannot take is dropped and counted: `weir flows status`.
 
 State lives in $XDG_STATE_HOME/weir (or ~/.local/state/weir) unless told otherwise.
+
+Whoever starts it knows that it is ready by the first line, `listening on http://ADDRESS:PORT`, by the file of --port-file,
+which appears then, or by GET /_weir/health, which needs no credentials: {\"status\":\"ok\",\"version\":…,\"generation\":…}.
 
 Endpoints are http://HOST[:PORT], https://HOST[:PORT], or aws for AWS itself. Their keys are those of
 $AWS_ACCESS_KEY_ID, $AWS_SECRET_ACCESS_KEY and, for temporary ones, $AWS_SESSION_TOKEN; certificates are
@@ -138,6 +150,12 @@ pub(crate) struct Up {
     /// Keep the state in a temporary folder that goes with the daemon
     #[arg(long)]
     pub(crate) ephemeral: bool,
+    /// Begin with the state of this file of `weir export`; the state folder has to be empty
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state_from: Option<PathBuf>,
+    /// Write the port to this file once the daemon is ready
+    #[arg(long, value_name = "FILE")]
+    pub(crate) port_file: Option<PathBuf>,
     /// The Region of calls that name none
     #[arg(long, default_value = server::DEFAULT_REGION)]
     pub(crate) region: String,
@@ -181,6 +199,9 @@ pub(crate) struct Up {
     /// Ends when the process that started it does.
     #[arg(long, hide = true)]
     pub(crate) end_with_parent: bool,
+    /// Forgets the state, and takes the place of a daemon that listened there.
+    #[arg(long, hide = true)]
+    pub(crate) again: Option<SocketAddr>,
 }
 
 /// How long the windows of flow logs are.

@@ -12,7 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use serde_json::Value;
-use server::ops::{Capture, Operation};
+use server::ops::{Capture, Export, Operation};
 
 pub(crate) use endpoint::Endpoint;
 use http::{Chunks, Connection, Reply};
@@ -188,6 +188,31 @@ impl Client {
         let capture = head.header(Capture::HEADER).map(str::parse);
         let capture = capture.context("the daemon is of another version")??;
         Ok((capture, Chunks::new(stream)))
+    }
+
+    /// The whole state, as a state file.
+    pub(crate) fn export(&mut self) -> anyhow::Result<impl Read + use<>> {
+        let target = format!("Weir.{}", Export::NAME);
+        let headers = [
+            ("content-type", "application/x-amz-json-1.1"),
+            ("x-amz-target", target.as_str()),
+        ];
+        let open = Connection::open;
+        let (head, mut stream) = self.signed("weir", "POST", "/", "", &headers, b"{}", open)?;
+        if head.status >= 300 {
+            let (body, _) = head.read_body(&mut stream)?;
+            return Err(refusal_of_json("", &body).into());
+        }
+        Ok(Chunks::new(stream))
+    }
+
+    /// What is at a path for everybody, without a signature.
+    pub(crate) fn get(&mut self, path: &str) -> anyhow::Result<Vec<u8>> {
+        let authority = self.connection.endpoint().authority.clone();
+        let headers = [("host", authority.as_str())];
+        let reply = self.connection.send("GET", path, &headers, b"")?;
+        anyhow::ensure!(reply.status == 200, "the answer has status {}", reply.status);
+        Ok(reply.body)
     }
 
     /// An action of EC2.

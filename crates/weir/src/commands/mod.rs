@@ -8,6 +8,7 @@ mod flows;
 mod internet;
 mod question;
 mod replay;
+mod state;
 mod status;
 mod trail;
 mod up;
@@ -43,6 +44,9 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Probe(question) => question::probe(&target, &question),
         Command::Internet { action } => internet::run(&target, action),
         Command::Trail { action } => trail::run(&target, action),
+        Command::Export(arguments) => state::export(&target, &arguments),
+        Command::Import(arguments) => state::import(&arguments),
+        Command::Reset(arguments) => state::reset(&target, &arguments),
         Command::Status(arguments) => status::run(&target, arguments.json),
         Command::Doctor(arguments) => doctor::run(arguments.json),
         Command::Demo(arguments) => demo::run(arguments.scenario, arguments.keep),

@@ -1,10 +1,14 @@
 //! `weir up`: the daemon.
 
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
 
 use anyhow::Context;
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+use server::Ended;
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::{Aggregation, S3Files, Up};
@@ -26,28 +30,74 @@ pub(crate) fn run(arguments: &Up) -> anyhow::Result<ExitCode> {
     if let Err(error) = privilege {
         output::note(&error.to_string());
     }
-    let records_only = arguments.export.iter().any(server::Export::is_stdout);
-    server::run(config(arguments)?, |address| {
-        let ready = format!("listening on http://{address}");
-        if records_only {
-            output::note(&ready);
-        } else if let Err(error) = output::line(&ready) {
+    let config = config(arguments)?;
+    if let (Some(_), Some(state)) = (arguments.again, &config.state) {
+        server::state_file::reset(state)?;
+    }
+    let ended = server::run(config, |address| {
+        if let Err(error) = say_ready(arguments, address) {
             output::note(&format!("{error:#}"));
         }
     })?;
-    Ok(ExitCode::SUCCESS)
+    match ended {
+        Ended::Told => Ok(ExitCode::SUCCESS),
+        Ended::Reset(address) => start_again(address),
+    }
+}
+
+/// Says where the daemon listens, to whoever started it.
+fn say_ready(arguments: &Up, address: SocketAddr) -> anyhow::Result<()> {
+    if let Some(file) = &arguments.port_file {
+        write_whole(file, &format!("{}\n", address.port()))
+            .with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    let ready = format!("listening on http://{address}");
+    if arguments.again.is_some() {
+        // Whoever started it knows.
+        return Ok(());
+    }
+    if arguments.export.iter().any(server::Export::is_stdout) {
+        output::note(&ready);
+        return Ok(());
+    }
+    output::line(&ready)
+}
+
+/// Writes a file that nobody sees before it is whole.
+fn write_whole(file: &Path, text: &str) -> anyhow::Result<()> {
+    let name = file.file_name().context("it has no name")?;
+    let mut partial = name.to_owned();
+    partial.push(format!(".{}", std::process::id()));
+    let partial = file.with_file_name(partial);
+    std::fs::write(&partial, text)?;
+    std::fs::rename(&partial, file)?;
+    Ok(())
+}
+
+/// Becomes a new daemon in the same process, with the same options, at the same address.
+fn start_again(address: SocketAddr) -> anyhow::Result<ExitCode> {
+    let mut arguments: Vec<OsString> = Vec::new();
+    let mut given = std::env::args_os().skip(1);
+    while let Some(argument) = given.next() {
+        if argument == "--again" {
+            given.next();
+        } else {
+            arguments.push(argument);
+        }
+    }
+    arguments.extend(["--again".into(), address.to_string().into()]);
+    let error = Command::new(std::env::current_exe()?).args(arguments).exec();
+    Err(error).context("start anew")
 }
 
 fn config(arguments: &Up) -> anyhow::Result<server::Config> {
     let state = match (&arguments.state, arguments.ephemeral) {
         (_, true) => None,
-        (Some(state), false) => Some(state.clone()),
-        (None, false) => Some(default_state(|name| {
-            std::env::var_os(name).map(PathBuf::from)
-        })?),
+        (state, false) => Some(super::state::folder(state.as_deref())?),
     };
     let mut config = server::Config::new(state)?;
-    config.listen = arguments.listen;
+    config.state_from.clone_from(&arguments.state_from);
+    config.listen = arguments.again.unwrap_or(arguments.listen);
     config.region = arguments
         .region
         .parse()
@@ -115,16 +165,6 @@ fn endpoint(
     })
 }
 
-/// `$XDG_STATE_HOME/weir`, or `~/.local/state/weir` (XDG Base Directory Specification).
-fn default_state(variable: impl Fn(&str) -> Option<PathBuf>) -> anyhow::Result<PathBuf> {
-    // The specification says to ignore relative paths.
-    let folder = |name| variable(name).filter(|path| path.is_absolute());
-    folder("XDG_STATE_HOME")
-        .or_else(|| Some(folder("HOME")?.join(".local/state")))
-        .map(|base| base.join("weir"))
-        .context("neither $XDG_STATE_HOME nor $HOME names a folder: say --state DIR or --ephemeral")
-}
-
 fn start_log(filter: &str) -> anyhow::Result<()> {
     // `s3s` calls every refused request of a client an error; what we log of S3 is our own.
     let filter = EnvFilter::try_new(format!("s3s=off,{filter}"))
@@ -140,25 +180,6 @@ fn start_log(filter: &str) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn state(xdg: &str, home: &str) -> Option<String> {
-        let variable = |name: &str| Some(PathBuf::from(if name == "HOME" { home } else { xdg }));
-        Some(default_state(variable).ok()?.to_str()?.to_owned())
-    }
-
-    #[test]
-    fn the_state_is_where_xdg_says() {
-        assert_eq!(state("/s", "/home/a").as_deref(), Some("/s/weir"));
-        assert_eq!(
-            state("", "/home/a").as_deref(),
-            Some("/home/a/.local/state/weir")
-        );
-        assert_eq!(
-            state("relative", "/home/a").as_deref(),
-            Some("/home/a/.local/state/weir")
-        );
-        assert_eq!(state("", ""), None);
-    }
 
     #[test]
     fn only_dynamodb_can_be_had_from_elsewhere() {
