@@ -34,9 +34,7 @@ pub(crate) async fn begin(daemon: &Arc<Daemon>) -> Result<Stream, Refusal> {
     let (pieces, stream) = mpsc::channel(WAITING_MAX);
     tokio::task::spawn_blocking(move || {
         let sink = io::BufWriter::with_capacity(PIECE, Sink(pieces.clone()));
-        let written = snapshot
-            .write(sink)
-            .and_then(|mut sink| Ok(sink.flush()?));
+        let written = snapshot.write(sink).and_then(|mut sink| Ok(sink.flush()?));
         if let Err(error) = written {
             tracing::warn!(error = format!("{error:#}"), "an export has ended early");
             // Without the end of the stream, nobody takes what came for a state.

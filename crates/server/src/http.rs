@@ -106,11 +106,7 @@ async fn answer(
     mut request: Request<Incoming>,
 ) -> Response<Body> {
     if request.method() == Method::GET && request.uri().path() == "/_weir/health" {
-        return whole(respond::json(
-            200,
-            &clock::request_id(),
-            &daemon.health(),
-        ));
+        return whole(respond::json(200, &clock::request_id(), &daemon.health()));
     }
     let query = request.uri().query().unwrap_or_default();
     let metrics = request.method() == Method::GET && request.uri().path() == "/_weir/metrics";

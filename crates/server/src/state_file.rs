@@ -11,11 +11,11 @@ mod write;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use import::{settle, sweep};
 pub use import::{import, reset};
+pub(crate) use import::{settle, sweep};
 pub use read::check;
-pub(crate) use snapshot::{Snapshot, sweep as sweep_snapshots};
 pub use snapshot::export;
+pub(crate) use snapshot::{Snapshot, sweep as sweep_snapshots};
 
 /// What the file says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

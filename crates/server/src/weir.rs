@@ -13,13 +13,13 @@ use http::{HeaderMap, Response};
 
 use crate::capture::{self, Ended};
 use crate::daemon::Daemon;
-use crate::{explaining, exporting};
 use crate::flow_filter::Filter;
 use crate::flow_line::{live_line, record_line};
 use crate::ops::*;
 use crate::respond::{self, Answer};
 use crate::tracing_packets;
 use crate::writer::Failure;
+use crate::{explaining, exporting};
 
 /// Why an operation was not carried out: a code and words, in the manner of AWS.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -211,7 +211,9 @@ pub(crate) async fn capture(
         Ok(stream) => {
             let capture = stream.id();
             let mut response = stream_of("application/x-pcapng", request_id, stream);
-            response.headers_mut().insert(Capture::HEADER, capture.into());
+            response
+                .headers_mut()
+                .insert(Capture::HEADER, capture.into());
             response
         }
         Err(refusal) => refusal.answer(request_id).map(s3s::Body::from),

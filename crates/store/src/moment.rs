@@ -97,8 +97,7 @@ pub fn check(path: &Path) -> Result<(), Error> {
 }
 
 fn open(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
-    let connection =
-        Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(PATIENCE)?;
     Ok(connection)
 }

@@ -70,7 +70,10 @@ fn read_files(
                     belongs(name) && !sums.contains_key(name),
                     "nothing of this name belongs to a state"
                 );
-                sums.insert(name.to_owned(), take(entry, into.map(|dir| dir.join(name)))?);
+                sums.insert(
+                    name.to_owned(),
+                    take(entry, into.map(|dir| dir.join(name)))?,
+                );
             }
         }
     }
@@ -79,7 +82,10 @@ fn read_files(
     let mut gzip = archive.into_inner();
     io::copy(&mut gzip, &mut io::sink()).context("damaged")?;
     let mut rest = gzip.into_inner();
-    ensure!(io::copy(&mut rest, &mut io::sink())? == 0, "something follows its end");
+    ensure!(
+        io::copy(&mut rest, &mut io::sink())? == 0,
+        "something follows its end"
+    );
     let manifest = manifest.context("it is no state file")?;
     check_sums(&listed.context("damaged: its end is missing")?, &sums)?;
     ensure!(sums.contains_key(JOURNAL), "damaged: it has no {JOURNAL}");
@@ -124,7 +130,10 @@ fn take(entry: impl Read, to: Option<std::path::PathBuf>) -> anyhow::Result<Stri
 fn text_of(entry: impl Read) -> anyhow::Result<String> {
     const MAX: u64 = 1 << 30;
     let mut text = String::new();
-    entry.take(MAX).read_to_string(&mut text).context("damaged")?;
+    entry
+        .take(MAX)
+        .read_to_string(&mut text)
+        .context("damaged")?;
     Ok(text)
 }
 

@@ -38,7 +38,8 @@ fn state(folder: &Path, gateways: u128) -> World {
     let mut journal = Journal::open(folder).unwrap();
     journal.append(std::slice::from_ref(&record), &[]).unwrap();
     let s3 = S3::open(folder.join("s3")).unwrap();
-    s3.create_bucket("kept", "123456789012", "us-east-1").unwrap();
+    s3.create_bucket("kept", "123456789012", "us-east-1")
+        .unwrap();
     s3.put_object("kept", "a/b", b"here", PutOptions::default())
         .unwrap();
     std::fs::write(folder.join("session-key"), [7; 32]).unwrap();
@@ -80,12 +81,18 @@ fn a_state_comes_back_as_it_was() {
     let (file, before) = place.exported(3);
     let to = place.path("to");
     let manifest = import(&file, &to, false).unwrap();
-    assert_eq!((manifest.format, &check(&file).unwrap()), (FORMAT, &manifest));
+    assert_eq!(
+        (manifest.format, &check(&file).unwrap()),
+        (FORMAT, &manifest)
+    );
     assert_eq!(world(&to), before);
     let object = S3::open(to.join("s3")).unwrap().get_object("kept", "a/b");
     assert_eq!(object.unwrap().bytes, b"here");
     assert_eq!(std::fs::read(to.join("session-key")).unwrap(), [7; 32]);
-    assert!(!to.join("console").exists(), "what an instance printed is no state");
+    assert!(
+        !to.join("console").exists(),
+        "what an instance printed is no state"
+    );
     let left: Vec<_> = std::fs::read_dir(place.path("from-3"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -102,10 +109,19 @@ fn a_state_is_replaced_only_when_that_is_said() {
     state(&to, 1);
     let error = import(&file, &to, false).unwrap_err().to_string();
     assert!(error.contains("already"), "{error}");
-    assert_eq!(world(&to).region(&scope()).unwrap().internet_gateways.len(), 1);
+    assert_eq!(
+        world(&to).region(&scope()).unwrap().internet_gateways.len(),
+        1
+    );
     import(&file, &to, true).unwrap();
-    assert_eq!(world(&to).region(&scope()).unwrap().internet_gateways.len(), 3);
-    assert!(!to.join("console").exists(), "nothing of the old state stays");
+    assert_eq!(
+        world(&to).region(&scope()).unwrap().internet_gateways.len(),
+        3
+    );
+    assert!(
+        !to.join("console").exists(),
+        "nothing of the old state stays"
+    );
     reset(&to).unwrap();
     assert_eq!(world(&to), World::default());
     assert!(!to.join("s3").exists());
@@ -143,7 +159,15 @@ fn damage_anywhere_is_found_and_nothing_is_changed() {
         assert_eq!(world(&to), before, "{what}");
         error
     };
-    for cut in [0, 1, 10, 600, bytes.len() / 2, bytes.len() - 9, bytes.len() - 1] {
+    for cut in [
+        0,
+        1,
+        10,
+        600,
+        bytes.len() / 2,
+        bytes.len() - 9,
+        bytes.len() - 1,
+    ] {
         let error = refused(&bytes[..cut], &format!("cut at {cut}"));
         assert!(error.contains(&format!("byte {cut}")), "{error}");
     }
@@ -179,34 +203,63 @@ fn a_changed_file_is_named_and_a_newer_format_refused() {
         format!("{:#}", check(&file).unwrap_err())
     };
     let changed = error(rewritten(&bytes, "here", "HERE"));
-    assert!(changed.contains("s3/data/") && changed.contains("not what was exported"), "{changed}");
+    assert!(
+        changed.contains("s3/data/") && changed.contains("not what was exported"),
+        "{changed}"
+    );
     let newer = error(rewritten(&bytes, "\"format\": 1", "\"format\": 9"));
-    assert!(newer.contains("format 9") && newer.contains("newer weir"), "{newer}");
+    assert!(
+        newer.contains("format 9") && newer.contains("newer weir"),
+        "{newer}"
+    );
 }
 
 #[test]
 fn nothing_is_written_outside_the_folder() {
     for name in [
-        "../x", "/etc/passwd", "s3/data/../x", "s3/data/ab/..", "s3/data/incoming/x", "flows/../x", "lock", "console/x",
-        "s3", "import-ready/x", "flows/a/b", "flows/",
+        "../x",
+        "/etc/passwd",
+        "s3/data/../x",
+        "s3/data/ab/..",
+        "s3/data/incoming/x",
+        "flows/../x",
+        "lock",
+        "console/x",
+        "s3",
+        "import-ready/x",
+        "flows/a/b",
+        "flows/",
     ] {
         assert!(!belongs(name), "{name}");
     }
-    for name in ["journal.sqlite", "s3/index.sqlite", "s3/data/ab/abcd", "flows/17.jsonl"] {
+    for name in [
+        "journal.sqlite",
+        "s3/index.sqlite",
+        "s3/data/ab/abcd",
+        "flows/17.jsonl",
+    ] {
         assert!(belongs(name), "{name}");
     }
     let place = Place::new();
     let (file, _) = place.exported(1);
     let bytes = std::fs::read(&file).unwrap();
     let mut plain = Vec::new();
-    GzDecoder::new(bytes.as_slice()).read_to_end(&mut plain).unwrap();
+    GzDecoder::new(bytes.as_slice())
+        .read_to_end(&mut plain)
+        .unwrap();
     // A link instead of a file, and a name that leads elsewhere, in archives that are whole.
-    for (name, kind) in [("session-key", tar::EntryType::Symlink), ("../session-key", tar::EntryType::Regular)] {
-        let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), flate2::Compression::fast()));
+    for (name, kind) in [
+        ("session-key", tar::EntryType::Symlink),
+        ("../session-key", tar::EntryType::Regular),
+    ] {
+        let mut archive =
+            tar::Builder::new(GzEncoder::new(Vec::new(), flate2::Compression::fast()));
         let manifest = br#"{"format":1,"version":"0","exported_s":0}"#;
         let mut header = tar::Header::new_ustar();
         header.set_size(manifest.len() as u64);
-        archive.append_data(&mut header, MANIFEST, &manifest[..]).unwrap();
+        archive
+            .append_data(&mut header, MANIFEST, &manifest[..])
+            .unwrap();
         let mut header = tar::Header::new_ustar();
         header.set_entry_type(kind);
         header.set_size(0);
@@ -263,7 +316,11 @@ fn every_format_is_read() {
             region: "us-east-1".parse().unwrap(),
         };
         let state = world.region(&scope).unwrap();
-        let rows = (state.vpcs.len(), state.instances.len(), state.flow_logs.len());
+        let rows = (
+            state.vpcs.len(),
+            state.instances.len(),
+            state.flow_logs.len(),
+        );
         assert_eq!(rows, (2, 1, 1), "the default VPC and another");
         let s3 = S3::open(to.join("s3")).unwrap();
         assert_eq!(s3.get_object("logs-of-7", "a").unwrap().bytes, b"here");

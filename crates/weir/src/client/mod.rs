@@ -211,7 +211,11 @@ impl Client {
         let authority = self.connection.endpoint().authority.clone();
         let headers = [("host", authority.as_str())];
         let reply = self.connection.send("GET", path, &headers, b"")?;
-        anyhow::ensure!(reply.status == 200, "the answer has status {}", reply.status);
+        anyhow::ensure!(
+            reply.status == 200,
+            "the answer has status {}",
+            reply.status
+        );
         Ok(reply.body)
     }
 

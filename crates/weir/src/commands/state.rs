@@ -39,7 +39,11 @@ pub(crate) fn export(target: &Target, arguments: &cli::Export) -> anyhow::Result
 fn write(target: &Target, state: Option<&Path>, partial: &Path) -> anyhow::Result<()> {
     let mut options = File::options();
     // It holds keys.
-    let mut to = options.write(true).create_new(true).mode(0o600).open(partial)?;
+    let mut to = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(partial)?;
     match state {
         Some(folder) => state_file::export(folder, &mut to)?,
         None => {
@@ -64,11 +68,12 @@ fn beside(file: &Path) -> anyhow::Result<PathBuf> {
 pub(crate) fn import(arguments: &cli::Import) -> anyhow::Result<ExitCode> {
     let folder = folder(arguments.state.as_deref())?;
     let used = folder.join("journal.sqlite").exists();
-    let manifest = state_file::import(&arguments.file, &folder, arguments.replace)
-        .map_err(|error| match used && !arguments.replace {
+    let manifest = state_file::import(&arguments.file, &folder, arguments.replace).map_err(
+        |error| match used && !arguments.replace {
             true => error.context("nothing was imported (--replace forgets what is there)"),
             false => error.context("nothing was imported"),
-        })?;
+        },
+    )?;
     output::line(&format!(
         "{} has the state of {}, exported by weir {}",
         folder.display(),
@@ -81,7 +86,11 @@ pub(crate) fn import(arguments: &cli::Import) -> anyhow::Result<ExitCode> {
 /// Forgets everything.
 pub(crate) fn reset(target: &Target, arguments: &cli::Reset) -> anyhow::Result<ExitCode> {
     if let Some(folder) = &arguments.state {
-        ensure!(folder.is_dir(), "there is no state folder {}", folder.display());
+        ensure!(
+            folder.is_dir(),
+            "there is no state folder {}",
+            folder.display()
+        );
         confirm(arguments.yes, &format!("the state in {}", folder.display()))?;
         state_file::reset(folder)?;
         return Ok(ExitCode::SUCCESS);

@@ -86,7 +86,9 @@ fn start_again(address: SocketAddr) -> anyhow::Result<ExitCode> {
         }
     }
     arguments.extend(["--again".into(), address.to_string().into()]);
-    let error = Command::new(std::env::current_exe()?).args(arguments).exec();
+    let error = Command::new(std::env::current_exe()?)
+        .args(arguments)
+        .exec();
     Err(error).context("start anew")
 }
 
