@@ -15,7 +15,7 @@ use services::firehose::{Firehose, Limits};
 use services::logs::Logs;
 use services::s3::{S3, S3Endpoint};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 
@@ -123,10 +123,7 @@ async fn serve(
     ready: impl FnOnce(SocketAddr),
 ) -> anyhow::Result<Ended> {
     // Asked for first, so that a signal during the start ends the daemon in good order.
-    let (mut terminate, mut interrupt) = (
-        signal(SignalKind::terminate())?,
-        signal(SignalKind::interrupt())?,
-    );
+    let mut signals = Signals::heard()?;
     let mut journal = open_journal(state)?;
     make_private(&state.join("console"))?;
     let world = journal.load().context("the state cannot be read")?;
@@ -175,8 +172,8 @@ async fn serve(
         config,
         writer,
         datapath,
-        instances: instances.clone(),
-        flow_logs: flow_logs.clone(),
+        instances,
+        flow_logs,
         bodies: BodyBudget::default(),
         logs,
         firehose,
@@ -187,22 +184,49 @@ async fn serve(
         listen,
         reset: Notify::new(),
     });
-    let datapath = daemon.datapath.clone();
     let mut tasks = start(daemon.clone(), listener, doors, inquiries);
     tracing::info!(%listen, state = %state.display(), "ready");
     ready(listen);
 
     let ended = tokio::select! {
-        _ = terminate.recv() => Ok(Ended::Told),
-        _ = interrupt.recv() => Ok(Ended::Told),
+        () = signals.told_to_end() => Ok(Ended::Told),
         () = daemon.reset.notified() => Ok(Ended::Reset(listen)),
         ended = failed_part(failure, &mut tasks) => ended.map(|()| Ended::Told),
     };
-    datapath.end_captures().await;
-    tokio::task::spawn_blocking(move || instances.shut_down()).await?;
-    flow_logs.shut_down().await;
+    shut_down(&daemon).await?;
     drop((uplink, services));
     ended
+}
+
+/// Ends what runs, in order.
+async fn shut_down(daemon: &Daemon) -> anyhow::Result<()> {
+    daemon.datapath.end_captures().await;
+    let instances = daemon.instances.clone();
+    tokio::task::spawn_blocking(move || instances.shut_down()).await?;
+    daemon.flow_logs.shut_down().await;
+    Ok(())
+}
+
+/// The signals that end a daemon.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn heard() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn told_to_end(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 /// The port, and which it is.

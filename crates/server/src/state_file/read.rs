@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::rc::Rc;
@@ -63,7 +63,7 @@ fn read_files(
         );
         match name.as_str() {
             MANIFEST if manifest.is_none() => manifest = Some(read_manifest(entry)?),
-            _ if manifest.is_none() => bail!("it is no state file"),
+            _ if manifest.is_none() => bail!("damaged: it is no state file"),
             SUMS => listed = Some(text_of(entry)?),
             name => {
                 ensure!(
@@ -84,7 +84,7 @@ fn read_files(
     let mut rest = gzip.into_inner();
     ensure!(
         io::copy(&mut rest, &mut io::sink())? == 0,
-        "something follows its end"
+        "damaged: something follows its end"
     );
     let manifest = manifest.context("it is no state file")?;
     check_sums(&listed.context("damaged: its end is missing")?, &sums)?;
@@ -124,6 +124,19 @@ fn take(entry: impl Read, to: Option<std::path::PathBuf>) -> anyhow::Result<Stri
         }
     }
     Ok(hex(&entry.sum.finalize()))
+}
+
+/// Copies all, and tells what is wrong with the file from what is wrong with the disk.
+fn copy(from: &mut impl Read, to: &mut impl Write) -> anyhow::Result<()> {
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let count = from.read(&mut buffer).context("damaged")?;
+        if count == 0 {
+            return Ok(());
+        }
+        to.write_all(&buffer[..count])
+            .context("it cannot be written down")?;
+    }
 }
 
 /// Sums and manifests are short, so far as they are real.

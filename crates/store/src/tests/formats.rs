@@ -76,7 +76,9 @@ fn every_format_is_read_as_the_same_world() {
     for world in &worlds {
         assert_eq!(world.regions, worlds[0].regions);
     }
-    expect![[""]].assert_eq(&summary(&worlds[0]));
+    expect![[r#"
+        000000000007 us-east-1: 1 Address, 2 ClientToken, 1 DhcpOptions, 1 FlowLog, 1 Instance, 2 InternetGateway, 2 NetworkAcl, 1 NetworkInterface, 1 Role, 3 RouteTable, 3 SecurityGroup, 7 Subnet, 2 Vpc, 1 VpcEndpoint,
+    "#]].assert_eq(&summary(&worlds[0]));
 }
 
 #[test]
