@@ -113,13 +113,13 @@ fn take(entry: impl Read, to: Option<std::path::PathBuf>) -> anyhow::Result<Stri
         sum: Sha256::new(),
     };
     match to {
-        None => drop(io::copy(&mut entry, &mut io::sink()).context("damaged")?),
+        None => copy(&mut entry, &mut io::sink())?,
         Some(to) => {
             let folder = to.parent().unwrap_or(&to);
             std::fs::create_dir_all(folder)?;
             let mut options = File::options();
             let mut file = options.write(true).create_new(true).mode(0o600).open(&to)?;
-            io::copy(&mut entry, &mut file)?;
+            copy(&mut entry, &mut file)?;
             file.sync_all()?;
         }
     }
