@@ -1,28 +1,37 @@
 //! Health checks of load balancers' targets: which are due, what they find, and from when on that counts (User Guide
 //! for Network Load Balancers, "Health checks for Network Load Balancer target groups").
 //!
-//! A check is a TCP SYN from a node of the load balancer, a packet like any other. It succeeds if the target accepts it;
-//! the node then takes it back, so that no connection comes about.
+//! A check by TCP is a SYN from a node of the load balancer, a packet like any other. It succeeds if the target accepts
+//! it; the node then takes it back, so that no connection comes about. A check by HTTP goes on with a request, and
+//! succeeds if the target answers with one of the codes that are wanted.
 
+mod http;
 mod send;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use model::{Health, Scope, TargetGroupId, TargetKey, Timestamp};
-use packet::{protocol, tcp};
+use packet::tcp::Tcp;
+use packet::{Ip, protocol, tcp};
 
 use crate::ports::PortId;
 use crate::session::Endpoint;
 use crate::subject::Subject;
 use crate::tuple::{L4, Tuple};
+use http::{Answered, Exchange, Got, Says};
+
+pub(crate) use http::HttpRequest;
 
 /// The source ports of checks; sessions have those below.
 const FIRST_PORT: u16 = 64_512;
+/// Headers of IPv4 and TCP.
+const HEADERS_LEN: usize = packet::ipv4::HEADER_LEN + tcp::HEADER_LEN;
 
 /// How a target is checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HealthCheck {
     pub(crate) scope: Scope,
     pub(crate) group: TargetGroupId,
@@ -31,6 +40,8 @@ pub(crate) struct HealthCheck {
     pub(crate) node: PortId,
     pub(crate) address: IpAddr,
     pub(crate) port: u16,
+    /// What is asked by HTTP, if it is.
+    pub(crate) http: Option<Arc<HttpRequest>>,
     pub(crate) interval: Duration,
     pub(crate) timeout: Duration,
     pub(crate) healthy_threshold: u16,
@@ -53,13 +64,15 @@ pub struct HealthFinding {
 }
 
 /// A segment that a node sends by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Segment {
     pub(crate) node: PortId,
     pub(crate) src_port: u16,
     pub(crate) to: Endpoint,
     pub(crate) flags: u8,
     pub(crate) sequence: u32,
+    pub(crate) acknowledgement: u32,
+    pub(crate) payload: Vec<u8>,
 }
 
 impl Segment {
@@ -77,7 +90,7 @@ impl Segment {
             },
             tcp_flags: self.flags,
             quoted: None,
-            len: 40,
+            len: HEADERS_LEN + self.payload.len(),
             dont_fragment: true,
             ttl: 64,
             is_fragment: false,
@@ -95,18 +108,30 @@ pub(crate) struct HealthChecks {
     waiting: BTreeMap<(PortId, u16), Key>,
     ports_used: u16,
     findings: Vec<HealthFinding>,
-    /// Resets of connections that targets have accepted.
-    resets: Vec<Segment>,
+    /// The node and port at which an answer has arrived.
+    arrived: Option<(PortId, u16)>,
+    /// What nodes say to the answers of targets.
+    says: Vec<Segment>,
 }
 
 #[derive(Debug)]
 struct Progress {
     check: HealthCheck,
     next: Timestamp,
-    /// The source port and the end of the check that is under way.
-    pending: Option<(u16, Timestamp)>,
+    /// The check that is under way.
+    pending: Option<Pending>,
     successes: u16,
     failures: u16,
+}
+
+/// A check that is under way.
+#[derive(Debug)]
+struct Pending {
+    /// The source port.
+    port: u16,
+    end: Timestamp,
+    /// The connection, if it is by HTTP.
+    exchange: Option<Exchange>,
 }
 
 impl HealthChecks {
@@ -116,7 +141,7 @@ impl HealthChecks {
         for check in checks {
             let key = (check.scope, check.group, check.target);
             let new = || Progress {
-                check: *check,
+                check: check.clone(),
                 next: Timestamp::default(),
                 pending: None,
                 successes: 0,
@@ -127,7 +152,7 @@ impl HealthChecks {
                 // Registered anew.
                 progress = new();
             }
-            progress.check = *check;
+            progress.check = check.clone();
             self.checks.insert(key, progress);
         }
         let checks = &self.checks;
@@ -143,11 +168,14 @@ impl HealthChecks {
     pub(crate) fn due(&mut self, now: Timestamp) -> Vec<Segment> {
         let mut segments = Vec::new();
         for (key, progress) in &mut self.checks {
-            if let Some((port, end)) = progress.pending
-                && now >= end
-            {
-                self.waiting.remove(&(progress.check.node, port));
-                self.findings.extend(progress.failed(Health::TimedOut));
+            if let Some(pending) = progress.pending.take_if(|pending| now >= pending.end) {
+                self.waiting.remove(&(progress.check.node, pending.port));
+                let exchange = pending.exchange.as_ref();
+                let reset = exchange.and_then(Exchange::reset);
+                segments.extend(reset.map(|says| progress.check.segment(pending.port, says)));
+                if !exchange.is_some_and(Exchange::is_answered) {
+                    self.findings.extend(progress.failed(Health::TimedOut));
+                }
             }
             if progress.pending.is_some() || now < progress.next {
                 continue;
@@ -160,70 +188,140 @@ impl HealthChecks {
                 continue;
             }
             self.waiting.insert((check.node, port), *key);
-            progress.pending = Some((port, now + check.timeout));
-            progress.next = now + check.interval;
-            segments.push(Segment {
-                node: check.node,
-                src_port: port,
-                to: Endpoint {
-                    address: check.address,
-                    port: check.port,
-                },
+            let opens = Says {
                 flags: tcp::SYN,
                 sequence: 0,
+                acknowledgement: 0,
+                payload: Vec::new(),
+            };
+            segments.push(check.segment(port, opens));
+            progress.next = now + check.interval;
+            progress.pending = Some(Pending {
+                port,
+                end: now + check.timeout,
+                exchange: check.http.as_deref().map(Exchange::new),
             });
         }
         segments
     }
 
-    /// Takes the answer to a check; false for anything else.
+    /// Whether a packet is the answer to a check, which [`HealthChecks::take`] is to be told.
     pub(crate) fn answered(&mut self, node: PortId, packet: &Tuple, flags: u8) -> bool {
         let L4::Ports { src, dst } = packet.l4 else {
             return false;
         };
-        let Some(key) = self.waiting.get(&(node, dst)).copied() else {
-            return false;
-        };
-        let Some(progress) = self.checks.get_mut(&key) else {
+        let key = self.waiting.get(&(node, dst));
+        let Some(progress) = key.and_then(|key| self.checks.get(key)) else {
             return false;
         };
         let check = &progress.check;
         if packet.protocol != protocol::TCP || (check.address, check.port) != (packet.src, src) {
             return false;
         }
-        let accepted = flags & (tcp::SYN | tcp::ACK) == tcp::SYN | tcp::ACK;
-        if !accepted && flags & tcp::RST == 0 {
-            return false;
+        let by_http = progress
+            .pending
+            .as_ref()
+            .is_some_and(|p| p.exchange.is_some());
+        let is_answer = by_http || accepts(flags) || flags & tcp::RST != 0;
+        if is_answer {
+            self.arrived = Some((node, dst));
         }
-        self.waiting.remove(&(node, dst));
-        if accepted {
-            self.resets.push(Segment {
-                node,
-                src_port: dst,
-                to: Endpoint {
-                    address: packet.src,
-                    port: src,
-                },
-                flags: tcp::RST,
-                sequence: 1,
-            });
-            self.findings.extend(progress.succeeded());
-        } else {
-            self.findings.extend(progress.failed(Health::Failed));
-        }
-        true
+        is_answer
     }
 
-    /// The resets that are to be sent now.
-    pub(crate) fn take_resets(&mut self) -> Vec<Segment> {
-        std::mem::take(&mut self.resets)
+    /// Takes the answer to a check that has arrived.
+    pub(crate) fn take(&mut self, ip: &Ip, frame: &[u8]) {
+        let Some((node, port)) = self.arrived.take() else {
+            return;
+        };
+        let key = self.waiting.get(&(node, port)).copied();
+        let Some(progress) = key.and_then(|key| self.checks.get_mut(&key)) else {
+            return;
+        };
+        let segment = ip.transport(frame);
+        let Ok(header) = Tcp::parse(segment) else {
+            return;
+        };
+        let got = Got {
+            flags: ip.tcp_flags,
+            sequence: header.sequence(),
+            payload: segment.get(header.header_len()..).unwrap_or_default(),
+        };
+        let (says, answered, over) = progress.take(got);
+        if over {
+            self.waiting.remove(&(node, port));
+            progress.pending = None;
+        }
+        self.says
+            .extend(says.map(|says| progress.check.segment(port, says)));
+        self.findings
+            .extend(answered.and_then(|health| progress.found(health)));
+    }
+
+    /// What is to be said to targets now.
+    pub(crate) fn take_says(&mut self) -> Vec<Segment> {
+        std::mem::take(&mut self.says)
+    }
+}
+
+fn accepts(flags: u8) -> bool {
+    flags & (tcp::SYN | tcp::ACK) == tcp::SYN | tcp::ACK
+}
+
+impl HealthCheck {
+    /// What its node sends to the target.
+    fn segment(&self, src_port: u16, says: Says) -> Segment {
+        Segment {
+            node: self.node,
+            src_port,
+            to: Endpoint {
+                address: self.address,
+                port: self.port,
+            },
+            flags: says.flags,
+            sequence: says.sequence,
+            acknowledgement: says.acknowledgement,
+            payload: says.payload,
+        }
     }
 }
 
 impl Progress {
+    /// What the node says to a segment of its target, what the target thereby turns out to be, and whether the check is
+    /// over.
+    fn take(&mut self, got: Got<'_>) -> (Option<Says>, Option<Health>, bool) {
+        let Some(exchange) = self.pending.as_mut().and_then(|p| p.exchange.as_mut()) else {
+            let reset = Says {
+                flags: tcp::RST,
+                sequence: 1,
+                acknowledgement: 0,
+                payload: Vec::new(),
+            };
+            return match accepts(got.flags) {
+                true => (Some(reset), Some(Health::Healthy), true),
+                false => (None, Some(Health::Failed), true),
+            };
+        };
+        let (says, answered) = exchange.take(got);
+        let over = exchange.over;
+        let is_good = |code| self.check.http.as_ref().is_some_and(|h| h.is_good(code));
+        let health = answered.map(|answered| match answered {
+            Answered::Code(code) if is_good(code) => Health::Healthy,
+            Answered::Code(code) => Health::ResponseCodeMismatch(code),
+            Answered::Malformed => Health::Failed,
+        });
+        (says, health, over)
+    }
+
+    fn found(&mut self, health: Health) -> Option<HealthFinding> {
+        match health {
+            Health::Healthy => self.succeeded(),
+            other => self.failed(other),
+        }
+    }
+
     /// The first success makes a new target healthy; later it takes as many as the threshold says.
     fn succeeded(&mut self) -> Option<HealthFinding> {
-        self.pending = None;
         self.failures = 0;
         self.successes = self.successes.saturating_add(1);
         let needed = match self.check.health {
@@ -234,7 +332,6 @@ impl Progress {
     }
 
     fn failed(&mut self, how: Health) -> Option<HealthFinding> {
-        self.pending = None;
         self.successes = 0;
         self.failures = self.failures.saturating_add(1);
         self.finding(how, self.failures >= self.check.unhealthy_threshold)

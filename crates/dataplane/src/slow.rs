@@ -89,7 +89,8 @@ impl Dataplane {
             };
             let (vpc, subnet) = (snapshot.vpc_of(interface), snapshot.subnet_of(interface));
             if is_for_servers(ip) || service::is_service(vpc, subnet, ip.dst) {
-                if !snapshot.is_service_on_link(interface, &Tuple::of(ip)) {
+                let tuple = self.fragments.whole(from, ip, now);
+                if !snapshot.is_service_on_link(interface, &tuple) {
                     return self.serve(&client, packet, ip, frame, now);
                 }
                 if !self.allow(from, None, now) {
@@ -193,7 +194,7 @@ impl Dataplane {
         self.remember(from, packet, ip, &tuple, &mut decision, offload, now);
         let Some(out) = decision.out else {
             if decision.disposition.is_delivered() {
-                self.reset_health_checks(now);
+                self.take_health_check(ip, frame, now);
                 return Verdict::Emit;
             }
             let reason = decision.disposition.drop_reason();

@@ -23,10 +23,31 @@ Server(("", 8080), Tcp).serve_forever()
 """
 
 
+# The same by HTTP alone; at /ready it answers with the status in /tmp/status, and keeps what it was asked with.
+READY = """#!/usr/bin/env python3
+import http.server, os
+NAME = "{name}"
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        status = 200
+        if self.path.startswith("/ready"):
+            open("/tmp/asked", "w").write(f"{{self.requestline}} {{self.headers['Host']}} {{self.client_address[0]}}")
+            status = int(open("/tmp/status").read()) if os.path.exists("/tmp/status") else 200
+        body = f"{{NAME}}\\n".encode() * 1000
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_):
+        pass
+http.server.ThreadingHTTPServer(("", 8080), Handler).serve_forever()
+"""
+
+
 class Balanced:
     """A client at 10.0.1.10, two servers in another subnet, and a load balancer between them."""
 
-    def __init__(self, lab, protocol="TCP", **group):
+    def __init__(self, lab, protocol="TCP", server=SERVER, **group):
         self.lab = lab
         self.elb = lab.client("elbv2")
         self.vpc = lab.vpc()
@@ -38,7 +59,7 @@ class Balanced:
         # The servers let in only what the clients' and the nodes' subnet sends.
         rules = lab.group(self.vpc, "tcp 8080 10.0.1.0/24", "udp 8080 10.0.1.0/24")
         self.servers = {
-            name: lab.run(self.back, rules, address, SERVER.format(name=name), wait=False)
+            name: lab.run(self.back, rules, address, server.format(name=name), wait=False)
             for name, address in (("red", "10.0.2.11"), ("blue", "10.0.2.12"))
         }
         made = self.elb.create_load_balancer(
@@ -124,6 +145,33 @@ def test_targets_see_the_node_without_client_ip_preservation(lab):
         TargetGroupArn=web.group, Attributes=[{"Key": "preserve_client_ip.enabled", "Value": "true"}],
     )
     same(web.pages(), {"red 10.0.1.10", "blue 10.0.1.10"})
+
+
+def test_health_is_asked_by_http(lab):
+    web = Balanced(lab, server=READY, HealthCheckProtocol="HTTP", HealthCheckPath="/ready?full=1")
+    described = web.elb.describe_target_groups(TargetGroupArns=[web.group])["TargetGroups"][0]
+    same((described["HealthCheckProtocol"], described["Matcher"]["HttpCode"]), ("HTTP", "200-399"))
+    web.listen(*web.servers.values())
+    web.become(red="healthy", blue="healthy")
+    asked = lab.inside(web.servers["red"], "cat", "/tmp/asked").stdout
+    same(asked, f"GET /ready?full=1 HTTP/1.1 {web.node}:80 {web.node}")
+    # A server that says that it is not well gets nothing, though it accepts connections.
+    lab.inside(web.servers["red"], "sh", "-c", "echo 500 > /tmp/status")
+    web.become(red="unhealthy", blue="healthy")
+    reason = web.elb.describe_target_health(
+        TargetGroupArn=web.group, Targets=[{"Id": web.servers["red"]}],
+    )["TargetHealthDescriptions"][0]["TargetHealth"]
+    same(reason["Reason"], "Target.ResponseCodeMismatch")
+    same(reason["Description"], "Health checks failed with these codes: [500]")
+    same({page.split()[0] for page in web.pages()}, {"blue"})
+    web.elb.modify_target_group(TargetGroupArn=web.group, Matcher={"HttpCode": "200,500"})
+    web.become(red="healthy", blue="healthy")
+    lab.inside(web.servers["red"], "sh", "-c", "echo 204 > /tmp/status")
+    web.become(red="unhealthy", blue="healthy")
+    # Whether it answers by HTTP at all does not matter to a check by TCP.
+    web.elb.modify_target_group(TargetGroupArn=web.group, HealthCheckProtocol="TCP")
+    web.become(red="healthy", blue="healthy")
+    same({page.split()[0] for page in web.pages()}, {"red", "blue"})
 
 
 ECHO = """

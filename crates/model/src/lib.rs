@@ -96,8 +96,8 @@ pub use subnet_cidr_reservation::SubnetCidrReservation;
 pub use table::Table;
 pub use tag::Tags;
 pub use target_group::{
-    Health, HealthCheck, Target, TargetGroup, TargetGroupAttributes, TargetId, TargetKey,
-    TargetType,
+    BadHttpCodes, Health, HealthCheck, HttpCodes, HttpHealthCheck, Target, TargetGroup,
+    TargetGroupAttributes, TargetId, TargetKey, TargetType,
 };
 pub use time::Timestamp;
 pub use vpc::Vpc;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
@@ -88,13 +89,28 @@ pub enum Health {
     Healthy,
     /// It does not answer.
     TimedOut,
-    /// It answers that it does not serve.
+    /// It answers that it does not serve, or what nobody understands.
     Failed,
+    /// It answers with a status code that is none of those wanted.
+    ResponseCodeMismatch(u16),
+}
+
+impl Health {
+    /// Whether it does not work.
+    pub const fn is_unhealthy(self) -> bool {
+        match self {
+            Self::Initial | Self::Healthy => false,
+            Self::TimedOut | Self::Failed | Self::ResponseCodeMismatch(_) => true,
+        }
+    }
 }
 
 /// How it is found out whether targets work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HealthCheck {
+    /// What is asked by HTTP; absent if it is enough that a TCP connection is accepted.
+    #[serde(default)]
+    pub http: Option<HttpHealthCheck>,
     /// Where; the target's own port if absent.
     pub port: Option<u16>,
     /// Seconds from one check of a target to the next.
@@ -105,6 +121,78 @@ pub struct HealthCheck {
     pub healthy_threshold: u16,
     /// So many failures in a row make it unhealthy.
     pub unhealthy_threshold: u16,
+}
+
+/// What a health check asks by HTTP, and which answers are good.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HttpHealthCheck {
+    /// The path, with a query perhaps.
+    pub path: String,
+    /// The status codes of a target that works.
+    pub codes: HttpCodes,
+}
+
+/// Status codes of HTTP: `200`, `200,202` or `200-399`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct HttpCodes {
+    text: String,
+    ranges: Vec<RangeInclusive<u16>>,
+}
+
+/// Text that names no status codes, or others than 200 to 599.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadHttpCodes {
+    /// Neither a number nor a range.
+    #[error("Health check matcher HTTP code '{0}' is not valid")]
+    Malformed(String),
+    /// A number that no answer of a health check may have.
+    #[error("Health check matcher HTTP code '{0}' must be within '200-599' inclusive")]
+    OutOfRange(u16),
+}
+
+impl HttpCodes {
+    /// Whether a code is one of them.
+    pub fn contains(&self, code: u16) -> bool {
+        self.ranges.iter().any(|range| range.contains(&code))
+    }
+
+    /// As they were given.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl TryFrom<String> for HttpCodes {
+    type Error = BadHttpCodes;
+
+    fn try_from(text: String) -> Result<Self, BadHttpCodes> {
+        let code = |word: &str| {
+            let digits = word.len() == 3 && word.bytes().all(|b| b.is_ascii_digit());
+            let number = word.parse().ok().filter(|_| digits);
+            let number: u16 = number.ok_or_else(|| BadHttpCodes::Malformed(text.clone()))?;
+            match number {
+                200..=599 => Ok(number),
+                other => Err(BadHttpCodes::OutOfRange(other)),
+            }
+        };
+        let range = |words: &str| {
+            let (from, to) = words.split_once('-').unwrap_or((words, words));
+            let range = code(from)?..=code(to)?;
+            match range.is_empty() {
+                true => Err(BadHttpCodes::Malformed(text.clone())),
+                false => Ok(range),
+            }
+        };
+        let ranges = text.split(',').map(range).collect::<Result<_, _>>()?;
+        Ok(Self { text, ranges })
+    }
+}
+
+impl From<HttpCodes> for String {
+    fn from(codes: HttpCodes) -> Self {
+        codes.text
+    }
 }
 
 /// What can be changed of a target group ("Target group attributes").
@@ -167,5 +255,23 @@ mod targets {
         d: D,
     ) -> Result<BTreeMap<TargetKey, Target>, D::Error> {
         Vec::<(TargetKey, Target)>::deserialize(d).map(|pairs| pairs.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn status_codes_are_numbers_and_ranges() {
+        let codes = HttpCodes::try_from("200,204-299".to_owned()).unwrap();
+        let fitting = [200, 203, 204, 299, 300].map(|code| codes.contains(code));
+        assert_eq!(fitting, [true, false, true, true, false]);
+        for bad in [
+            "", "abc", "2000", "+20", "200-", "-200", "300-200", "200,,201", "199", "200-600",
+            "200 ", "200;201", "٢٠٠",
+        ] {
+            assert!(HttpCodes::try_from(bad.to_owned()).is_err(), "{bad:?}");
+        }
     }
 }

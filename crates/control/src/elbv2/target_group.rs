@@ -37,7 +37,7 @@ pub(crate) fn create_target_group(
     let vpc_id = parameter::id(required_some(&request.vpc_id, "VPC ID")?, "VpcId")?;
     tx.find::<Vpc>(vpc_id)?;
     let target_type = target_type(request.target_type.as_deref().unwrap_or("instance"))?;
-    let health_check = Given::of_create(request).apply(health_check::DEFAULT)?;
+    let health_check = Given::of_create(request).create()?;
     let wanted = TargetGroup {
         id: TargetGroupId::new(0),
         name: name.to_owned(),
@@ -145,7 +145,7 @@ pub(crate) fn modify_target_group(
     request: &ModifyTargetGroupRequest,
 ) -> Result<ModifyTargetGroupResponse, Error> {
     let mut row = arn::target_group(tx, &request.target_group_arn)?.clone();
-    row.health_check = Given::of_modify(request).apply(row.health_check)?;
+    row.health_check = Given::of_modify(request).apply(&row.health_check)?;
     tx.put(row.id, row.clone());
     Ok(ModifyTargetGroupResponse {
         target_groups: vec![shape::target_group(tx, &row)],
@@ -238,7 +238,13 @@ fn is_same(row: &TargetGroup, wanted: &TargetGroup) -> bool {
             health_check,
             ..
         } = group;
-        (*protocol, *port, *vpc_id, *target_type, *health_check)
+        (
+            *protocol,
+            *port,
+            *vpc_id,
+            *target_type,
+            health_check.clone(),
+        )
     };
     settings(row) == settings(wanted)
 }

@@ -157,7 +157,7 @@ impl Memory {
         affected.vpcs.append(&mut changed.vpcs);
         if changed.health_checks {
             let all = self.managed.values();
-            let all = all.flat_map(|managed| managed.load_balancers.checks.iter().copied());
+            let all = all.flat_map(|managed| managed.load_balancers.checks.iter().cloned());
             self.snapshot.health_checks = all.collect();
         }
         if changed.public_names {

@@ -12,7 +12,7 @@ use model::{
 };
 use packet::protocol;
 
-use crate::health_check::HealthCheck;
+use crate::health_check::{HealthCheck, HttpRequest};
 use crate::ports::{Device, PortId, Ports};
 
 /// UDP flows that are idle for longer are forgotten, in seconds ("Connection idle timeout").
@@ -150,7 +150,10 @@ pub(crate) fn compile(state: &State, scope: Scope, ports: &Ports) -> Compiled {
         groups.sort_unstable();
         groups.dedup();
         for group in groups.iter().filter_map(|id| state.target_groups.get(id)) {
-            let checks = checks(scope, balancer, group, &places, ports);
+            let mut own = listeners.iter();
+            let listener = own.find(|l| l.target_group_id == group.id);
+            let port = listener.map_or(group.port, |listener| listener.port);
+            let checks = checks(scope, balancer, (group, port), &places, ports);
             compiled.checks.extend(checks);
         }
     }
@@ -226,7 +229,7 @@ impl Wanted<'_> {
         let mut reached = Vec::new();
         let place = |(key, row): (&TargetKey, &model::Target)| {
             let (address, interface) = self.places.find(group, key.id)?;
-            let broken = matches!(row.health, Health::TimedOut | Health::Failed);
+            let broken = row.health.is_unhealthy();
             let draining = row.draining_since.is_some();
             let target = Target {
                 address,
@@ -251,11 +254,12 @@ impl Wanted<'_> {
     }
 }
 
-/// How the targets of a group are checked: each by the node of its zone.
+/// How the targets of a group are checked: each by the node of its zone. Who is asked by HTTP is told the port of the
+/// listener.
 fn checks<'a>(
     scope: Scope,
     balancer: &'a LoadBalancer,
-    group: &'a TargetGroup,
+    (group, listener_port): (&'a TargetGroup, u16),
     places: &'a Places<'_>,
     ports: &'a Ports,
 ) -> impl Iterator<Item = HealthCheck> + 'a {
@@ -274,6 +278,14 @@ fn checks<'a>(
             group: group.id,
             target: *key,
             node: ports.get(&device)?,
+            http: check.http.as_ref().and_then(|http| {
+                let row = places
+                    .state
+                    .network_interfaces
+                    .get(&node.network_interface_id)?;
+                let host = (row.primary_ipv4()?, listener_port);
+                Some(Arc::new(HttpRequest::new(http, host)))
+            }),
             address: places.find(group, key.id)?.0,
             port: check.port.unwrap_or(key.port),
             interval: seconds(check.interval_s),

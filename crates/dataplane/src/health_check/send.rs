@@ -1,6 +1,7 @@
 //! Sending what load balancers' nodes send by themselves: through the pipeline, as instances' packets go.
 
 use model::Timestamp;
+use packet::Ip;
 use packet::build::Frame;
 
 use super::Segment;
@@ -10,10 +11,11 @@ use crate::tuple::L4;
 use crate::walk::{Walk, Way};
 
 impl Dataplane {
-    /// Takes back the connections that targets have accepted from health checks.
-    pub(crate) fn reset_health_checks(&mut self, now: Timestamp) {
-        for reset in self.health_checks.take_resets() {
-            self.send_segment(&reset, now);
+    /// Takes the answer of a target to a health check, and sends what the node says to that.
+    pub(crate) fn take_health_check(&mut self, ip: &Ip, frame: &[u8], now: Timestamp) {
+        self.health_checks.take(ip, frame);
+        for segment in self.health_checks.take_says() {
+            self.send_segment(&segment, now);
         }
     }
 
@@ -52,7 +54,8 @@ impl Dataplane {
         let (Some(frame), L4::Ports { src, dst }) = (frame, sent.l4) else {
             return;
         };
-        let frame = frame.tcp_sequence(src, dst, segment.flags, (segment.sequence, 0), &[]);
+        let numbers = (segment.sequence, segment.acknowledgement);
+        let frame = frame.tcp_sequence(src, dst, segment.flags, numbers, &segment.payload);
         if self.watch.on {
             self.watch.see(&decision.records, &snapshot, &frame, now);
         }

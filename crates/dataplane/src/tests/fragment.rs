@@ -62,3 +62,18 @@ fn a_fragment_without_its_first_matches_no_rule_for_ports() {
     "#]]
     .assert_eq(&net.records());
 }
+
+#[test]
+fn services_on_the_link_get_whole_packets() {
+    let mut net = Net::with_services(NET);
+    let line = "x sends tcp 10.0.1.10:5 > 169.254.169.254:80 syn len 1400";
+    let services = net.port("services");
+    for fragment in fragments(&net, line) {
+        assert_eq!(send(&mut net, fragment), Verdict::Forward(services));
+    }
+    // Without the first one nobody knows what they are for.
+    net.wait(60);
+    let later = fragments(&net, line).pop().unwrap();
+    let refused = Verdict::Drop(crate::DropReason::ServiceUnavailable);
+    assert_eq!(send(&mut net, later), refused);
+}

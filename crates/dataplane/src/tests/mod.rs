@@ -10,6 +10,7 @@ mod egress_only_internet_gateway;
 mod flow_records;
 mod fragment;
 mod gateway_route_table;
+mod health_check;
 mod interface_endpoint;
 mod internet_gateway;
 mod link;
@@ -185,6 +186,23 @@ impl Net {
         let offload = Offload::default();
         let verdict = self.dataplane.forward(port, &mut frame, offload, self.now);
         (verdict, frame)
+    }
+
+    /// A host or an interface tells whom a packet comes from that it is not wanted at its address.
+    pub(crate) fn unwanted(&mut self, about: &str, by: &str, address: &str) -> Verdict {
+        let (_, frame) = self.frame(about);
+        let mac = Mac(fixture::mac(by).0);
+        let router = match by.parse::<std::net::IpAddr>() {
+            Ok(_) => INTERNET_ROUTER_MAC,
+            Err(_) => Mac(Snapshot::router_mac(fixture::vpc("main")).0),
+        };
+        let (from, mut error) = (address.parse().unwrap(), Vec::new());
+        let kind = packet::icmp_error::IcmpError::PortUnreachable;
+        packet::icmp_error::icmp_error(&frame, kind, from, mac, &mut error).unwrap();
+        packet::ethernet::set_macs(&mut error, router, mac).unwrap();
+        let port = self.port(by);
+        let offload = Offload::default();
+        self.dataplane.forward(port, &mut error, offload, self.now)
     }
 
     /// Sends a packet; says to whom it went and what it then looked like, or why not.

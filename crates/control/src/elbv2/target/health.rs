@@ -157,5 +157,10 @@ fn checked(health: Health) -> Status {
             "Target.FailedHealthChecks",
             "Health checks failed",
         ),
+        Health::ResponseCodeMismatch(code) => Status::new(
+            "unhealthy",
+            "Target.ResponseCodeMismatch",
+            format!("Health checks failed with these codes: [{code}]"),
+        ),
     }
 }

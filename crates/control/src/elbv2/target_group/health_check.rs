@@ -2,20 +2,25 @@
 //! Balancer target groups").
 
 use elbv2_api::{CreateTargetGroupRequest, Matcher, ModifyTargetGroupRequest};
-use model::HealthCheck;
+use model::{HealthCheck, HttpCodes, HttpHealthCheck};
 
 use super::super::error::{configuration, unsupported, validation};
 use super::port;
 use crate::{Error, parameter};
 
-/// What is not given.
-pub(super) const DEFAULT: HealthCheck = HealthCheck {
-    port: None,
-    interval_s: 30,
-    timeout_s: 10,
-    healthy_threshold: 5,
-    unhealthy_threshold: 2,
-};
+const PATH_LEN_MAX: usize = 1024;
+
+/// What is not given ("CreateTargetGroup").
+fn default(by_http: bool) -> HealthCheck {
+    HealthCheck {
+        http: None,
+        port: None,
+        interval_s: 30,
+        timeout_s: if by_http { 6 } else { 10 },
+        healthy_threshold: 5,
+        unhealthy_threshold: 2,
+    }
+}
 
 /// What a request says about health checks.
 pub(super) struct Given<'a> {
@@ -59,10 +64,16 @@ impl<'a> Given<'a> {
         }
     }
 
+    /// The check of a new group.
+    pub(super) fn create(&self) -> Result<HealthCheck, Error> {
+        self.apply(&default(self.protocol == Some("HTTP")))
+    }
+
     /// The check as it is then.
-    pub(super) fn apply(&self, now: HealthCheck) -> Result<HealthCheck, Error> {
+    pub(super) fn apply(&self, now: &HealthCheck) -> Result<HealthCheck, Error> {
         self.refuse()?;
         let check = HealthCheck {
+            http: self.http(now.http.as_ref())?,
             port: self.port.map_or(Ok(now.port), check_port)?,
             interval_s: between(self.interval, "healthCheckIntervalSeconds", 5..=300)?
                 .unwrap_or(now.interval_s),
@@ -88,8 +99,8 @@ impl<'a> Given<'a> {
 
     fn refuse(&self) -> Result<(), Error> {
         match self.protocol {
-            None | Some("TCP") => {}
-            Some(other @ ("HTTP" | "HTTPS")) => {
+            None | Some("TCP" | "HTTP") => {}
+            Some(other @ "HTTPS") => {
                 return Err(unsupported(format_args!(
                     "The health check protocol '{other}'"
                 )));
@@ -105,11 +116,51 @@ impl<'a> Given<'a> {
                 "Health check enabled must be true for target groups with target type 'instance' or 'ip'",
             ));
         }
-        parameter::refuse_unsupported(&[
-            (self.path.is_some(), "HealthCheckPath"),
-            (self.matcher.is_some(), "Matcher"),
-        ])
+        let grpc = self.matcher.is_some_and(|m| m.grpc_code.is_some());
+        parameter::refuse_unsupported(&[(grpc, "Matcher.GrpcCode")])
     }
+
+    /// What is asked by HTTP then.
+    fn http(&self, now: Option<&HttpHealthCheck>) -> Result<Option<HttpHealthCheck>, Error> {
+        let codes = self.matcher.and_then(|matcher| matcher.http_code.clone());
+        let by_http = match self.protocol {
+            Some(protocol) => protocol == "HTTP",
+            None => now.is_some(),
+        };
+        if !by_http {
+            return match (self.path, codes) {
+                (None, None) => Ok(None),
+                (Some(_), _) => Err(configuration(
+                    "Health check paths are not supported for TCP health checks",
+                )),
+                (None, Some(_)) => Err(configuration(
+                    "Health check matchers are not supported for TCP health checks",
+                )),
+            };
+        }
+        let kept = |of: fn(&HttpHealthCheck) -> &str, other: &str| now.map_or(other, of).to_owned();
+        let path = match self.path {
+            Some(path) => check_path(path)?.to_owned(),
+            None => kept(|now| &now.path, "/"),
+        };
+        let codes = codes.unwrap_or_else(|| kept(|now| now.codes.as_str(), "200-399"));
+        let codes = HttpCodes::try_from(codes).map_err(|error| validation(error.to_string()))?;
+        Ok(Some(HttpHealthCheck { path, codes }))
+    }
+}
+
+fn check_path(path: &str) -> Result<&str, Error> {
+    if path.len() > PATH_LEN_MAX {
+        return Err(validation(format!(
+            "1 validation error detected: Value '{path}' at 'healthCheckPath' failed to satisfy constraint: Member must have length less than or equal to {PATH_LEN_MAX}"
+        )));
+    }
+    if !path.starts_with('/') || !path.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(validation(format!(
+            "Health check path '{path}' must begin with a '/' character, and can only contain printable ASCII characters, without spaces"
+        )));
+    }
+    Ok(path)
 }
 
 fn check_port(text: &str) -> Result<Option<u16>, Error> {

@@ -1,5 +1,6 @@
 //! Target groups as answers show them.
 
+use elbv2_api::Matcher;
 use model::TargetGroup;
 
 use crate::Transaction;
@@ -15,7 +16,15 @@ pub(super) fn target_group(tx: &Transaction<'_>, row: &TargetGroup) -> elbv2_api
         protocol: Some(row.protocol.as_str().to_owned()),
         port: Some(row.port.into()),
         vpc_id: Some(row.vpc_id.to_string()),
-        health_check_protocol: Some("TCP".to_owned()),
+        health_check_protocol: Some(match &check.http {
+            None => "TCP".to_owned(),
+            Some(_) => "HTTP".to_owned(),
+        }),
+        health_check_path: check.http.as_ref().map(|http| http.path.clone()),
+        matcher: check.http.as_ref().map(|http| Matcher {
+            http_code: Some(http.codes.as_str().to_owned()),
+            grpc_code: None,
+        }),
         health_check_port: Some(health_check_port(check.port)),
         health_check_enabled: Some(true),
         health_check_interval_seconds: Some(check.interval_s.into()),

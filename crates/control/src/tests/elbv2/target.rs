@@ -33,7 +33,10 @@ fn health(fixture: &mut Fixture, group: &Option<String>) -> Vec<String> {
     let answer = done!(fixture, DescribeTargetHealth, request);
     let line = |d: TargetHealthDescription| {
         let health = d.target_health.unwrap();
-        let reason = health.reason.unwrap_or_default();
+        let mut reason = health.reason.unwrap_or_default();
+        if reason == "Target.ResponseCodeMismatch" {
+            reason = format!("{reason} {}", health.description.unwrap());
+        }
         format!("{} {reason}", health.state.unwrap())
     };
     answer
@@ -70,6 +73,7 @@ fn the_life_of_a_target() {
         model::Health::Healthy,
         model::Health::TimedOut,
         model::Health::Failed,
+        model::Health::ResponseCodeMismatch(503),
     ] {
         let event = Event::TargetHealth {
             target_group_id: fixture.state().target_groups.values().next().unwrap().id,
@@ -98,6 +102,7 @@ fn the_life_of_a_target() {
         healthy 
         unhealthy Target.Timeout
         unhealthy Target.FailedHealthChecks
+        unhealthy Target.ResponseCodeMismatch Health checks failed with these codes: [503]
         draining Target.DeregistrationInProgress
         initial Elb.InitialHealthChecking
         unused Target.InvalidState"#]]

@@ -44,6 +44,105 @@ fn a_target_group() {
 }
 
 #[test]
+fn a_health_check_by_http() {
+    let mut fixture = Fixture::new();
+    let by_http = CreateTargetGroupRequest {
+        health_check_protocol: text("HTTP"),
+        ..tcp_group(&fixture, "web")
+    };
+    let arn = target_group(&mut fixture, by_http.clone());
+    let check = |group: &TargetGroup| {
+        let path = group.health_check_path.clone().unwrap_or_default();
+        let codes = group.matcher.clone().and_then(|m| m.http_code);
+        let timeout = group.health_check_timeout_seconds.unwrap();
+        let protocol = group.health_check_protocol.clone().unwrap();
+        format!("{protocol} {path} {} {timeout}", codes.unwrap_or_default())
+    };
+    let change = |edit: &dyn Fn(&mut ModifyTargetGroupRequest)| {
+        let mut request = ModifyTargetGroupRequest {
+            target_group_arn: arn.clone(),
+            ..Default::default()
+        };
+        edit(&mut request);
+        request
+    };
+    let again = done!(fixture, CreateTargetGroup, by_http).target_groups;
+    let mut seen = vec![check(&again[0])];
+    for request in [
+        change(&|r| r.health_check_path = text("/ready?full")),
+        change(&|r| r.matcher = codes("200,301-302")),
+        change(&|r| r.health_check_timeout_seconds = Some(3)),
+        change(&|r| r.health_check_protocol = text("TCP")),
+        change(&|r| {
+            r.health_check_protocol = text("HTTP");
+            r.matcher = codes("599");
+        }),
+    ] {
+        let changed = done!(fixture, ModifyTargetGroup, request).target_groups;
+        seen.push(check(&changed[0]));
+    }
+    expect![[r#"
+        HTTP / 200-399 6
+        HTTP /ready?full 200-399 6
+        HTTP /ready?full 200,301-302 6
+        HTTP /ready?full 200,301-302 3
+        TCP   3
+        HTTP / 599 3"#]]
+    .assert_eq(&seen.join("\n"));
+    for (request, error) in [
+        (
+            change(&|r| r.health_check_path = text("ready")),
+            "ValidationError: Health check path 'ready' must begin with a '/' character, and can only contain printable ASCII characters, without spaces",
+        ),
+        (
+            change(&|r| r.health_check_path = text("/a\r\nHost: b")),
+            "ValidationError: Health check path '/a\r\nHost: b' must begin with a '/' character, and can only contain printable ASCII characters, without spaces",
+        ),
+        (
+            change(&|r| r.matcher = codes("200-600")),
+            "ValidationError: Health check matcher HTTP code '600' must be within '200-599' inclusive",
+        ),
+        (
+            change(&|r| r.matcher = codes("2xx")),
+            "ValidationError: Health check matcher HTTP code '2xx' is not valid",
+        ),
+        (
+            change(&|r| r.health_check_protocol = text("HTTPS")),
+            "UnsupportedOperation: The health check protocol 'HTTPS' is not supported.",
+        ),
+        (
+            change(&|r| {
+                r.health_check_protocol = text("TCP");
+                r.health_check_path = text("/");
+            }),
+            "InvalidConfigurationRequest: Health check paths are not supported for TCP health checks",
+        ),
+        (
+            change(&|r| {
+                r.health_check_protocol = text("TCP");
+                r.matcher = codes("200");
+            }),
+            "InvalidConfigurationRequest: Health check matchers are not supported for TCP health checks",
+        ),
+    ] {
+        assert_eq!(refused(&mut fixture, request), error);
+    }
+    let long = change(&|r| r.health_check_path = text("/".repeat(1025)));
+    let long = refused(&mut fixture, long);
+    assert!(
+        long.ends_with("Member must have length less than or equal to 1024"),
+        "{long}"
+    );
+}
+
+fn codes(text: &str) -> Option<Matcher> {
+    Some(Matcher {
+        http_code: Some(text.to_owned()),
+        grpc_code: None,
+    })
+}
+
+#[test]
 fn refusals() {
     let mut fixture = Fixture::new();
     let good = tcp_group(&fixture, "web");
@@ -66,7 +165,7 @@ fn refusals() {
         with(&|r| r.vpc_id = text("vpc-0123456789abcdef0")),
         with(&|r| r.target_type = text("lambda")),
         with(&|r| r.target_type = text("host")),
-        with(&|r| r.health_check_protocol = text("HTTP")),
+        with(&|r| r.health_check_protocol = text("HTTPS")),
         with(&|r| r.health_check_protocol = text("UDP")),
         with(&|r| r.health_check_port = text("http")),
         with(&|r| r.health_check_enabled = Some(false)),
@@ -95,14 +194,14 @@ fn refusals() {
         ValidationError: The vpc ID 'vpc-0123456789abcdef0' does not exist
         UnsupportedOperation: The target type 'lambda' is not supported.
         ValidationError: 1 validation error detected: Value 'host' at 'targetType' failed to satisfy constraint: Member must satisfy enum value set: [instance, ip, lambda, alb]
-        UnsupportedOperation: The health check protocol 'HTTP' is not supported.
+        UnsupportedOperation: The health check protocol 'HTTPS' is not supported.
         InvalidConfigurationRequest: Health check protocol 'UDP' must be one of 'HTTP, HTTPS, TCP'
         ValidationError: Health check port 'http' must be 'traffic-port' or in the range '1-65535'
         InvalidConfigurationRequest: Health check enabled must be true for target groups with target type 'instance' or 'ip'
         ValidationError: 1 validation error detected: Value '4' at 'healthCheckIntervalSeconds' failed to satisfy constraint: Member must have value between 5 and 300
         ValidationError: Health check interval must be greater than the timeout.
         ValidationError: 1 validation error detected: Value '1' at 'healthyThresholdCount' failed to satisfy constraint: Member must have value between 2 and 10
-        UnsupportedOperation: The parameter HealthCheckPath is not supported."#]].assert_eq(&answers.join("\n"));
+        InvalidConfigurationRequest: Health check paths are not supported for TCP health checks"#]].assert_eq(&answers.join("\n"));
 }
 
 #[test]
