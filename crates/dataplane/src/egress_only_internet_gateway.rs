@@ -122,6 +122,9 @@ impl Walk<'_> {
     fn answers_what_went_out(&mut self, to: PortId, subject: &Subject) -> bool {
         if let Some(quoted) = &subject.quoted {
             self.way.cacheable = false;
+            if Trackable::of(to, true, quoted).only_answers {
+                return false;
+            }
             let key = Key::inward(to, &with_ports(quoted.reversed()));
             return key.is_some_and(|key| {
                 self.live_session(&key, subject, |s| !s.is_reset())

@@ -183,6 +183,7 @@ impl Walk<'_> {
         if let Some(quoted) = &subject.quoted {
             self.way.cacheable = false;
             let key = Key::outward(side.port, &quoted.reversed());
+            let key = key.filter(|_| !is_echo_message(quoted, packet::icmp::ECHO_REQUEST));
             let index = key.and_then(|key| self.session(&key, gateway, subject));
             return self.source_of(index.ok_or(unknown)?, quoted);
         }
@@ -224,6 +225,9 @@ impl Walk<'_> {
         let (key, tuple) = match &subject.quoted {
             Some(quoted) => {
                 self.way.cacheable = false;
+                if is_echo_message(quoted, packet::icmp::ECHO_REPLY) {
+                    return None;
+                }
                 (Key::inward(port, &quoted.reversed())?, quoted.reversed())
             }
             None if is_translatable(subject) && !is_echo(subject, packet::icmp::ECHO_REQUEST) => {
@@ -301,8 +305,13 @@ fn begins(subject: &Subject) -> bool {
 /// Whether a packet, rather than one that it quotes, is an echo message of IPv4 of this type. The host that asked has a
 /// session; one that is asked has none, though its answer would have the same identifier.
 pub(crate) fn is_echo(subject: &Subject, of_type: u8) -> bool {
-    let is_type = matches!(subject.tuple.l4, L4::Icmp { icmp_type, .. } if icmp_type == of_type);
-    subject.quoted.is_none() && subject.tuple.protocol == protocol::ICMP && is_type
+    subject.quoted.is_none() && is_echo_message(&subject.tuple, of_type)
+}
+
+/// The same of a packet that an error quotes.
+pub(crate) fn is_echo_message(tuple: &Tuple, of_type: u8) -> bool {
+    let is_type = matches!(tuple.l4, L4::Icmp { icmp_type, .. } if icmp_type == of_type);
+    tuple.protocol == protocol::ICMP && is_type
 }
 
 /// TCP, UDP and ICMP echo; fragments of UDP only.

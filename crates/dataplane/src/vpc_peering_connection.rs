@@ -5,7 +5,7 @@ use crate::Direction;
 use crate::compile::network_interface::Interface;
 use crate::compile::vpc_peering_connection::Peering;
 use crate::disposition::Disposition;
-use crate::nat_gateway::is_echo;
+use crate::nat_gateway::{is_echo, is_echo_message};
 use crate::session::Key;
 use crate::step::{Outcome, Stage};
 use crate::subject::Subject;
@@ -79,6 +79,7 @@ impl Walk<'_> {
             return None;
         }
         let answered = match &subject.quoted {
+            Some(quoted) if is_echo_message(quoted, packet::icmp::ECHO_REPLY) => return None,
             Some(quoted) => quoted.reversed(),
             None => subject.tuple,
         };

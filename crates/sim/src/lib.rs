@@ -10,11 +10,14 @@ mod naive;
 mod network;
 mod random;
 mod segment;
+mod service;
 mod simulation;
+mod stand_ins;
 mod traffic;
 
 pub use naive::{Naive, Observed, Sight};
 pub use network::network;
 pub use random::Random;
 pub use segment::{Device, Fragment, Hop, Quoted, Segment};
+pub use service::{Asked, Service, Way};
 pub use simulation::{Disagreement, Simulation};

@@ -47,8 +47,10 @@ pub fn network(random: &mut Random) -> String {
             );
         }
         text += &format!("zone s{vpc}2 b\n");
-        if SCOPES[vpc].ends_with("us-east-1") && random.chance(40) {
-            text += &format!("endpoint s3 s{vpc}{}\n", random.below(SUBNETS));
+        for (service, percent) in [("s3", 50), ("dynamodb", 30)] {
+            if random.chance(percent) {
+                text += &format!("endpoint {service} s{vpc}{}\n", random.below(SUBNETS));
+            }
         }
         text += &gateways(random, vpc);
         text += &groups(random, vpc, &pairs);
@@ -56,6 +58,7 @@ pub fn network(random: &mut Random) -> String {
         text += &interfaces(random, vpc);
         text += &load_balancer(random, vpc);
         text += &endpoints(random, vpc);
+        text += &endpoint_of_aws(random, vpc);
     }
     for (number, pair) in pairs.iter().enumerate() {
         let [a, b] = pair.ends;
@@ -190,7 +193,10 @@ fn rule(random: &mut Random, towards: &str, peer: &str) -> String {
             "udp {} {towards} {peer}",
             ["all", "2", "1024-65535"][random.below(3)]
         ),
-        7 => format!("tcp 1024-65535 {towards} {peer}"),
+        7 => format!(
+            "tcp {} {towards} {peer}",
+            random.pick(&["1024-65535", "443", "53-443"])
+        ),
         8 => format!(
             "{icmp} {} {towards} {peer}",
             ["all", "8", "128", "0/0"][random.below(4)]
@@ -228,7 +234,7 @@ fn groups(random: &mut Random, vpc: usize, pairs: &[Pair]) -> String {
                 let peer = match random.below(8) {
                     0 => format!("sg:g{}a", random.pick(&vpcs)),
                     1 => format!("sg:g{}b", random.pick(&vpcs)),
-                    2 => format!("pl:l{vpc}"),
+                    2 => format!("pl:{}", random.pick(&[&*format!("l{vpc}"), "s3"])),
                     _ => block(random),
                 };
                 text += &format!("sg {group} {direction} {}\n", rule(random, towards, &peer));
@@ -372,4 +378,24 @@ fn endpoints(random: &mut Random, vpc: usize) -> String {
     };
     let state = *random.pick(&["", "", "", "", " rejected", " pending"]);
     text + &format!("vpce v{vpc} service:shared{provider} ep{vpc}0 ep{vpc}1{state}\n")
+}
+
+/// To one of AWS's services, or to one that nobody has here.
+fn endpoint_of_aws(random: &mut Random, vpc: usize) -> String {
+    let (block, subnet) = (BLOCKS[vpc], random.below(2));
+    let mut text = String::new();
+    for (number, at) in [subnet, 2].into_iter().enumerate() {
+        let group = *random.pick(&["a", "b"]);
+        let ipv6 = match random.chance(50) {
+            true => format!(" 2001:db8:{vpc}00:{at}::20{vpc}"),
+            false => String::new(),
+        };
+        text += &format!(
+            "eni w{vpc}{number} 10.{block}.{at}.20{vpc}{ipv6} in s{vpc}{at} sg:g{vpc}{group}\n"
+        );
+    }
+    let services = ["s3", "logs", "ec2", "sts", "kinesis-firehose", "sqs"];
+    let service = *random.pick(&services);
+    let state = *random.pick(&["", "", "", "", "", "", " pending"]);
+    text + &format!("vpce w{vpc} {service} w{vpc}0 w{vpc}1{state}\n")
 }

@@ -5,7 +5,9 @@ use std::net::IpAddr;
 
 use model::NetworkInterfaceId;
 use packet::build::Frame;
-use packet::{Mac, Packet, icmp, icmpv6, protocol, tcp};
+use packet::{Mac, Packet, icmp, icmpv6, ipv6, protocol, tcp};
+
+use crate::Asked;
 
 /// A packet: what decides about where it goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +62,8 @@ pub enum Device {
     Interface(NetworkInterfaceId),
     /// A host on the internet.
     Host(IpAddr),
+    /// A service of AWS, in the hands of one who asks: its packets have the addresses that this one knows.
+    Service(Asked),
 }
 
 /// To whom a sender's frame is addressed.
@@ -121,10 +125,27 @@ impl Segment {
         };
         headers.identification = fragment.identification;
         let whole = self.whole(headers, &[0; 3 * FRAGMENT_LEN])?;
+        if self.src.is_ipv6() {
+            return self.part_v6(headers, fragment, &whole);
+        }
         let mut parts = Vec::new();
         let mtu = packet::ipv4::HEADER_LEN + FRAGMENT_LEN;
         packet::fragment::fragment_ipv4(&whole, mtu, false, &mut parts).ok()?;
         parts.into_iter().nth(usize::from(fragment.later))
+    }
+
+    /// A part of an IPv6 packet, as its sender makes it (RFC 8200).
+    fn part_v6(&self, headers: Frame, fragment: Fragment, whole: &[u8]) -> Option<Vec<u8>> {
+        const MORE: u8 = 1;
+        let at = if fragment.later { FRAGMENT_LEN } else { 0 };
+        let payload = whole.get(ETHERNET_LEN + ipv6::HEADER_LEN..)?;
+        let [high, low] = fragment.identification.to_be_bytes();
+        let header = [self.protocol, 0, 0, at as u8 | MORE, 0, 0, high, low];
+        Some(headers.packet(
+            protocol::FRAGMENT,
+            &header,
+            payload.get(at..at + FRAGMENT_LEN)?,
+        ))
     }
 
     fn whole(&self, headers: Frame, payload: &[u8]) -> Option<Vec<u8>> {

@@ -6,20 +6,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dataplane::{
-    Dataplane, Direction, INTERNET_ROUTER_MAC, Limits, Offload, Options, PortId, Ports, Snapshot,
-    Verdict,
+    Dataplane, Direction, INTERNET_ROUTER_MAC, Limits, Offload, Options, PortId, Ports,
+    SERVICES_ROUTER_MAC, ServiceNetwork, Snapshot, Verdict,
 };
 use fixture::Fixture;
 use model::{MacAddress, NetworkInterfaceId, RecorderId, Timestamp, World};
 use packet::Mac;
 
+use crate::stand_ins::StandIns;
 use crate::traffic::{Past, Sent, Traffic};
 use crate::{Device, Hop, Naive, Observed, Random, Segment, Sight};
 
 /// Longer than anything is remembered.
 const FORGOTTEN: Duration = Duration::from_secs(1_000_000);
+/// Pauses together are shorter: services end what rests for longer.
+const EPISODE_MAX: Duration = Duration::from_secs(3000);
+/// How often there is something that answers for AWS's services, in percent.
+const SERVED: usize = 85;
 /// How many times a packet is sent in a row.
 const REPEATS: usize = 4;
+
+/// What the services' device is called.
+const SERVICES: &str = "services";
 
 /// How many packets have gone where.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +38,8 @@ pub struct Simulation {
     pub delivered: u64,
     /// To hosts on the internet.
     pub left: u64,
+    /// To services of AWS.
+    pub served: u64,
     /// Those that the flow cache answered for.
     pub cached: u64,
     /// Those that arrived by ways worth counting.
@@ -57,6 +67,12 @@ struct Stage<'f> {
     ports: Ports,
 }
 
+/// A data plane, and what its services have seen.
+struct Plane {
+    dataplane: Dataplane,
+    stand_ins: StandIns,
+}
+
 impl Simulation {
     /// Sends packets through a network, in episodes between which everything is forgotten.
     ///
@@ -70,7 +86,15 @@ impl Simulation {
         packets: usize,
     ) -> Result<(), Box<Disagreement>> {
         let mut ports = Ports::new();
-        let snapshot = dataplane::compile(&fixture.world, &mut ports, Options::default());
+        let services = random.chance(SERVED).then(|| ServiceNetwork {
+            mac: fixture::mac(SERVICES),
+            dynamodb: random.chance(50),
+        });
+        let options = Options {
+            services,
+            ..Options::default()
+        };
+        let snapshot = dataplane::compile(&fixture.world, &mut ports, options);
         let stage = Stage {
             fixture,
             snapshot: Arc::new(snapshot),
@@ -88,28 +112,37 @@ impl Simulation {
             if !caching {
                 dataplane.watch(everybody(&fixture.world));
             }
-            dataplane
+            Plane {
+                dataplane,
+                stand_ins: StandIns::default(),
+            }
         });
         let traffic = Traffic::new(&fixture.world);
-        let mut naive = Naive::new(&fixture.world);
+        let mut naive = Naive::new(&fixture.world, services.is_some());
         let mut now = Timestamp::from_secs(1_700_000_000);
         for _ in 0..episodes {
             let mut past = Vec::new();
+            let end = now + EPISODE_MAX;
             for _ in 0..packets {
-                now = now + pause(random);
+                now = Timestamp::min(now + pause(random), end);
                 let sent = traffic.next(random, &past, now);
                 for _ in 0..1 + random.below(REPEATS) {
                     let arrival = self.one(&stage, &mut planes, &mut naive, &past, sent, now)?;
                     past.push(Past { sent, arrival });
                 }
                 if random.chance(5) {
-                    planes.iter_mut().for_each(|plane| plane.sweep(now));
+                    for plane in &mut planes {
+                        plane.dataplane.sweep(now);
+                    }
                 }
             }
             now = now + FORGOTTEN;
             naive.forget();
+            for plane in &mut planes {
+                plane.stand_ins = StandIns::default();
+            }
         }
-        self.cached += planes[0].counters().cached;
+        self.cached += planes[0].dataplane.counters().cached;
         for (way, count) in naive.counts() {
             *self.ways.entry(way).or_default() += count;
         }
@@ -119,19 +152,29 @@ impl Simulation {
     fn one(
         &mut self,
         stage: &Stage<'_>,
-        planes: &mut [Dataplane; 2],
+        planes: &mut [Plane; 2],
         naive: &mut Naive<'_>,
         past: &[Past],
         sent: Sent,
         now: Timestamp,
     ) -> Result<Option<(Device, Segment)>, Box<Disagreement>> {
-        let [cached, plain] = planes
-            .each_mut()
-            .map(|plane| stage.forward(plane, &sent, now));
+        let frames = planes.each_ref().map(|plane| stage.frame(&sent, plane));
+        let [Some(first), Some(second)] = frames else {
+            // A service that has forgotten who asked has nobody to answer.
+            return Ok(None);
+        };
+        let [cached, plain] = planes;
+        let cached = stage.forward(cached, naive, &sent, first, now)?;
+        let plain = stage.forward(plain, naive, &sent, second, now)?;
         // Both take the same ports and targets.
         let observed = Observed {
             arrived: cached.1.map(|(_, segment)| segment),
-            sights: planes[1].take_sights().iter().filter_map(sight).collect(),
+            sights: planes[1]
+                .dataplane
+                .take_sights()
+                .iter()
+                .filter_map(sight)
+                .collect(),
         };
         let expected = naive.receiver(sent.sender, sent.hop, sent.segment, now, observed);
         if cached.1 != expected || plain.1 != expected || naive.complaint().is_some() {
@@ -144,6 +187,7 @@ impl Simulation {
         match expected {
             Some((Device::Interface(_), _)) => self.delivered += 1,
             Some((Device::Host(_), _)) => self.left += 1,
+            Some((Device::Service(_), _)) => self.served += 1,
             None => {}
         }
         Ok(expected)
@@ -178,15 +222,34 @@ fn pause(random: &mut Random) -> Duration {
 
 impl Stage<'_> {
     /// Who gets a packet from a data plane, and as what.
-    fn forward(&self, dataplane: &mut Dataplane, sent: &Sent, now: Timestamp) -> Said {
+    fn forward(
+        &self,
+        plane: &mut Plane,
+        naive: &mut Naive<'_>,
+        sent: &Sent,
+        mut frame: Vec<u8>,
+        now: Timestamp,
+    ) -> Result<Said, Box<Disagreement>> {
         let from = self.port(sent.sender);
         let from = from.expect("every sender has a port");
-        let mut frame = self.frame(sent).expect("a segment of one family");
+        let dataplane = &mut plane.dataplane;
         let verdict = dataplane.forward(from, &mut frame, Offload::default(), now);
         let got = match verdict {
             Verdict::Forward(to) => {
                 assert!(packet::build::checksum_is_valid(&frame), "a wrong checksum");
-                self.device(to).zip(Segment::of_frame(&frame))
+                let got = Segment::of_frame(&frame);
+                match got.filter(|_| self.ports.get(&dataplane::Device::Services) == Some(to)) {
+                    None => self.device(to).zip(got),
+                    Some(got) => {
+                        let asked = plane.stand_ins.arrived(dataplane, naive, got, now);
+                        let told = |what| {
+                            let text = format!("{}\n    but {what}", self.told(sent));
+                            Box::new(Disagreement(self.fixture.readable(&text)))
+                        };
+                        let (asked, segment) = asked.map_err(told)?;
+                        Some((Device::Service(asked), segment))
+                    }
+                }
             }
             Verdict::Drop(_) => None,
             Verdict::Emit => {
@@ -196,18 +259,24 @@ impl Stage<'_> {
                 None
             }
         };
-        (verdict, got)
+        Ok((verdict, got))
     }
 
-    fn frame(&self, sent: &Sent) -> Option<Vec<u8>> {
+    fn frame(&self, sent: &Sent, plane: &Plane) -> Option<Vec<u8>> {
         let (src_mac, dst_mac) = (self.mac(sent.sender)?, self.next_hop(sent)?);
-        sent.segment.frame(src_mac, dst_mac)
+        let segment = match sent.sender {
+            Device::Service(asked) => plane.stand_ins.leaving(asked, sent.segment)?,
+            Device::Interface(_) | Device::Host(_) => sent.segment,
+        };
+        let frame = segment.frame(src_mac, dst_mac);
+        Some(frame.expect("a segment of one family"))
     }
 
     fn port(&self, device: Device) -> Option<PortId> {
         self.ports.get(&match device {
             Device::Interface(id) => dataplane::Device::Interface(id),
             Device::Host(address) => dataplane::Device::InternetHost(address),
+            Device::Service(_) => dataplane::Device::Services,
         })
     }
 
@@ -233,6 +302,7 @@ impl Stage<'_> {
         let MacAddress(mac) = match device {
             Device::Interface(id) => self.interface(id)?.mac,
             Device::Host(address) => fixture::mac(&address.to_string()),
+            Device::Service(_) => fixture::mac(SERVICES),
         };
         Some(Mac(mac))
     }
@@ -241,6 +311,7 @@ impl Stage<'_> {
         match (sent.hop, sent.sender) {
             (Hop::Neighbour(id), _) => self.mac(Device::Interface(id)),
             (Hop::Router, Device::Host(_)) => Some(INTERNET_ROUTER_MAC),
+            (Hop::Router, Device::Service(_)) => Some(SERVICES_ROUTER_MAC),
             (Hop::Router, Device::Interface(id)) => {
                 Some(Mac(Snapshot::router_mac(self.interface(id)?.vpc_id).0))
             }

@@ -2,10 +2,13 @@
 
 use std::net::IpAddr;
 
-use model::{InterfaceType, NetworkInterface, Timestamp, World};
+use model::{AwsService, InterfaceType, NetworkInterface, Timestamp, Vpc, World};
 use packet::{icmp, icmpv6, protocol, tcp};
 
 use crate::{Device, Fragment, Hop, Random, Segment};
+
+/// Those of the services that are asked.
+const SERVICE_PORTS: [u16; 5] = [443, 443, 80, 80, 53];
 
 /// A packet that somebody sends.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +34,8 @@ pub(crate) struct Traffic<'w> {
     guests: Vec<&'w NetworkInterface>,
     hosts: Vec<IpAddr>,
     addresses: Vec<IpAddr>,
+    /// Where services of AWS may be asked.
+    services: Vec<IpAddr>,
 }
 
 impl<'w> Traffic<'w> {
@@ -58,18 +63,26 @@ impl<'w> Traffic<'w> {
             IpAddr::from([10, 2, 1, 99]),
             IpAddr::from([198, 51, 100, 99]),
         ]);
+        let services = services(world);
+        // Nobody sees what has an address of the link, and so nobody what becomes of it.
+        addresses.extend(
+            services
+                .iter()
+                .filter(|a| AwsService::of_address(**a).is_some()),
+        );
         Self {
             interfaces,
             guests,
             hosts,
             addresses,
+            services,
         }
     }
 
     /// The next packet, given what has been sent so far.
     pub(crate) fn next(&self, random: &mut Random, past: &[Past], at: Timestamp) -> Sent {
         let mut sent = self.unscheduled(random, past);
-        if sent.segment.src.is_ipv4() && sent.segment.quoted.is_none() && random.chance(8) {
+        if sent.segment.quoted.is_none() && random.chance(8) {
             sent = fragment(random, past, sent);
         }
         Sent { at, ..sent }
@@ -130,9 +143,24 @@ impl<'w> Traffic<'w> {
                     .collect();
                 *random.pick(&near)
             }
+            5 => {
+                let fits = |service: &&IpAddr| service.is_ipv4() == src.is_ipv4();
+                let of_family: Vec<_> = self.services.iter().filter(fits).collect();
+                **random.pick(&of_family)
+            }
             _ => self.like(random, src),
         };
         self.sent(random, Device::Interface(guest.id), src, dst)
+    }
+
+    /// Whether something of AWS's may answer at an address.
+    fn is_service(&self, address: IpAddr) -> bool {
+        let mut interfaces = self.interfaces.iter();
+        self.services.contains(&address)
+            || interfaces.any(|i| {
+                i.interface_type == InterfaceType::VpcEndpoint
+                    && i.addresses().any(|own| own == address)
+            })
     }
 
     /// Any address of the same family.
@@ -161,7 +189,10 @@ impl<'w> Traffic<'w> {
                 0
             }
         };
-        let (src_port, dst_port) = (port(), port());
+        let (src_port, mut dst_port) = (port(), port());
+        if has_ports && self.is_service(dst) && random.chance(85) {
+            dst_port = *random.pick(&SERVICE_PORTS);
+        }
         let identifier = 1 + random.below(3) as u16;
         let flags = *random.pick(&[tcp::SYN, tcp::SYN, tcp::SYN, tcp::ACK, tcp::RST]);
         let segment = Segment {
@@ -250,6 +281,7 @@ impl<'w> Traffic<'w> {
                 own.any(|own| own.addresses().any(|address| address == got.dst))
             }
             Device::Host(address) => address == got.dst,
+            Device::Service(_) => false,
         };
         if !is_own || got.quoted.is_some() || got.fragment.is_some() {
             return None;
@@ -290,7 +322,7 @@ impl<'w> Traffic<'w> {
                     let mut own = self.interfaces.iter().filter(|i| i.id == *id);
                     own.any(|own| own.addresses().all(|address| address != got.dst))
                 }
-                Device::Host(_) => false,
+                Device::Host(_) | Device::Service(_) => false,
             })
             .filter(|(_, got)| got.src.is_ipv4())
             .collect();
@@ -335,6 +367,23 @@ impl<'w> Traffic<'w> {
     }
 }
 
+/// The addresses of the link, and public ones of services.
+fn services(world: &World) -> Vec<IpAddr> {
+    let vpcs = world.regions.values().flat_map(|state| state.vpcs.values());
+    let servers = vpcs.filter_map(Vpc::dns_server).map(IpAddr::V4);
+    let scopes = world.regions.keys();
+    let public = scopes.flat_map(|scope| AwsService::ALL.map(|s| s.address(scope.region)));
+    let mut all: Vec<IpAddr> = servers.chain(public.flatten()).collect();
+    all.extend([
+        IpAddr::from([169, 254, 169, 254]),
+        IpAddr::from([169, 254, 169, 253]),
+        IpAddr::from([0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x253]),
+        IpAddr::from([0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254]),
+        IpAddr::from([52, 216, 0, 9]),
+    ]);
+    all
+}
+
 /// Something that has arrived, rather what a gateway has changed.
 fn arrived(random: &mut Random, past: &[Past]) -> Option<(Device, Segment)> {
     let mut found = None;
@@ -363,6 +412,10 @@ fn fragment(random: &mut Random, past: &[Past], mut sent: Sent) -> Sent {
             .segment
             .fragment
             .map_or(0, |first| first.identification);
+    }
+    if !later && sent.segment.lacks_ports() && sent.segment.protocol == protocol::ICMPV6 {
+        // Type 0 would be an error.
+        sent.segment.icmp_type = icmpv6::ECHO_REPLY;
     }
     sent.segment.fragment = Some(Fragment {
         identification,

@@ -8,7 +8,7 @@ use sim::{Random, Simulation, network};
 
 const PACKETS: u64 = 1_000_000;
 /// What is in most of the networks, so that what is wrong with it shows.
-const WAYS: [&str; 15] = [
+const WAYS: [&str; 21] = [
     "NAT gateway",
     "back through NAT gateway",
     "back through egress-only internet gateway",
@@ -24,6 +24,12 @@ const WAYS: [&str; 15] = [
     "answer of an endpoint",
     "error",
     "fragment",
+    "fragment of IPv6",
+    "service on the link",
+    "service at its public address",
+    "gateway endpoint",
+    "interface endpoint of a service",
+    "answer of a service",
 ];
 
 /// The seed of runs that nobody gives one, so that a change is judged by what it changes.
@@ -62,6 +68,7 @@ fn packets_go_only_where_a_naive_evaluation_delivers_them() {
     let packets = simulation.packets;
     assert!(simulation.delivered > packets / 20, "{simulation:?}");
     assert!(simulation.left > packets / 50, "{simulation:?}");
+    assert!(simulation.served > packets / 100, "{simulation:?}");
     assert!(simulation.cached > packets / 4, "{simulation:?}");
     for way in WAYS {
         let count = simulation.ways.get(way).copied().unwrap_or_default();

@@ -3,6 +3,7 @@
 use expect_test::expect;
 
 use super::Net;
+use crate::{DropReason, Verdict};
 
 const NET: &str = "vpc main 10.0.0.0/16 2001:db8:0:100::/56\n\
      subnet a 10.0.1.0/24 2001:db8:0:101::/64 local, ::/0 > eigw\n\
@@ -161,4 +162,19 @@ fn an_end_that_begins_a_session_is_one() {
     assert!(net.send(&format!("{back} fin ack")).starts_with("to x"));
     // Both sides have ended it: what opens a connection now is nobody's answer.
     expect!["dropped: egress_only"].assert_eq(&net.send(&format!("{back} syn")));
+}
+
+#[test]
+fn errors_come_in_about_questions_only() {
+    let mut net = Net::new(NET);
+    let host = "2001:db8:ffff::7";
+    let sends = format!("x sends icmp 2001:db8:0:101::10 > {host}");
+    net.send(&format!("{sends} echo-request id 1"));
+    for (kind, expected) in [
+        ("request", Verdict::Forward(net.port("x"))),
+        ("reply", Verdict::Drop(DropReason::EgressOnly)),
+    ] {
+        let verdict = net.unwanted(&format!("{sends} echo-{kind} id 1"), host, host);
+        assert_eq!(verdict, expected, "{kind}");
+    }
 }

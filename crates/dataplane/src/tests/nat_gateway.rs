@@ -7,7 +7,7 @@ use packet::{Packet, icmp_error::IcmpError, tcp};
 
 use super::{Net, shown, small};
 use crate::session::PORTS_PER_DESTINATION;
-use crate::{Limits, Offload, Verdict};
+use crate::{DropReason, Limits, Offload, Verdict};
 
 const NET: &str = "vpc main 10.0.0.0/16\n\
      subnet pub 10.0.0.0/24 local, 0.0.0.0/0 > igw\n\
@@ -370,4 +370,30 @@ fn a_reset_ends_a_session_at_once() {
         );
     }
     expect!["dropped: nat_session"].assert_eq(&net.send(&format!("{from} ack")));
+}
+
+#[test]
+fn errors_about_echoes_that_the_gateway_has_not_sent_are_refused() {
+    let mut net = Net::new(NET);
+    let told = net.send("x sends icmp 10.0.1.5 > 198.51.100.7 echo-request id 7");
+    assert!(told.starts_with("to 198.51.100.7: 203.0.113.220"), "{told}");
+    let identifier = (1024..=u16::MAX).find(|id| {
+        let answer = "198.51.100.7 sends icmp 198.51.100.7 > 203.0.113.220 echo-reply id";
+        net.send(&format!("{answer} {id}")).starts_with("to x")
+    });
+    let identifier = identifier.unwrap();
+    let (x, host) = (net.port("x"), net.port("198.51.100.7"));
+    let refused = Verdict::Drop(DropReason::NatSession);
+    let outside = format!("p sends icmp 203.0.113.220 > 198.51.100.7 echo-%% id {identifier}");
+    let inside = "198.51.100.7 sends icmp 198.51.100.7 > 10.0.1.5 echo-%% id 7";
+    for (kind, by_host, by_x) in [
+        ("request", Verdict::Forward(x), refused),
+        ("reply", refused, Verdict::Forward(host)),
+    ] {
+        let (outside, inside) = (outside.replace("%%", kind), inside.replace("%%", kind));
+        let verdict = net.unwanted(&outside, "198.51.100.7", "198.51.100.7");
+        assert_eq!(verdict, by_host, "{outside}");
+        let verdict = net.unwanted(&inside, "x", "10.0.1.5");
+        assert_eq!(verdict, by_x, "{inside}");
+    }
 }

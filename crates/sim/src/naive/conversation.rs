@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use model::{EgressOnlyInternetGatewayId, NatGatewayId, NetworkInterfaceId, Timestamp};
 use packet::{protocol, tcp};
 
-use crate::Segment;
+use crate::{Asked, Segment};
 
 /// Who remembers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +15,10 @@ pub(super) enum Keeper {
     NatGateway(NatGatewayId),
     EgressOnlyInternetGateway(EgressOnlyInternetGatewayId),
     LoadBalancer(Entry),
+    /// What is behind the interface of an endpoint.
+    Endpoint(NetworkInterfaceId),
+    /// A service, asked by one way.
+    Service(Asked),
 }
 
 /// The node of a load balancer, and the interface that its clients know: its own, or that of an endpoint.
@@ -139,7 +143,7 @@ fn is_finished(conversation: &Conversation) -> bool {
 /// VPC User Guide, "NAT gateway basics"; User Guide for Network Load Balancers, "Connection idle timeout"). `None` if it
 /// is over at once.
 fn idle_limit_s(conversation: &Conversation, keeper: Keeper, of_protocol: u8) -> Option<u64> {
-    if let Keeper::LoadBalancer(_) = keeper {
+    if is_private_link(keeper) {
         let over = conversation.reset || is_finished(conversation);
         return Some(match of_protocol {
             _ if over => 60,
@@ -165,15 +169,20 @@ fn idle_limit_s(conversation: &Conversation, keeper: Keeper, of_protocol: u8) ->
     })
 }
 
+/// Whether connections run out as those of load balancers and endpoints do.
+fn is_private_link(keeper: Keeper) -> bool {
+    matches!(keeper, Keeper::LoadBalancer(_) | Keeper::Endpoint(_))
+}
+
 fn keeper_is_gateway(keeper: Keeper) -> bool {
-    !matches!(keeper, Keeper::Groups(_))
+    !matches!(keeper, Keeper::Groups(_) | Keeper::Service(_))
 }
 
 fn begun(keeper: Keeper, passage: &Passage) -> Option<Conversation> {
     let segment = &passage.segment;
     let may_begin = !segment.is_echo_reply()
         && !segment.has(tcp::RST)
-        && (passage.outward || !keeper_is_gateway(keeper));
+        && (passage.outward || matches!(keeper, Keeper::Groups(_)));
     let finishes = segment.has(tcp::FIN);
     may_begin.then_some(Conversation {
         begun_outward: passage.outward,
@@ -205,7 +214,7 @@ fn seen(before: Conversation, passage: &Passage) -> Conversation {
         ..before
     };
     // What comes after the end does not make it last longer.
-    let balanced = matches!(passage.keeper, Keeper::LoadBalancer(_));
+    let balanced = is_private_link(passage.keeper);
     let was_over = before.reset || (is_finished(&before) && (balanced || !after.reset));
     Conversation {
         last: if was_over { before.last } else { passage.at },

@@ -74,8 +74,10 @@ impl<'w> Naive<'w> {
             .regions
             .values()
             .flat_map(|s| s.internet_hosts.values());
-        let host = hosts.find(|host| host.address == segment.dst)?;
-        Some((Device::Host(host.address), segment))
+        match hosts.find(|host| host.address == segment.dst) {
+            Some(host) => Some((Device::Host(host.address), segment)),
+            None => self.public_service(segment),
+        }
     }
 
     fn enter_vpc(&mut self, to: Place<'w>, private: IpAddr, segment: Segment) -> Arrival {
@@ -93,7 +95,10 @@ impl<'w> Naive<'w> {
         {
             let keeper = Keeper::EgressOnlyInternetGateway(id);
             let ends = Ends::of(&segment, false);
-            let known = conversation(&self.seen, keeper, ends, &segment, self.now).is_some();
+            // Whether it answers cannot be told.
+            let is_vague = segment.protocol == protocol::ICMPV6 && segment.lacks_ports();
+            let known = conversation(&self.seen, keeper, ends, &segment, self.now);
+            let known = known.is_some() && !is_vague;
             self.note(known, keeper, ends, false, &segment, 0);
             self.ways.push("back through egress-only internet gateway");
             return known.then(|| self.arrive(to, true, segment))?;

@@ -5,6 +5,7 @@ mod conversation;
 mod gateways;
 mod load_balancer;
 mod rules;
+mod service;
 mod vpc_endpoint;
 
 use std::collections::BTreeMap;
@@ -27,6 +28,8 @@ const FRAGMENT_LIFE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Naive<'w> {
     world: &'w World,
+    /// Whether anything answers for AWS's services.
+    has_services: bool,
     /// The blocks of AWS's own lists: telling their ids takes long.
     aws_prefix_lists: Vec<(PrefixListId, Vec<IpNet>)>,
     seen: Vec<Passage>,
@@ -84,8 +87,8 @@ struct Place<'w> {
 }
 
 impl<'w> Naive<'w> {
-    /// A model in which nothing has passed yet.
-    pub fn new(world: &'w World) -> Self {
+    /// A model in which nothing has passed yet; whether there is something that answers for AWS's services.
+    pub fn new(world: &'w World, has_services: bool) -> Self {
         let regions = world.regions.keys().map(|scope| scope.region);
         let aws_prefix_lists = regions
             .flat_map(model::AwsPrefixList::all)
@@ -93,6 +96,7 @@ impl<'w> Naive<'w> {
             .collect();
         Self {
             world,
+            has_services,
             aws_prefix_lists,
             seen: Vec::new(),
             first_fragments: Vec::new(),
@@ -133,10 +137,16 @@ impl<'w> Naive<'w> {
             Device::Host(address) if address == segment.src => self.internet(segment),
             Device::Host(_) => None,
             Device::Interface(id) => self.leave(self.place(id)?, hop, segment),
+            Device::Service(asked) => self.out_of_service(asked, segment),
         };
         let about = segment.quote().is_some();
         let part = segment.fragment.is_some();
-        for (way, counts) in [("error", about), ("fragment", part)] {
+        let part_v6 = part && segment.src.is_ipv6();
+        for (way, counts) in [
+            ("error", about),
+            ("fragment", part),
+            ("fragment of IPv6", part_v6),
+        ] {
             if counts {
                 self.ways.push(way);
             }
@@ -195,6 +205,9 @@ impl<'w> Naive<'w> {
         if is_own(segment.dst) || (from.interface.source_dest_check && !is_own(segment.src)) {
             return None;
         }
+        if let Some(arrival) = self.on_link(from, hop, segment) {
+            return arrival;
+        }
         if !self.groups_pass(from, true, &segment) {
             return None;
         }
@@ -250,7 +263,7 @@ impl<'w> Naive<'w> {
                 let peering = self.world.vpc_peering_connections().find(|p| p.id == id)?;
                 self.peering(from, peering, segment)
             }
-            // A gateway endpoint: nobody answers for its service here.
+            (RouteTarget::VpcEndpoint(id), _) => self.gateway_endpoint(from, id, segment),
             _ => None,
         }
     }

@@ -22,6 +22,12 @@ impl<'w> Naive<'w> {
             && owns(at, segment.dst)
             && self.groups_pass(at, false, &segment);
         let endpoint = available_endpoint_of(at).filter(|_| passes)?;
+        if endpoint
+            .interface()
+            .is_some_and(|own| own.provider.is_none())
+        {
+            return self.interface_endpoint(at, endpoint, segment);
+        }
         let node = self.provider(at, endpoint)?;
         if segment.quoted.is_some() {
             return None;
