@@ -97,7 +97,8 @@ fn gateway_endpoint(
     outside.get(stage, &secret())?;
     stage.show("With a gateway endpoint: app needs no internet")?;
 
-    only_from(owner, &[&app.vpc_id])?;
+    let tried = "let the bucket deny all but app's VPC";
+    only_from(stage, owner, tried, &[&app.vpc_id])?;
     app.get(stage, &secret())?;
     outside.get(stage, &denied())?;
     stage.show("The bucket denies whoever does not come through an endpoint of app's VPC")?;
@@ -109,17 +110,21 @@ fn gateway_endpoint(
         ("VpcEndpointId", endpoint_id.as_str()),
         ("PolicyDocument", &only_lists.to_string()),
     ];
-    app.api.ec2("ModifyVpcEndpoint", &set)?;
+    let answer = app.api.ec2("ModifyVpcEndpoint", &set)?;
+    let tried = "let the endpoint pass s3:ListBucket only";
+    stage.claim("you", tried, "true", answer.text("return")?);
     app.get(stage, &denied())?;
     let reset = [
         ("VpcEndpointId", endpoint_id.as_str()),
         ("ResetPolicy", "true"),
     ];
-    app.api.ec2("ModifyVpcEndpoint", &reset)?;
+    let answer = app.api.ec2("ModifyVpcEndpoint", &reset)?;
+    let tried = "let it pass everything again";
+    stage.claim("you", tried, "true", answer.text("return")?);
     app.get(stage, &secret())?;
     let seen = outcome(app.modify(&endpoint_id, "{\"Statement\": [{}]}"))?;
     stage.claim(
-        "app",
+        "you",
         "set a policy that is none",
         "InvalidPolicyDocument",
         &seen,
@@ -140,7 +145,8 @@ fn interface_endpoint(
     allow(&mut branch.api, &group_id, &http)?;
     let endpoint_id = branch.interface_endpoint(&group_id)?;
     branch.get(stage, &denied())?;
-    only_from(owner, &[&app.vpc_id, &branch.vpc_id])?;
+    let tried = "let the bucket take branch's VPC too";
+    only_from(stage, owner, tried, &[&app.vpc_id, &branch.vpc_id])?;
     branch.get(stage, &secret())?;
     let endpoint = branch.endpoint_interface()?;
     let (from, to) = (branch.instance.address, endpoint.address);
@@ -158,12 +164,14 @@ fn interface_endpoint(
     stage.show("With an interface endpoint and private DNS: S3's name leads branch to it")?;
 
     let closed = group(&mut branch.api, &branch.vpc_id, "closed")?;
+    let tried = "give the endpoint a group without rules";
     let swap = [
         ("VpcEndpointId", endpoint_id.as_str()),
         ("AddSecurityGroupId.1", &closed),
         ("RemoveSecurityGroupId.1", &group_id),
     ];
-    branch.api.ec2("ModifyVpcEndpoint", &swap)?;
+    let answer = branch.api.ec2("ModifyVpcEndpoint", &swap)?;
+    stage.claim("you", tried, "true", answer.text("return")?);
     branch.in_vain(stage, ENDPOINT, &["no inbound rule of", &closed])?;
     expected.rejected(&endpoint, from, to);
     stage.show("The endpoint's security group lets nothing in")
@@ -178,7 +186,12 @@ fn denied() -> Seen {
 }
 
 /// Lets the bucket deny everybody who does not come through an endpoint of these VPCs.
-fn only_from(owner: &mut Client, vpc_ids: &[&str]) -> anyhow::Result<()> {
+fn only_from(
+    stage: &mut Stage,
+    owner: &mut Client,
+    tried: &str,
+    vpc_ids: &[&str],
+) -> anyhow::Result<()> {
     let policy = json!({ "Version": "2012-10-17", "Statement": [{
         "Effect": "Deny",
         "Principal": "*",
@@ -186,7 +199,10 @@ fn only_from(owner: &mut Client, vpc_ids: &[&str]) -> anyhow::Result<()> {
         "Resource": format!("arn:aws:s3:::{BUCKET}/*"),
         "Condition": { "StringNotEquals": { "aws:SourceVpc": vpc_ids } },
     }]});
-    owner.put_bucket_policy(BUCKET, &policy.to_string())
+    let put = owner.put_bucket_policy(BUCKET, &policy.to_string());
+    let seen = outcome(put.map(|()| "done".to_owned()))?;
+    stage.claim("you", tried, "done", &seen);
+    Ok(())
 }
 
 fn introduce(stage: &Stage, sides: [&Side; 3]) -> anyhow::Result<()> {
