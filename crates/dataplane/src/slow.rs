@@ -89,8 +89,7 @@ impl Dataplane {
             };
             let (vpc, subnet) = (snapshot.vpc_of(interface), snapshot.subnet_of(interface));
             if is_for_servers(ip) || service::is_service(vpc, subnet, ip.dst) {
-                let tuple = self.fragments.whole(from, ip, now);
-                if !snapshot.is_service_on_link(interface, &tuple) {
+                if !snapshot.is_service_on_link(interface, &self.fragments.whole(from, ip, now)) {
                     return self.serve(&client, packet, ip, frame, now);
                 }
                 if !self.allow(from, None, now) {

@@ -91,10 +91,7 @@ impl Walk<'_> {
                 continue;
             };
             let key = Key::inward(gateway.port, &answered);
-            if key.is_some_and(|key| {
-                self.live_session(&key, subject, |s| !s.is_reset())
-                    .is_some()
-            }) {
+            if key.is_some_and(|key| self.would_find_session(&key, subject)) {
                 return Some(peering);
             }
             // A session may begin before the next packet.

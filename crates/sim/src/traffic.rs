@@ -414,8 +414,9 @@ fn fragment(random: &mut Random, past: &[Past], mut sent: Sent) -> Sent {
             .map_or(0, |first| first.identification);
     }
     if !later && sent.segment.lacks_ports() && sent.segment.protocol == protocol::ICMPV6 {
-        // Type 0 would be an error.
+        // Type 0 would be an error, and identifier 0 is that of nobody knows what.
         sent.segment.icmp_type = icmpv6::ECHO_REPLY;
+        (sent.segment.src_port, sent.segment.dst_port) = (1, 1);
     }
     sent.segment.fragment = Some(Fragment {
         identification,

@@ -16,18 +16,28 @@ impl Walk<'_> {
         is_kept: impl Fn(&Session) -> bool,
     ) -> Option<u32> {
         let index = self.sessions.find(key)?;
+        if self.is_live(index, subject, is_kept) {
+            return Some(index);
+        }
+        if let Some(session) = self.sessions.remove(index) {
+            session.paths.iter().for_each(|&p| self.cache.forget(p));
+        }
+        None
+    }
+
+    /// Whether a packet that may go elsewhere would find a session that is not reset. It changes none.
+    pub(crate) fn would_find_session(&self, key: &Key, subject: &Subject) -> bool {
+        let found = self.sessions.find(key);
+        found.is_some_and(|index| self.is_live(index, subject, |s| !s.is_reset()))
+    }
+
+    fn is_live(&self, index: u32, subject: &Subject, is_kept: impl Fn(&Session) -> bool) -> bool {
         let opens = subject.tcp_flags & (tcp::SYN | tcp::ACK) == tcp::SYN;
         let reopened = opens && subject.quoted.is_none() && self.sessions.is_closed(index);
         let owner = Owner::Session(index);
         let last = last_seen(self.connections, self.sessions, self.cache, owner);
         let is_kept = self.sessions.get(index).is_some_and(is_kept);
-        if reopened || !is_kept || self.sessions.is_expired(index, last, self.now) {
-            if let Some(session) = self.sessions.remove(index) {
-                session.paths.iter().for_each(|&p| self.cache.forget(p));
-            }
-            return None;
-        }
-        Some(index)
+        is_kept && !reopened && !self.sessions.is_expired(index, last, self.now)
     }
 
     /// A packet of a session goes by.

@@ -408,6 +408,22 @@ fn answers_to_a_nat_gateway_of_the_peer_need_no_route() {
 }
 
 #[test]
+fn a_packet_that_goes_elsewhere_ends_no_session_of_a_nat_gateway() {
+    let mut net = Net::new(NAT);
+    let ask = "a0 sends tcp 10.1.1.10:40000 > 10.2.1.10:80";
+    let told = net.send(&format!("{ask} syn"));
+    let (_, port) = told.split_once("10.1.2.5:").unwrap();
+    let port = port.split(' ').next().unwrap();
+    let back = format!("b0 sends tcp 10.2.1.10:80 > 10.1.2.5:{port}");
+    net.send(&format!("{ask} fin ack"));
+    net.send(&format!("{back} fin ack"));
+    // It asks for a connection of its own, which is no answer.
+    assert_eq!(net.send(&format!("{back} syn")), "dropped: no_route");
+    let late = net.send(&format!("{back} ack"));
+    assert!(late.starts_with("to a0: "), "{late}");
+}
+
+#[test]
 fn nobody_uses_the_gateways_of_a_peer() {
     let mut net = Net::new(
         "vpc a 10.1.0.0/16 2001:db8:1::/56
