@@ -3,6 +3,7 @@
 //! What shares the machine with it shows in the figures. Ratios are per CPU-second of the processes at work and taken
 //! from runs that alternate, so they suffer least.
 
+mod api;
 mod capture;
 mod client;
 mod daemon;
@@ -47,9 +48,12 @@ pub fn run_part(root: &Path, part: &str) -> Result<()> {
         "meter" => meter::rows(&target)?,
         "rotation" => rotation::rows(root)?,
         "daemon" => daemon::rows(&target.join("release/weir"))?,
+        "api" => api::rows(&target.join("release/weir"))?,
         "instances" => instances::rows(&target.join("release/weir"))?,
         other => {
-            bail!("there is no part {other}: forward, files, meter, rotation, daemon or instances")
+            bail!(
+                "there is no part {other}: forward, files, meter, rotation, daemon, api or instances"
+            )
         }
     };
     println!("\n{}", table(&rows)?);
@@ -64,6 +68,7 @@ pub fn run(root: &Path, write_readme: bool) -> Result<()> {
     rows.extend(meter::rows(&target)?);
     rows.extend(rotation::rows(root)?);
     rows.extend(daemon::rows(&target.join("release/weir"))?);
+    rows.extend(api::rows(&target.join("release/weir"))?);
     rows.extend(instances::rows(&target.join("release/weir"))?);
     let table = table(&rows)?;
     println!("\n{table}");

@@ -98,6 +98,9 @@ pub(crate) fn release_address(
     tx: &mut Transaction<'_>,
     request: &ReleaseAddressRequest,
 ) -> Result<ReleaseAddressResponse, Error> {
+    let region = tx.scope().region.name();
+    let group = request.network_border_group.as_deref().unwrap_or(region);
+    parameter::one_of(group, "networkBorderGroup", &[region])?;
     let address = named(tx, &request.allocation_id, &request.public_ip)?;
     if address.service_managed {
         return Err(Error::not_yours());

@@ -37,6 +37,13 @@ impl<'a> Filters<'a> {
         Ok(Self(parsed))
     }
 
+    /// The values of a filter of this name that are plain ids, parsed; `None` where there is none, or one with wildcards.
+    /// What passes has one of them.
+    pub(crate) fn ids<T: std::str::FromStr>(&self, name: &str) -> Option<Vec<T>> {
+        let (_, values) = self.0.iter().find(|(own, _)| *own == name)?;
+        values.iter().map(|value| value.parse().ok()).collect()
+    }
+
     /// Whether a resource with these tags passes; `values` lists what it has for a filter's name.
     pub(crate) fn matches(&self, tags: &Tags, values: impl Fn(&str) -> Vec<String>) -> bool {
         self.0.iter().all(|(name, patterns)| {
@@ -53,6 +60,10 @@ impl<'a> Filters<'a> {
 
 /// Whether `text` has the form of `pattern`.
 pub(crate) fn matches_pattern(pattern: &str, text: &str) -> bool {
+    // Most are plain, and compared with every resource that there is.
+    if !pattern.contains(['*', '?', '\\']) {
+        return pattern == text;
+    }
     let pattern: Vec<char> = pattern.chars().collect();
     let text: Vec<char> = text.chars().collect();
     let (mut p, mut t) = (0, 0);

@@ -6,6 +6,7 @@ mod describe;
 mod image;
 mod instance_type;
 mod interface;
+mod kept;
 mod lifecycle;
 mod metadata_options;
 mod run;

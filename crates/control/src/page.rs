@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::Error;
+use std::str::FromStr;
 
 /// The page that a request asks for.
 pub(crate) struct Page {
@@ -44,6 +45,24 @@ impl Page {
             .map(decode)
             .transpose()?;
         Ok(Self { size, after })
+    }
+
+    /// [`Page::take`] of rows that stand in the order of their ids. Looks at no row behind the page but the first.
+    pub(crate) fn take_by_id<T, K: Ord + FromStr + ToString>(
+        self,
+        rows: impl Iterator<Item = T>,
+        key: impl Fn(&T) -> K,
+    ) -> Result<(Vec<T>, Option<String>), Error> {
+        let after = self.after.as_deref().map(str::parse::<K>);
+        // A token that is no id was not given out.
+        let after = after.transpose().map_err(|_| Error::InvalidNextToken)?;
+        let size = self.size;
+        let mut rest = rows.filter(|row| after.as_ref().is_none_or(|after| key(row) > *after));
+        let page: Vec<T> = rest.by_ref().take(size).collect();
+        let more = rest.next().is_some();
+        let last = page.last().filter(|_| more);
+        let token = last.map(|last| URL_SAFE_NO_PAD.encode(key(last).to_string()));
+        Ok((page, token))
     }
 
     /// Cuts the page out of rows that stand in the order of their keys, and tells where to go on.

@@ -94,6 +94,32 @@ pub(crate) fn count(value: Option<i32>, name: &str) -> Result<usize, Error> {
     })
 }
 
+/// A number of things that may be left out, which is zero; one or more where it is given.
+pub(crate) fn positive(value: Option<i32>, name: &str) -> Result<usize, Error> {
+    match value {
+        Some(0) => Err(Error::invalid_value(name, 0, "It must be greater than 0.")),
+        value => count(value, name),
+    }
+}
+
+/// A text that may be left out, of at most `most` characters.
+pub(crate) fn text(value: &Option<String>, name: &str, most: usize) -> Result<(), Error> {
+    let length = value.as_ref().map_or(0, |text| text.chars().count());
+    if length > most {
+        let shown: String = value
+            .iter()
+            .flat_map(|text| text.chars())
+            .take(32)
+            .collect();
+        return Err(Error::invalid_value(
+            name,
+            format!("{shown}…"),
+            &format!("It must have up to {most} characters."),
+        ));
+    }
+    Ok(())
+}
+
 /// Refuses parameters that AWS has and Weir does not; `true` says that one was given.
 pub(crate) fn refuse_unsupported(given: &[(bool, &str)]) -> Result<(), Error> {
     match given.iter().find(|(given, _)| *given) {

@@ -17,6 +17,18 @@ macro_rules! quotas {
         }
 
         impl Quotas {
+            /// The names of all quotas.
+            pub const NAMES: &'static [&'static str] = &[$(stringify!($name)),*];
+
+            /// Sets the quota of this name; false if there is none.
+            pub fn set(&mut self, name: &str, value: usize) -> bool {
+                match name {
+                    $(stringify!($name) => self.$name = value,)*
+                    _ => return false,
+                }
+                true
+            }
+
             $(
                 #[doc = concat!("`", $code, "` if one more than `used` would be too many.")]
                 pub(crate) fn $name(&self, used: usize) -> Result<(), Error> {

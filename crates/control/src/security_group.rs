@@ -180,7 +180,10 @@ fn find(
     match (group_id, group_name) {
         (None, None) => Err(Error::MissingParameter("groupId")),
         (None, Some(name)) => by_name(tx, default_vpc(tx)?, name).cloned(),
-        (Some(_), _) => tx.take(parameter::id(group_id, "groupId")?),
+        (Some(_), None) => tx.take(parameter::id(group_id, "groupId")?),
+        (Some(_), Some(_)) => Err(Error::InvalidParameterCombination(
+            "The parameter groupName cannot be used with the parameter groupId".to_owned(),
+        )),
     }
 }
 

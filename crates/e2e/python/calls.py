@@ -6,7 +6,8 @@ Parameters that only an earlier call can tell are made when the call is: they ar
 import re
 from pathlib import Path
 
-from world import ALLOW, PERMISSION, TRUST, bucket, encoded
+from weirtest import eventually
+from world import ALLOW, PERMISSION, TRUST, bucket
 
 CRATES = Path(__file__).resolve().parents[2]
 
@@ -334,15 +335,15 @@ def firehose(w):
     yield "TagDeliveryStream", name | {"Tags": [{"Key": "k", "Value": "v"}]}
     yield "UntagDeliveryStream", name | {"TagKeys": ["k"]}
     yield "StartDeliveryStreamEncryption", name
-    yield "StopDeliveryStreamEncryption", lambda w: encrypted(w) or name
+    yield "StopDeliveryStreamEncryption", lambda w: settled(w) or name
     yield "DeleteDeliveryStream", {"DeliveryStreamName": "spare"}
 
 
-def encrypted(w):
-    """Waits until the encryption is no longer under way."""
-    from weirtest import eventually
+def settled(w):
+    """Waits until a change of the encryption is over."""
     ask = lambda: w.lab.client("firehose").describe_delivery_stream(DeliveryStreamName="one")["DeliveryStreamDescription"]
-    eventually("encryption", lambda: not ask().get("DeliveryStreamEncryptionConfiguration", {}).get("Status", "").endswith("ING"))
+    status = lambda: ask().get("DeliveryStreamEncryptionConfiguration", {}).get("Status", "DISABLED")
+    eventually("the encryption is settled", lambda: status() in ("ENABLED", "DISABLED"))
 
 
 def cloudtrail(w):

@@ -1,6 +1,5 @@
 """An account's Region with one of everything in it, and spare ones that a call may delete."""
 
-import base64
 import json
 import time
 
@@ -280,7 +279,3 @@ def without_default_vpc(lab):
         ec2.detach_internet_gateway(InternetGatewayId=gateway["InternetGatewayId"], VpcId=vpc)
     ec2.delete_vpc(VpcId=vpc)
     return lab
-
-
-def encoded(text):
-    return base64.b64encode(text.encode()).decode()

@@ -23,6 +23,11 @@ fn every_answer_is_of_the_models_shape() {
 }
 
 #[test]
+fn every_parameter_of_every_action_when_it_is_wrong() {
+    script("negative.py");
+}
+
+#[test]
 fn flow_logs_reach_their_destinations() {
     script("flow_logs.py");
 }

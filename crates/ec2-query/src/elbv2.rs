@@ -6,7 +6,7 @@ mod generated;
 use elbv2_api::{Request, Response};
 
 use crate::encode::Writer;
-pub use crate::query::code;
+pub use crate::query::{code, message};
 use crate::{Error, Tree, query};
 
 /// The one API version that is spoken.

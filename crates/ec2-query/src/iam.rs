@@ -5,7 +5,7 @@ mod generated;
 use iam_api::{Request, Response};
 
 use crate::encode::Writer;
-pub use crate::query::code;
+pub use crate::query::{code, message};
 use crate::{Error, Tree, query};
 
 /// The one API version that is spoken.

@@ -35,9 +35,32 @@ pub(crate) fn parse<R>(
 #[must_use]
 pub fn code(error: &Error) -> &'static str {
     match error {
-        Error::UnknownParameter(_) => "ValidationError",
+        Error::UnknownParameter(_) | Error::MissingParameter(_) | Error::RepeatedParameter(_) => {
+            "ValidationError"
+        }
+        Error::InvalidParameterValue { .. } => "MalformedInput",
         other => other.code(),
     }
+}
+
+/// What is said of a wire error, in the words of these services.
+#[must_use]
+pub fn message(error: &Error) -> String {
+    let Error::MissingParameter(name) = error else {
+        return error.to_string();
+    };
+    let mut member = String::with_capacity(name.len());
+    for part in name.split('.') {
+        if !member.is_empty() {
+            member.push('.');
+        }
+        let mut letters = part.chars();
+        member.extend(letters.next().map(|first| first.to_ascii_lowercase()));
+        member.push_str(letters.as_str());
+    }
+    format!(
+        "1 validation error detected: Value null at '{member}' failed to satisfy constraint: Member must not be null"
+    )
 }
 
 /// The body of a successful answer.

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use anyhow::Context;
+use control::Quotas;
 use delivery::S3Files;
 use flow_logs::Aggregation;
 use model::{AccountId, Region, Scope};
@@ -46,6 +47,8 @@ pub struct Config {
     pub ip_ranges: Option<PathBuf>,
     /// Where records of every interface go besides flow logs.
     pub exports: Vec<Export>,
+    /// How many there may be of everything.
+    quotas: Quotas,
     /// The program that sandboxes are started with: this one.
     pub executable: PathBuf,
 }
@@ -105,8 +108,26 @@ impl Config {
             dynamodb_endpoint: None,
             ip_ranges: None,
             exports: Vec::new(),
+            quotas: Quotas::default(),
             executable: std::env::current_exe()?,
         })
+    }
+
+    /// Adjusts a quota of AWS's by its name here, `network_interfaces` for example.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such quota; the message has the names of all.
+    pub fn set_quota(&mut self, name: &str, value: usize) -> anyhow::Result<()> {
+        let known = self.quotas.set(name, value);
+        let names = Quotas::NAMES.join(", ");
+        anyhow::ensure!(known, "there is no quota {name}; there are {names}");
+        Ok(())
+    }
+
+    /// How many there may be of everything.
+    pub(crate) fn quotas(&self) -> &Quotas {
+        &self.quotas
     }
 
     /// The default account in the default Region; it also holds the hosts of the internet.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use control::Quotas;
 use dataplane::Inquiry;
 use delivery::firehose::StreamStore;
 use model::Timestamp;
@@ -140,7 +139,7 @@ async fn serve(
         journal,
         world,
         datapath.enforcer(),
-        Quotas::default(),
+        config.quotas().clone(),
         // Nobody listens when the daemon is ending anyway.
         |error| drop(failed.send(error)),
     )?;

@@ -61,7 +61,7 @@ macro_rules! query_services {
                 let request = match form(query, body).and_then(|form| $wire::parse(&form)) {
                     Ok(request) => request,
                     Err(error) => {
-                        let answer = refused(400, $wire::code(&error), &error.to_string());
+                        let answer = refused(400, $wire::code(&error), &$wire::message(&error));
                         return noted(daemon, event, answer).await;
                     }
                 };

@@ -25,24 +25,71 @@ pub fn call(
 ) -> (u16, String) {
     let version = value(parameters, "Version").unwrap_or(VERSION);
     let answered = match value(parameters, "Action") {
+        Some(action) if version == VERSION => match check_names(action, parameters) {
+            Err(refusal) => Err(refusal),
+            Ok(()) if action == "AssumeRole" => AssumeRole::parse(parameters, identity)
+                .map(|asked| assume_role::success(&assume(&asked), request_id)),
+            Ok(()) => Ok(success(identity, request_id)),
+        },
         None => Err((
             400,
             "MissingAction",
             "The request must contain the parameter Action".to_owned(),
         )),
-        Some("GetCallerIdentity") if version == VERSION => Ok(success(identity, request_id)),
-        Some("AssumeRole") if version == VERSION => AssumeRole::parse(parameters, identity)
-            .map(|asked| assume_role::success(&assume(&asked), request_id)),
-        Some(action) => Err((
-            400,
-            "InvalidAction",
-            format!("Could not find operation {action} for version {version}"),
-        )),
+        Some(action) => Err(not_found(action, version)),
     };
     match answered {
         Ok(xml) => (200, xml),
         Err((status, code, message)) => error(status, code, &message, request_id),
     }
+}
+
+/// The parameters of each action; those that every request has come beside them ("Common parameters").
+const PARAMETERS: &[(&str, &[&str])] = &[
+    ("GetCallerIdentity", &[]),
+    (
+        "AssumeRole",
+        &["RoleArn", "RoleSessionName", "DurationSeconds"],
+    ),
+];
+
+fn not_found(action: &str, version: &str) -> Refusal {
+    let message = format!("Could not find operation {action} for version {version}");
+    (400, "InvalidAction", message)
+}
+
+/// Refuses actions and parameters that are not known, and parameters that come twice.
+fn check_names(action: &str, parameters: &[Parameter]) -> Result<(), Refusal> {
+    let own = PARAMETERS.iter().find(|(name, _)| *name == action);
+    let (_, own) = own.ok_or_else(|| not_found(action, VERSION))?;
+    let is_common = |name: &str| {
+        let signature = ["AWSAccessKeyId", "Expires", "SecurityToken", "Timestamp"];
+        ["Action", "Version"].contains(&name)
+            || signature.contains(&name)
+            || name.starts_with("Signature")
+            || name.starts_with("X-Amz-")
+    };
+    for (index, (name, _)) in parameters.iter().enumerate() {
+        let first = name.split('.').next().unwrap_or_default();
+        let message = if is_common(name) {
+            continue;
+        } else if action == "AssumeRole" && assume_role::UNSUPPORTED.contains(&first) {
+            let message = format!("The parameter {first} is not supported.");
+            return Err((400, "UnsupportedOperation", message));
+        } else if !own.contains(&name.as_str()) {
+            format!("The parameter {name} is not recognized")
+        } else if parameters
+            .iter()
+            .take(index)
+            .any(|(before, _)| before == name)
+        {
+            format!("The parameter {name} may only be specified once.")
+        } else {
+            continue;
+        };
+        return Err((400, "ValidationError", message));
+    }
+    Ok(())
 }
 
 /// The value of a parameter.

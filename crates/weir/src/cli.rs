@@ -189,6 +189,9 @@ pub(crate) struct Up {
     /// What stands for a service of AWS that Weir has nothing of its own for: dynamodb=URL
     #[arg(long, value_name = "NAME=URL")]
     pub(crate) service: Vec<String>,
+    /// Adjust one of AWS's quotas, network_interfaces=100000 for example; may be repeated
+    #[arg(long, value_name = "NAME=NUMBER", value_parser = quota)]
+    pub(crate) quota: Vec<(String, usize)>,
     /// Also write the records of every interface, as its windows close, to json:-, json:FILE, ocsf:-, ocsf:FILE,
     /// ipfix:HOST:PORT or ipfix+tcp:HOST:PORT; may be repeated
     #[arg(long, value_name = "FORMAT:TO", value_parser = export)]
@@ -250,6 +253,14 @@ pub(crate) struct Exec {
         value_name = "CMD"
     )]
     pub(crate) program: Vec<std::ffi::OsString>,
+}
+
+/// A quota, `NAME=NUMBER`.
+fn quota(text: &str) -> Result<(String, usize), String> {
+    let parsed = text
+        .split_once('=')
+        .and_then(|(name, value)| Some((name.to_owned(), value.parse().ok()?)));
+    parsed.ok_or_else(|| "say NAME=NUMBER".to_owned())
 }
 
 fn export(text: &str) -> Result<server::Export, String> {

@@ -67,15 +67,30 @@ pub(super) struct Daemon {
     _stdout: BufReader<ChildStdout>,
     weir: PathBuf,
     state: PathBuf,
+    options: Vec<String>,
     pub(super) endpoint: String,
+    /// How long it took to say where it listens.
+    pub(super) started_in: Duration,
 }
 
 impl Daemon {
     pub(super) fn start(weir: &Path) -> Result<Self> {
+        Self::start_with(weir, &[])
+    }
+
+    /// With more arguments than it needs.
+    pub(super) fn start_with(weir: &Path, options: &[&str]) -> Result<Self> {
         let state = scratch_folder()?;
+        let options = options.iter().map(|&option| option.to_owned()).collect();
+        Self::start_on(weir, state, options)
+    }
+
+    fn start_on(weir: &Path, state: PathBuf, options: Vec<String>) -> Result<Self> {
+        let began = Instant::now();
         let mut child = Command::new(weir)
             .args(["up", "--listen", "127.0.0.1:0", "--state"])
             .arg(&state)
+            .args(&options)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -90,12 +105,37 @@ impl Daemon {
             _stdout: stdout,
             weir: weir.to_owned(),
             state,
+            options,
             endpoint,
+            started_in: began.elapsed(),
         };
         if daemon.endpoint.is_empty() {
             bail!("the daemon said `{}` first", line.trim());
         }
         Ok(daemon)
+    }
+
+    /// Ends it, and starts another on its state.
+    pub(super) fn restart(mut self) -> Result<Self> {
+        self.end();
+        let state = std::mem::take(&mut self.state);
+        let options = std::mem::take(&mut self.options);
+        Self::start_on(&self.weir.clone(), state, options)
+    }
+
+    /// Asks it to end, so that it cleans up behind itself; insists after a while.
+    fn end(&mut self) {
+        let pid = self.pid().to_string();
+        let _ = Command::new("kill").args(["-TERM", &pid]).status();
+        let asked = Instant::now();
+        while asked.elapsed() < Duration::from_secs(30) {
+            if matches!(self.child.try_wait(), Ok(Some(_))) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 
     pub(super) fn client(&self) -> Result<Client> {
@@ -117,26 +157,18 @@ impl Daemon {
         self.child.id()
     }
 
-    fn resident_mib(&self) -> Result<f64> {
+    pub(super) fn resident_mib(&self) -> Result<f64> {
         let family = process::family(self.pid())?;
         family.into_iter().map(process::resident_mib).sum()
     }
 }
 
 impl Drop for Daemon {
-    /// Asks it to end, so that it cleans up behind itself; insists after a while.
     fn drop(&mut self) {
-        let pid = self.pid().to_string();
-        let _ = Command::new("kill").args(["-TERM", &pid]).status();
-        let asked = Instant::now();
-        while asked.elapsed() < Duration::from_secs(5) {
-            if matches!(self.child.try_wait(), Ok(Some(_))) {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(10));
+        if self.state.as_os_str().is_empty() {
+            return; // Another has it.
         }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.end();
         let _ = std::fs::remove_dir_all(&self.state);
     }
 }

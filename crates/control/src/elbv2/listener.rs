@@ -152,6 +152,12 @@ fn forward<'t>(tx: &'t Transaction<'_>, actions: &[Action]) -> Result<&'t Target
             "A listener of a network load balancer has exactly one default action",
         ));
     };
+    let order = action.order.unwrap_or(1);
+    if !(1..=50_000).contains(&order) {
+        return Err(validation(format!(
+            "The action order '{order}' must be between 1 and 50000"
+        )));
+    }
     match action.r#type.as_deref() {
         Some("forward") => {}
         other => {
@@ -164,9 +170,28 @@ fn forward<'t>(tx: &'t Transaction<'_>, actions: &[Action]) -> Result<&'t Target
             ));
         }
     }
+    refuse_unsupported(&[
+        (action.redirect_config.is_some(), "RedirectConfig"),
+        (
+            action.fixed_response_config.is_some(),
+            "FixedResponseConfig",
+        ),
+        (
+            action.authenticate_oidc_config.is_some(),
+            "AuthenticateOidcConfig",
+        ),
+        (
+            action.authenticate_cognito_config.is_some(),
+            "AuthenticateCognitoConfig",
+        ),
+        (
+            action.jwt_validation_config.is_some(),
+            "JwtValidationConfig",
+        ),
+    ])?;
     let stickiness = |config: &ForwardActionConfig| {
         let sticky = config.target_group_stickiness_config.as_ref();
-        sticky.is_some_and(|s| s.enabled == Some(true))
+        sticky.is_some_and(|s| s.enabled == Some(true) || s.duration_seconds.is_some())
     };
     let config = action.forward_config.as_ref();
     if config.is_some_and(stickiness) {

@@ -7,6 +7,17 @@ pub(super) fn validation(message: impl Into<String>) -> Error {
     Error::new("ValidationError", message)
 }
 
+/// Refuses a value that is not one of the words of its enumeration.
+pub(super) fn one_of(value: &Option<String>, member: &str, words: &[&str]) -> Result<(), Error> {
+    match value.as_deref().filter(|value| !words.contains(value)) {
+        None => Ok(()),
+        Some(value) => Err(validation(format!(
+            "1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: Member must satisfy enum value set: [{}]",
+            words.join(", ")
+        ))),
+    }
+}
+
 /// `NoSuchEntity`.
 pub(super) fn no_such_entity(message: impl Into<String>) -> Error {
     Error::new("NoSuchEntity", message)

@@ -52,7 +52,7 @@ pub(crate) fn list_instance_profiles(
     tx: &mut Transaction<'_>,
     request: &ListInstanceProfilesRequest,
 ) -> Result<ListInstanceProfilesResponse, Error> {
-    let rows = marker::under::<InstanceProfile>(tx, &request.path_prefix);
+    let rows = marker::under::<InstanceProfile>(tx, &request.path_prefix)?;
     let (instance_profiles, is_truncated, marker) =
         page(tx, rows, request.max_items, &request.marker)?;
     Ok(ListInstanceProfilesResponse {

@@ -11,9 +11,9 @@ use iam_api::{
 use model::{ManagedPolicy, ManagedPolicyVersion, Role};
 use policy::Kind;
 
-use super::error::{delete_conflict, no_such_entity, validation};
+use super::error::{delete_conflict, no_such_entity, one_of};
 use super::marker::{self, Listed};
-use super::{document, entity, tag};
+use super::{document, entity, role, tag};
 use crate::{Error, Transaction};
 
 pub(crate) use version::{
@@ -41,7 +41,7 @@ pub(crate) fn create_policy(
         name,
         path,
         id,
-        description: request.description.clone().filter(|d| !d.is_empty()),
+        description: role::description(&request.description)?,
         versions: [(1, version)].into(),
         default_version: 1,
         next_version: 2,
@@ -68,11 +68,22 @@ pub(crate) fn get_policy(
     })
 }
 
+const USAGES: &[&str] = &["PermissionsPolicy", "PermissionsBoundary"];
+const ENTITIES: &[&str] = &[
+    "User",
+    "Role",
+    "Group",
+    "LocalManagedPolicy",
+    "AWSManagedPolicy",
+];
+
 /// AWS's own policies are not listed: Weir does not know which there are.
 pub(crate) fn list_policies(
     tx: &mut Transaction<'_>,
     request: &ListPoliciesRequest,
 ) -> Result<ListPoliciesResponse, Error> {
+    one_of(&request.scope, "scope", &["All", "AWS", "Local"])?;
+    one_of(&request.policy_usage_filter, "policyUsageFilter", USAGES)?;
     let boundaries = request.policy_usage_filter.as_deref() == Some("PermissionsBoundary");
     let nobodys = boundaries || request.scope.as_deref() == Some("AWS");
     let only_attached = request.only_attached == Some(true);
@@ -84,7 +95,7 @@ pub(crate) fn list_policies(
         is_truncated,
         marker,
     } = marker::list(
-        marker::under::<ManagedPolicy>(tx, &request.path_prefix).filter(wanted),
+        marker::under::<ManagedPolicy>(tx, &request.path_prefix)?.filter(wanted),
         |policy| entity::key(&policy.name),
         request.max_items,
         &request.marker,
@@ -126,16 +137,10 @@ pub(crate) fn list_entities_for_policy(
     request: &ListEntitiesForPolicyRequest,
 ) -> Result<ListEntitiesForPolicyResponse, Error> {
     let arn = attachable(tx, &request.policy_arn)?;
-    let prefix = request.path_prefix.as_deref().unwrap_or("/");
-    let roles = match request.entity_filter.as_deref() {
-        None | Some("Role") => true,
-        Some("User" | "Group" | "LocalManagedPolicy" | "AWSManagedPolicy") => false,
-        Some(other) => {
-            return Err(validation(format!(
-                "1 validation error detected: Value '{other}' at 'entityFilter' failed to satisfy constraint: Member must satisfy enum value set: [User, Role, Group, LocalManagedPolicy, AWSManagedPolicy]"
-            )));
-        }
-    };
+    let prefix = marker::path_prefix(&request.path_prefix)?;
+    one_of(&request.entity_filter, "entityFilter", ENTITIES)?;
+    one_of(&request.policy_usage_filter, "policyUsageFilter", USAGES)?;
+    let roles = matches!(request.entity_filter.as_deref(), None | Some("Role"));
     let roles = users_of(tx, &arn).filter(|role| roles && role.path.starts_with(prefix));
     let Listed {
         rows,

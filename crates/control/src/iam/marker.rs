@@ -1,8 +1,12 @@
 //! Pages of lists: `Marker` and `MaxItems`, and the path that narrows a list down.
 
 use super::entity::Entity;
+use super::error::validation;
 use crate::page::Page;
 use crate::{Error, Transaction};
+
+/// The longest beginning of a path.
+const PREFIX_MAX: usize = 512;
 
 /// A page of a list.
 pub(super) struct Listed<T> {
@@ -31,8 +35,23 @@ pub(super) fn list<T>(
 pub(super) fn under<'t, E: Entity>(
     tx: &'t Transaction<'_>,
     prefix: &Option<String>,
-) -> impl Iterator<Item = &'t E> {
-    let prefix = prefix.clone().unwrap_or_else(|| "/".to_owned());
-    tx.rows::<E>()
-        .filter(move |row| row.place().1.starts_with(&prefix))
+) -> Result<impl Iterator<Item = &'t E>, Error> {
+    let prefix = path_prefix(prefix)?.to_owned();
+    Ok(tx
+        .rows::<E>()
+        .filter(move |row| row.place().1.starts_with(&prefix)))
+}
+
+/// What paths have to begin with, a slash at least.
+pub(super) fn path_prefix(given: &Option<String>) -> Result<&str, Error> {
+    let prefix = given.as_deref().unwrap_or("/");
+    if prefix.len() <= PREFIX_MAX
+        && prefix.starts_with('/')
+        && prefix.bytes().all(|b| b.is_ascii_graphic())
+    {
+        return Ok(prefix);
+    }
+    Err(validation(
+        "The specified value for pathPrefix is invalid. It must begin with / and contain only printable characters, 512 of them at most.",
+    ))
 }

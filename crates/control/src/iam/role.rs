@@ -68,7 +68,7 @@ pub(crate) fn list_roles(
         is_truncated,
         marker,
     } = marker::list(
-        marker::under::<Role>(tx, &request.path_prefix),
+        marker::under::<Role>(tx, &request.path_prefix)?,
         |role| entity::key(&role.name),
         request.max_items,
         &request.marker,
@@ -167,7 +167,7 @@ fn trust_policy(text: &Option<String>) -> Result<String, Error> {
     document::check(text, Kind::Trust, "ACLSizePerRole", TRUST_POLICY_MAX)
 }
 
-fn description(text: &Option<String>) -> Result<Option<String>, Error> {
+pub(super) fn description(text: &Option<String>) -> Result<Option<String>, Error> {
     if text.as_deref().unwrap_or_default().chars().count() > DESCRIPTION_MAX {
         return Err(validation(format!(
             "1 validation error detected: Value at 'description' failed to satisfy constraint: Member must have length less than or equal to {DESCRIPTION_MAX}"

@@ -117,7 +117,7 @@ pub(crate) fn list_attached_role_policies(
     request: &ListAttachedRolePoliciesRequest,
 ) -> Result<ListAttachedRolePoliciesResponse, Error> {
     let role = entity::find::<Role>(tx, &request.role_name)?;
-    let prefix = request.path_prefix.as_deref().unwrap_or("/");
+    let prefix = marker::path_prefix(&request.path_prefix)?;
     let attached = role
         .attached_policies
         .iter()

@@ -10,6 +10,7 @@ use iam_api::{
 use model::{InstanceProfile, ManagedPolicy, Role, Tags};
 
 use super::entity::{self, Entity};
+use super::error::validation;
 use super::managed_policy;
 use super::marker::{self, Listed};
 use crate::{Error, Transaction, tag};
@@ -36,6 +37,7 @@ macro_rules! tag_actions {
                 tx: &mut Transaction<'_>,
                 request: &$untag_request,
             ) -> Result<$untag_response, Error> {
+                check_keys(&request.tag_keys)?;
                 let found: &$row = $find(tx, &request.$field)?;
                 let mut row = found.clone();
                 row.tags_mut().retain(|key, _| !request.tag_keys.contains(key));
@@ -73,6 +75,17 @@ tag_actions! {
         tag_instance_profile(TagInstanceProfileRequest) -> TagInstanceProfileResponse,
         untag_instance_profile(UntagInstanceProfileRequest) -> UntagInstanceProfileResponse,
         list_instance_profile_tags(ListInstanceProfileTagsRequest) -> ListInstanceProfileTagsResponse;
+}
+
+/// Keys have 1 to 128 characters.
+fn check_keys(keys: &[String]) -> Result<(), Error> {
+    let fits = |key: &String| (1..=128).contains(&key.chars().count());
+    if keys.iter().all(fits) {
+        return Ok(());
+    }
+    Err(validation(
+        "1 validation error detected: Value at 'tagKeys' failed to satisfy constraint: Member must have length between 1 and 128",
+    ))
 }
 
 /// The tags that a create action gives.

@@ -130,8 +130,12 @@ fn by_name(
 ) -> Result<ModifyInstanceAttributeRequest, Error> {
     let mut request = request.clone();
     let Some(name) = request.attribute.take() else {
-        return Ok(request);
+        return match request.value {
+            None => Ok(request),
+            Some(_) => Err(Error::MissingParameter("Attribute")),
+        };
     };
+    parameter::one_of(&name, "attribute", ATTRIBUTES)?;
     let Some(value) = request.value.take() else {
         return Ok(request);
     };
@@ -159,10 +163,7 @@ fn by_name(
                 value: Some(value.clone()),
             });
         }
-        _ => {
-            parameter::one_of(&name, "attribute", ATTRIBUTES)?;
-            parameter::refuse_unsupported(&[(true, &name)])?;
-        }
+        _ => parameter::refuse_unsupported(&[(true, &name)])?,
     }
     Ok(request)
 }

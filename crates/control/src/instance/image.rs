@@ -46,6 +46,11 @@ pub(crate) fn describe_images(
         5..=1000,
     )?;
     let filters = Filters::parse(&request.filters, FILTERS)?;
+    check_users(
+        &request.owners,
+        &["self", "amazon", "aws-marketplace", "aws-backup-vault"],
+    )?;
+    check_users(&request.executable_users, &["self", "all"])?;
     for &id in &ids {
         image(id)?;
     }
@@ -61,6 +66,19 @@ pub(crate) fn describe_images(
     let key = |i: &ec2_api::Image| i.image_id.clone().unwrap_or_default();
     let (images, next_token) = page.take(passing, key);
     Ok(DescribeImagesResponse { next_token, images })
+}
+
+/// An account is twelve digits, or one of the `words` that stand for one.
+fn check_users(users: &[String], words: &[&str]) -> Result<(), Error> {
+    let is =
+        |user: &&String| words.contains(&user.as_str()) || user.parse::<model::AccountId>().is_ok();
+    match users.iter().find(|user| !is(user)) {
+        None => Ok(()),
+        Some(user) => Err(Error::new(
+            "InvalidUserID.Malformed",
+            format!("Invalid user id: \"{user}\""),
+        )),
+    }
 }
 
 fn is_of_owner(image: &Image, owners: &[String], account: &str) -> bool {

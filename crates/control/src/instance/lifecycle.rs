@@ -18,6 +18,7 @@ pub(crate) fn start_instances(
     tx: &mut Transaction<'_>,
     request: &StartInstancesRequest,
 ) -> Result<StartInstancesResponse, Error> {
+    parameter::text(&request.additional_info, "additionalInfo", 2048)?;
     let mut changes = Vec::new();
     for mut instance in named(tx, &request.instance_ids)? {
         let previous = instance.state;

@@ -10,7 +10,7 @@ use model::{
 
 use super::instance_type::{InstanceType, instance_type};
 use super::interface::{self, Planned};
-use super::{image, metadata_options, shape};
+use super::{image, kept, metadata_options, shape};
 use crate::{Error, Transaction, address, network_interface, parameter, tag, token};
 
 const ACTION: &str = "RunInstances";
@@ -26,6 +26,7 @@ pub(crate) fn run_instances(
     };
     let id = token::once(tx, ACTION, &request.client_token, &without_token, |tx| {
         refuse_unsupported(request)?;
+        kept::check(request)?;
         let launch = Launch::parse(tx, request)?;
         let interfaces = interface::plan(tx, request, &launch.instance_type)?;
         let count = how_many(tx, request, &interfaces)?;

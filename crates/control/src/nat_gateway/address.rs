@@ -121,7 +121,7 @@ pub(crate) fn assign_private_nat_gateway_address(
 ) -> Result<AssignPrivateNatGatewayAddressResponse, Error> {
     let id = parameter::id(&request.nat_gateway_id, "NatGatewayId")?;
     let named = addresses(&request.private_ip_addresses)?;
-    let count = parameter::count(request.private_ip_address_count, "privateIpAddressCount")?;
+    let count = parameter::positive(request.private_ip_address_count, "privateIpAddressCount")?;
     network_interface::list_or_count(named.len(), count, "PrivateIpAddress")?;
     let gateway = editable(tx, id, Connectivity::Private)?;
     let elastic = vec![None; named.len() + count];

@@ -74,7 +74,7 @@ impl NewGateway {
         let count = request.secondary_private_ip_address_count;
         let secondary_count = match connectivity {
             Connectivity::Public => allocations.len().saturating_sub(1 + secondary.len()),
-            Connectivity::Private => parameter::count(count, "secondaryPrivateIpAddressCount")?,
+            Connectivity::Private => parameter::positive(count, "secondaryPrivateIpAddressCount")?,
         };
         Ok(Self {
             subnet_id,

@@ -215,6 +215,16 @@ fn ports(
     protocol: IpProtocol,
     cidr: IpNet,
 ) -> Result<Option<PortRange>, Error> {
+    if let Some(icmp) = &request.icmp_type_code {
+        let (kind, code) = (icmp.r#type.unwrap_or(-1), icmp.code.unwrap_or(-1));
+        if !(-1..=255).contains(&kind) || !(-1..=255).contains(&code) {
+            return Err(Error::invalid_value(
+                "icmpTypeCode",
+                format!("{kind}/{code}"),
+                "ICMP types and codes must be between -1 and 255.",
+            ));
+        }
+    }
     let wants_icmp = protocol == IpProtocol::ICMP
         || (protocol == IpProtocol::ICMPV6 && matches!(cidr, IpNet::V6(_)));
     if protocol.has_ports() {
@@ -233,13 +243,6 @@ fn ports(
         let icmp = parameter::required(&request.icmp_type_code, "icmpTypeCode")?;
         let from = *parameter::required(&icmp.r#type, "icmpTypeCode.type")?;
         let to = *parameter::required(&icmp.code, "icmpTypeCode.code")?;
-        if !(-1..=255).contains(&from) || !(-1..=255).contains(&to) {
-            return Err(Error::invalid_value(
-                "icmpTypeCode",
-                format!("{from}/{to}"),
-                "ICMP types and codes must be between -1 and 255.",
-            ));
-        }
         Ok(Some(PortRange { from, to }))
     } else {
         Ok(None)

@@ -4,7 +4,10 @@ use ec2_api::{
     DescribeNetworkInterfacesRequest, DescribeNetworkInterfacesResponse,
     NetworkInterfaceAssociation,
 };
-use model::{InterfaceType, NetworkInterface, NetworkInterfaceId};
+use model::{
+    InstanceId, InterfaceType, NetworkInterface, NetworkInterfaceId, SecurityGroupId, SubnetId,
+    VpcId,
+};
 
 use super::shape;
 use crate::filter::{Filters, boolean, optional};
@@ -26,12 +29,23 @@ pub(crate) fn describe_network_interfaces(
     for &id in &ids {
         tx.find::<NetworkInterface>(id)?;
     }
+    // Whether an id is one of those that a filter names; what most ask for, and cheaper to tell than by its text.
+    let subnets = filters.ids::<SubnetId>("subnet-id");
+    let vpcs = filters.ids::<VpcId>("vpc-id");
+    let groups = filters.ids::<SecurityGroupId>("group-id");
+    let instances = filters.ids::<InstanceId>("attachment.instance-id");
+    let may_pass = |eni: &&NetworkInterface| {
+        is_among(&subnets, [eni.subnet_id])
+            && is_among(&vpcs, [eni.vpc_id])
+            && is_among(&groups, eni.groups.iter().copied())
+            && is_among(&instances, eni.instance_id())
+    };
     let passing = tx
         .rows::<NetworkInterface>()
         .filter(|eni| ids.is_empty() || ids.contains(&eni.id))
-        .filter(|eni| filters.matches(&eni.tags, |name| filter_values(tx, eni, name)))
-        .collect();
-    let (rows, next_token) = page.take(passing, |eni: &&NetworkInterface| eni.id.to_string());
+        .filter(may_pass)
+        .filter(|eni| filters.matches(&eni.tags, |name| filter_values(tx, eni, name)));
+    let (rows, next_token) = page.take_by_id(passing, |eni: &&NetworkInterface| eni.id)?;
     Ok(DescribeNetworkInterfacesResponse {
         network_interfaces: rows
             .into_iter()
@@ -39,6 +53,14 @@ pub(crate) fn describe_network_interfaces(
             .collect(),
         next_token,
     })
+}
+
+/// Whether one of `own` is wanted; all are where nothing is said.
+fn is_among<T: PartialEq>(wanted: &Option<Vec<T>>, own: impl IntoIterator<Item = T>) -> bool {
+    let Some(wanted) = wanted else {
+        return true;
+    };
+    own.into_iter().any(|one| wanted.contains(&one))
 }
 
 /// The filters of DescribeNetworkInterfaces.

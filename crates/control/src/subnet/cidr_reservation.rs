@@ -46,6 +46,7 @@ pub(crate) fn create_subnet_cidr_reservation(
             "The CIDR '{cidr}' is not within the subnet's CIDR range"
         )));
     }
+    parameter::text(&request.description, "description", 255)?;
     let overlaps = |own: &IpNet| own.contains(&cidr) || cidr.contains(own);
     if of_subnet(tx, subnet_id).any(|own| overlaps(&own.cidr)) {
         return Err(Error::new(

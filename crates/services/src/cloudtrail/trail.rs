@@ -24,6 +24,7 @@ pub(super) struct TrailInput {
     enable_log_file_validation: Option<bool>,
     sns_topic_name: Option<String>,
     cloud_watch_logs_log_group_arn: Option<String>,
+    cloud_watch_logs_role_arn: Option<String>,
     kms_key_id: Option<String>,
     is_organization_trail: Option<bool>,
 }
@@ -317,6 +318,7 @@ fn refuse_unsupported(input: &TrailInput) -> Result<(), CloudTrailError> {
             "CloudWatchLogsLogGroupArn",
             &input.cloud_watch_logs_log_group_arn,
         ),
+        ("CloudWatchLogsRoleArn", &input.cloud_watch_logs_role_arn),
         ("KmsKeyId", &input.kms_key_id),
     ] {
         if value.as_ref().is_some_and(|value| !value.is_empty()) {

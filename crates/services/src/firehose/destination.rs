@@ -35,6 +35,13 @@ const UNSUPPORTED: [&str; 8] = [
     "Database",
 ];
 
+/// Sources that AWS has and Weir has not: records are put into its streams.
+const SOURCES: [&str; 3] = [
+    "DatabaseSourceConfiguration",
+    "KinesisStreamSourceConfiguration",
+    "MSKSourceConfiguration",
+];
+
 /// The members of CreateDeliveryStream or UpdateDestination that name a destination.
 #[derive(Debug, Default, Deserialize)]
 #[serde(transparent)]
@@ -52,7 +59,7 @@ impl Given {
             let known = UNSUPPORTED.iter().any(|kind| {
                 name.strip_prefix(kind)
                     .is_some_and(|rest| rest == format!("Destination{ending}"))
-            });
+            }) || SOURCES.contains(&name.as_str());
             if known && !value.is_null() {
                 return Err(FirehoseError::invalid(format!("{name} is not supported.")));
             }
@@ -94,6 +101,9 @@ impl Destination {
     /// What becomes of a destination when some of its members are replaced ("UpdateDestination").
     pub(crate) fn update(&self, mut given: Given) -> Result<Self, FirehoseError> {
         let (kind, update) = given.one("Update")?;
+        if !update.is_object() {
+            return Err(not_a_structure());
+        }
         let stored = match (self, kind) {
             (Self::S3(own), Kind::S3 | Kind::ExtendedS3) => serde_json::to_value(own),
             (Self::HttpEndpoint(own), Kind::HttpEndpoint) => serde_json::to_value(own),
@@ -114,9 +124,7 @@ impl Destination {
 
     fn read(kind: Kind, value: Value) -> Result<Self, FirehoseError> {
         if !value.is_object() {
-            return Err(FirehoseError::Serialization(
-                "Start of structure or map found where not expected.".to_owned(),
-            ));
+            return Err(not_a_structure());
         }
         Ok(match kind {
             Kind::S3 => {
@@ -180,6 +188,10 @@ impl Destination {
 }
 
 /// Replaces members; what is about the bucket for backups is merged into it.
+fn not_a_structure() -> FirehoseError {
+    FirehoseError::Serialization("Start of structure or map found where not expected.".to_owned())
+}
+
 fn merge(stored: &mut Value, update: Value) {
     let (Value::Object(stored), Value::Object(update)) = (stored, update) else {
         return;

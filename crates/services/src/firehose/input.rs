@@ -1,5 +1,9 @@
 //! Checks that many operations share, in the words of AWS's validation.
 
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+
 use super::store::FirehoseError;
 
 /// The refusal of a member that does not satisfy its constraint.
@@ -55,6 +59,17 @@ pub(crate) fn number(
         return Ok(value);
     };
     Err(constraint(&value.to_string(), member, &rule))
+}
+
+/// A structure that may be left out. By itself serde would read one from a list as well.
+pub(crate) fn structure<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    let members = Option::<Map<String, Value>>::deserialize(deserializer)?;
+    let read = members.map(|members| serde_json::from_value(Value::Object(members)));
+    read.transpose().map_err(D::Error::custom)
 }
 
 /// One of the words of an enumeration, or `default` where there is none.

@@ -44,6 +44,9 @@ pub(crate) struct StreamInput {
     pub(crate) delivery_stream_name: Option<String>,
     limit: Option<i64>,
     exclusive_start_destination_id: Option<String>,
+    /// There is no key of KMS that could be in the way of a deletion.
+    #[serde(rename = "AllowForceDelete")]
+    _allow_force_delete: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

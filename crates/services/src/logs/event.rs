@@ -4,7 +4,7 @@ use rusqlite::params;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::input::{constraint, group_name, stream_name};
+use super::input::{constraint, group_name, length, stream_name};
 use super::store::{Logs, LogsError, Scope, find_group, find_stream};
 
 const HOUR: i64 = 60 * 60 * 1000;
@@ -20,6 +20,10 @@ pub(crate) struct PutLogEventsInput {
     log_group_name: Option<String>,
     log_stream_name: Option<String>,
     log_events: Option<Vec<EventInput>>,
+    sequence_token: Option<String>,
+    /// Whom the events are of; nothing here asks.
+    #[serde(rename = "entity")]
+    _entity: Option<serde_json::Map<String, Value>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -73,6 +77,10 @@ impl Logs {
     ) -> Result<Option<Value>, LogsError> {
         let group = group_name(input.log_group_name.as_deref())?;
         let stream = stream_name(input.log_stream_name.as_deref())?;
+        // Any token is accepted ("PutLogEvents").
+        if let Some(token) = &input.sequence_token {
+            length(token, "sequenceToken", usize::MAX)?;
+        }
         let null = |member: &str| constraint("null", member, "Member must not be null");
         let given = input
             .log_events

@@ -6,7 +6,7 @@ use rusqlite::{Row, params};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::input::{bad_token, constraint, group_name, group_of, limit};
+use super::input::{bad_token, constraint, group_name, group_of, group_text, length, limit};
 use super::store::{Logs, LogsError, Scope, find_group};
 use super::tag::check_tags;
 
@@ -50,6 +50,14 @@ pub(crate) struct DescribeLogGroupsInput {
     next_token: Option<String>,
 }
 
+fn check_class(class: &str) -> Result<(), LogsError> {
+    if ["STANDARD", "INFREQUENT_ACCESS", "DELIVERY"].contains(&class) {
+        return Ok(());
+    }
+    let rule = "Member must satisfy enum value set: [STANDARD, INFREQUENT_ACCESS, DELIVERY]";
+    Err(constraint(class, "logGroupClass", rule))
+}
+
 impl Logs {
     pub(crate) fn create_log_group(
         &self,
@@ -64,10 +72,9 @@ impl Logs {
             ));
         }
         let class = input.log_group_class.as_deref().unwrap_or("STANDARD");
-        if !["STANDARD", "INFREQUENT_ACCESS", "DELIVERY"].contains(&class) {
-            let rule =
-                "Member must satisfy enum value set: [STANDARD, INFREQUENT_ACCESS, DELIVERY]";
-            return Err(constraint(class, "logGroupClass", rule));
+        check_class(class)?;
+        if let Some(key) = &input.kms_key_id {
+            length(key, "kmsKeyId", 256)?;
         }
         let no_tags = BTreeMap::new();
         let tags = input.tags.as_ref().unwrap_or(&no_tags);
@@ -135,6 +142,12 @@ impl Logs {
                 "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters."
                     .to_owned(),
             ));
+        }
+        if let Some(class) = &input.log_group_class {
+            check_class(class)?;
+        }
+        if let Some(prefix) = prefix {
+            group_text(prefix, "logGroupNamePrefix")?;
         }
         let identifiers = input.log_group_identifiers.as_ref();
         let identifiers: Option<Vec<String>> = identifiers

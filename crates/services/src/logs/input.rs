@@ -10,7 +10,11 @@ pub(crate) fn constraint(value: &str, member: &str, rule: &str) -> LogsError {
     ))
 }
 
-fn required<'a>(value: Option<&'a str>, member: &str) -> Result<&'a str, LogsError> {
+/// A member that has to be there.
+pub(crate) fn required<'a, T: ?Sized>(
+    value: Option<&'a T>,
+    member: &str,
+) -> Result<&'a T, LogsError> {
     value.ok_or_else(|| {
         LogsError::InvalidParameter(format!(
             "1 validation error detected: Value null at '{member}' failed to satisfy constraint: \
@@ -21,13 +25,17 @@ fn required<'a>(value: Option<&'a str>, member: &str) -> Result<&'a str, LogsErr
 
 /// A log group's name ("CreateLogGroup").
 pub(crate) fn group_name(value: Option<&str>) -> Result<&str, LogsError> {
-    let name = required(value, "logGroupName")?;
-    length(name, "logGroupName", 512)?;
+    group_text(required(value, "logGroupName")?, "logGroupName")
+}
+
+/// A log group's name, or the beginning of one.
+pub(crate) fn group_text<'a>(name: &'a str, member: &str) -> Result<&'a str, LogsError> {
+    length(name, member, 512)?;
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b".-_/#".contains(&b);
     if !name.bytes().all(allowed) {
         return Err(constraint(
             name,
-            "logGroupName",
+            member,
             "Member must satisfy regular expression pattern: [\\.\\-_/#A-Za-z0-9]+",
         ));
     }
@@ -48,7 +56,8 @@ pub(crate) fn stream_name(value: Option<&str>) -> Result<&str, LogsError> {
     Ok(name)
 }
 
-fn length(value: &str, member: &str, limit: usize) -> Result<(), LogsError> {
+/// A text of 1 to `limit` characters.
+pub(crate) fn length(value: &str, member: &str, limit: usize) -> Result<(), LogsError> {
     if value.is_empty() {
         let rule = "Member must have length greater than or equal to 1";
         return Err(constraint(value, member, rule));

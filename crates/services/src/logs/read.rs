@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::event::{EVENT_OVERHEAD, MAXIMUM_BATCH};
 use super::filter_pattern::FilterPattern;
-use super::input::{bad_token, constraint, group_of, limit, stream_name};
+use super::input::{bad_token, constraint, group_of, length, limit, stream_name};
 use super::store::{Group, Logs, LogsError, Scope, find_group, find_stream};
 
 const MAXIMUM_PAGE: usize = 10_000;
@@ -318,6 +318,9 @@ fn chosen_streams(
     input: &FilterLogEventsInput,
 ) -> Result<BTreeMap<i64, String>, LogsError> {
     let prefix = input.log_stream_name_prefix.as_deref();
+    if let Some(prefix) = prefix {
+        length(prefix, "logStreamNamePrefix", 512)?;
+    }
     match &input.log_stream_names {
         Some(_) if prefix.is_some() => Err(LogsError::InvalidParameter(
             "logStreamNames and logStreamNamePrefix are mutually exclusive parameters.".to_owned(),

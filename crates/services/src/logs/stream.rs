@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::event::sequence_token;
-use super::input::{bad_token, constraint, group_name, group_of, limit, stream_name};
+use super::input::{bad_token, constraint, group_name, group_of, length, limit, stream_name};
 use super::store::{Logs, LogsError, Scope, find_group, find_stream};
 
 #[derive(Debug, Default, Deserialize)]
@@ -104,6 +104,9 @@ impl Logs {
                 return Err(constraint(other, "orderBy", rule));
             }
         };
+        if let Some(prefix) = &input.log_stream_name_prefix {
+            length(prefix, "logStreamNamePrefix", 512)?;
+        }
         let prefix = input.log_stream_name_prefix.as_deref().unwrap_or_default();
         if by_time && !prefix.is_empty() {
             return Err(LogsError::InvalidParameter(

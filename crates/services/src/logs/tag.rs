@@ -6,7 +6,7 @@ use rusqlite::params;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::input::{constraint, group_name, group_of_arn};
+use super::input::{constraint, group_name, group_of_arn, required};
 use super::store::{Logs, LogsError, Scope, find_group};
 
 const MAXIMUM_TAGS: usize = 50;
@@ -15,8 +15,8 @@ const MAXIMUM_TAGS: usize = 50;
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct ResourceInput {
     resource_arn: Option<String>,
-    tags: BTreeMap<String, String>,
-    tag_keys: Vec<String>,
+    tags: Option<BTreeMap<String, String>>,
+    tag_keys: Option<Vec<String>>,
 }
 
 /// In the older calls `tags` is a map to tag and a list to untag.
@@ -24,14 +24,14 @@ pub(crate) struct ResourceInput {
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct TagLogGroupInput {
     log_group_name: Option<String>,
-    tags: BTreeMap<String, String>,
+    tags: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct UntagLogGroupInput {
     log_group_name: Option<String>,
-    tags: Vec<String>,
+    tags: Option<Vec<String>>,
 }
 
 /// Checks keys and values ("TagResource").
@@ -58,6 +58,20 @@ pub(crate) fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), LogsErro
     Ok(())
 }
 
+/// Tags or keys that have to be there, one at least.
+fn some<'a, T>(
+    given: Option<&'a T>,
+    member: &str,
+    is_empty: impl Fn(&T) -> bool,
+) -> Result<&'a T, LogsError> {
+    let given = required(given, member)?;
+    if is_empty(given) {
+        let rule = "Member must have length greater than or equal to 1";
+        return Err(constraint("[]", member, rule));
+    }
+    Ok(given)
+}
+
 impl ResourceInput {
     fn group(&self, scope: &Scope) -> Result<String, LogsError> {
         group_of_arn(
@@ -74,7 +88,8 @@ impl Logs {
         scope: &Scope,
         input: &ResourceInput,
     ) -> Result<Option<Value>, LogsError> {
-        self.tag(scope, &input.group(scope)?, &input.tags)
+        let tags = some(input.tags.as_ref(), "tags", BTreeMap::is_empty)?;
+        self.tag(scope, &input.group(scope)?, tags)
     }
 
     pub(crate) fn untag_resource(
@@ -82,7 +97,12 @@ impl Logs {
         scope: &Scope,
         input: &ResourceInput,
     ) -> Result<Option<Value>, LogsError> {
-        self.untag(scope, &input.group(scope)?, &input.tag_keys)
+        let keys = some(input.tag_keys.as_ref(), "tagKeys", Vec::is_empty)?;
+        if keys.len() > MAXIMUM_TAGS {
+            let rule = "Member must have length less than or equal to 50";
+            return Err(constraint("[…]", "tagKeys", rule));
+        }
+        self.untag(scope, &input.group(scope)?, keys)
     }
 
     pub(crate) fn list_tags_for_resource(
@@ -98,11 +118,8 @@ impl Logs {
         scope: &Scope,
         input: &TagLogGroupInput,
     ) -> Result<Option<Value>, LogsError> {
-        self.tag(
-            scope,
-            group_name(input.log_group_name.as_deref())?,
-            &input.tags,
-        )
+        let tags = some(input.tags.as_ref(), "tags", BTreeMap::is_empty)?;
+        self.tag(scope, group_name(input.log_group_name.as_deref())?, tags)
     }
 
     pub(crate) fn untag_log_group(
@@ -110,11 +127,8 @@ impl Logs {
         scope: &Scope,
         input: &UntagLogGroupInput,
     ) -> Result<Option<Value>, LogsError> {
-        self.untag(
-            scope,
-            group_name(input.log_group_name.as_deref())?,
-            &input.tags,
-        )
+        let keys = some(input.tags.as_ref(), "tags", Vec::is_empty)?;
+        self.untag(scope, group_name(input.log_group_name.as_deref())?, keys)
     }
 
     pub(crate) fn list_tags_log_group(

@@ -120,6 +120,11 @@ fn config(arguments: &Up) -> anyhow::Result<server::Config> {
     config.resolver = arguments.resolver;
     config.exports.clone_from(&arguments.export);
     config.ip_ranges = arguments.ip_ranges.clone();
+    for (name, value) in &arguments.quota {
+        config
+            .set_quota(name, *value)
+            .with_context(|| format!("--quota {name}"))?;
+    }
     config.dynamodb_endpoint = dynamodb(&arguments.service)?;
     let endpoint = |flag, url: &Option<String>| {
         let url = url.as_deref();

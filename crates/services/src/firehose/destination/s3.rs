@@ -23,7 +23,7 @@ pub(crate) struct S3Destination {
     error_output_prefix: Option<String>,
     buffering_hints: BufferingHints,
     compression_format: Option<String>,
-    encryption_configuration: Option<Value>,
+    encryption_configuration: Option<EncryptionConfiguration>,
     cloud_watch_logging_options: CloudWatchLoggingOptions,
     // From here on: of the extended ones only.
     pub(super) processing_configuration: ProcessingConfiguration,
@@ -33,6 +33,27 @@ pub(crate) struct S3Destination {
     dynamic_partitioning_configuration: Option<Value>,
     file_extension: Option<String>,
     custom_time_zone: Option<String>,
+}
+
+/// `EncryptionConfiguration`: kept and shown.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct EncryptionConfiguration {
+    #[serde(rename = "NoEncryptionConfig", skip_serializing_if = "Option::is_none")]
+    none: Option<String>,
+    #[serde(
+        rename = "KMSEncryptionConfig",
+        skip_serializing_if = "Option::is_none"
+    )]
+    kms: Option<KmsEncryptionConfig>,
+}
+
+/// `KMSEncryptionConfig`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct KmsEncryptionConfig {
+    #[serde(rename = "AWSKMSKeyARN")]
+    key_arn: Option<String>,
 }
 
 const COMPRESSIONS: [&str; 5] = ["UNCOMPRESSED", "GZIP", "ZIP", "Snappy", "HADOOP_SNAPPY"];
@@ -152,6 +173,9 @@ impl S3Destination {
             let Some(value) = value.as_ref().filter(|value| !value.is_null()) else {
                 continue;
             };
+            if !value.is_object() {
+                return Err(super::not_a_structure());
+            }
             let enabled = value.get("Enabled").and_then(Value::as_bool);
             if enabled.unwrap_or(default) {
                 return Err(FirehoseError::invalid(format!("{name} is not supported.")));
@@ -170,13 +194,16 @@ impl S3Destination {
 
     /// `S3DestinationDescription`.
     pub(super) fn describe_plain(&self) -> Value {
-        let no_encryption = json!({ "NoEncryptionConfig": "NoEncryption" });
+        let encryption = match &self.encryption_configuration {
+            Some(kept) => json!(kept),
+            None => json!({ "NoEncryptionConfig": "NoEncryption" }),
+        };
         let mut description = json!({
             "RoleARN": self.role_arn,
             "BucketARN": self.bucket_arn,
             "BufferingHints": self.buffering_hints,
             "CompressionFormat": self.compression_format,
-            "EncryptionConfiguration": self.encryption_configuration.as_ref().unwrap_or(&no_encryption),
+            "EncryptionConfiguration": encryption,
             "CloudWatchLoggingOptions": self.cloud_watch_logging_options,
         });
         for (name, value) in [

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::super::buffer::Buffer;
 use super::super::destination::{Destination, Given};
 use super::super::encryption::{Encryption, EncryptionInput};
-use super::super::input::{number, one_of, required, stream_name};
+use super::super::input::{number, one_of, required, stream_name, structure};
 use super::super::store::{Firehose, FirehoseError, Waiting, find};
 use super::super::tag::{Tag, check_tags, put_tags};
 use super::super::{Call, Entrance};
@@ -19,6 +19,7 @@ use crate::logs::Scope;
 pub(crate) struct CreateDeliveryStreamInput {
     delivery_stream_name: Option<String>,
     delivery_stream_type: Option<String>,
+    #[serde(deserialize_with = "structure")]
     direct_put_source_configuration: Option<DirectPutSource>,
     delivery_stream_encryption_configuration_input: Option<EncryptionInput>,
     tags: Option<Vec<Tag>>,
