@@ -1,6 +1,6 @@
 //! Elastic Load Balancing's forms and answers.
 
-use crate::elbv2::{code, parse, render, render_error};
+use crate::elbv2::{code, message, parse, render, render_error};
 use elbv2_api::*;
 use expect_test::{Expect, expect};
 
@@ -10,7 +10,7 @@ fn request(body: &str) -> Result<Request, crate::Error> {
 
 fn check_error(body: &str, expected: &Expect) {
     let error = request(body).expect_err("the form must be refused");
-    expected.assert_eq(&format!("{}: {error}", code(&error)));
+    expected.assert_eq(&format!("{}: {}", code(&error), message(&error)));
 }
 
 /// One element to a line.
@@ -68,11 +68,15 @@ fn refusals() {
     );
     check_error(
         "Action=CreateLoadBalancer",
-        &expect!["MissingParameter: The request must contain the parameter Name"],
+        &expect![
+            "ValidationError: 1 validation error detected: Value null at 'name' failed to satisfy constraint: Member must not be null"
+        ],
     );
     check_error(
         "Action=DescribeTags&ResourceArns=",
-        &expect!["MissingParameter: The request must contain the parameter ResourceArns"],
+        &expect![
+            "ValidationError: 1 validation error detected: Value null at 'resourceArns' failed to satisfy constraint: Member must not be null"
+        ],
     );
     for unknown in [
         "Names.1=a",

@@ -185,7 +185,9 @@ mod tests {
         let owned = pairs
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        AssumeRole::parse(&owned.collect::<Vec<_>>(), caller)
+        let owned: Vec<_> = owned.collect();
+        super::super::check_names("AssumeRole", &owned)?;
+        AssumeRole::parse(&owned, caller)
     }
 
     #[test]
