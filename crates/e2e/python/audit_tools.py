@@ -1,4 +1,4 @@
-"""Tools that audit AWS accounts read Weir's: Cloud Custodian (`c7n`), and `prowler` where it is installed (scripts/audit-tools)."""
+"""A tool that audits AWS accounts reads Weir's: Cloud Custodian, `c7n`, which scripts/audit-tools installs."""
 
 import json
 import os
@@ -11,6 +11,8 @@ from weirtest import REGION, main, same
 from world import World
 
 TOOLS = Path(__file__).resolve().parents[3] / "target/audit"
+# Not among them: log groups, delivery streams and trails, whose tags c7n asks of the Resource Groups Tagging API, which Weir
+# does not have; transit gateways, which it does not have either.
 # Cloud Custodian's resource, its filters, and how many of the world's it finds; `None` if that is not of interest.
 POLICIES = {
     "vpcs-without-flow-logs": ("vpc", [{"type": "flow-logs", "enabled": False}], 2),
@@ -24,7 +26,8 @@ POLICIES = {
     "subnets-without-flow-logs": ("subnet", [{"type": "flow-logs", "enabled": False}], None),
     "groups-open-to-ssh": ("security-group", [{"type": "ingress", "Ports": [22], "Cidr": {"value": "0.0.0.0/0"}}], 0),
     "groups-that-are-stale": ("security-group", ["stale"], 0),
-    "acls": ("network-acl", [{"type": "s3-cidr", "present": False}], None),
+    # Not `s3-cidr`: it fails at entries of IPv6, which have no `CidrBlock` in AWS either.
+    "acls": ("network-acl", [], None),
     "interfaces": ("eni", [{"type": "flow-logs", "enabled": False}, {"type": "subnet", "key": "SubnetId", "value": "present"}], None),
     "gateways": ("internet-gateway", [], 4),
     "nat-gateways": ("nat-gateway", [], 3),
@@ -37,15 +40,7 @@ POLICIES = {
     "flow-logs": ("flow-log", [], 2),
     "load-balancers": ("app-elb", [{"type": "value", "key": "Type", "value": "network"}], 3),
     "target-groups": ("app-elb-target-group", [], 2),
-    "log-groups": ("log-group", [], 2),
-    "delivery-streams": ("firehose", [], 2),
 }
-PROWLER_CHECKS = (
-    "vpc_flow_logs_enabled", "vpc_subnet_no_public_ip_by_default", "vpc_subnet_different_az", "vpc_subnet_separate_private_public",
-    "vpc_peering_routing_tables_with_least_privilege", "vpc_endpoint_connections_trust_boundaries", "vpc_different_regions",
-    "ec2_networkacl_allow_ingress_any_port", "ec2_securitygroup_allow_ingress_from_internet_to_all_ports",
-    "ec2_securitygroup_default_restrict_traffic", "ec2_securitygroup_not_used", "ec2_networkacl_unused",
-)
 
 
 def run(lab, name, *arguments, timeout):
@@ -75,24 +70,6 @@ def test_cloud_custodian(lab):
         same(status, 0, said)
         found = {name: len(json.loads(Path(folder, name, "resources.json").read_text())) for name in POLICIES}
     same(found, {name: found[name] if number is None else number for name, (_, _, number) in POLICIES.items()})
-
-
-def test_prowler(lab):
-    if not (TOOLS / "prowler/bin/prowler").exists():
-        print("SKIPPED: test_prowler needs prowler, gigabytes of it: run scripts/audit-tools prowler", file=sys.stderr)
-        return
-    World(lab)
-    with tempfile.TemporaryDirectory() as folder:
-        status, said = run(
-            lab, "prowler/bin/prowler", "aws", "--region", REGION, "--output-directory", folder, "--output-formats", "csv",
-            "--no-banner", "--no-color", "--log-level", "CRITICAL", "--checks", *PROWLER_CHECKS, timeout=800,
-        )
-        # 3 says that checks have failed, which those of this world should.
-        assert status in (0, 3) and "Traceback" not in said, f"{status}\n{said}"
-        (report,) = Path(folder).glob("*.csv")
-        lines = report.read_text()
-    for check in ("vpc_flow_logs_enabled", "ec2_securitygroup_default_restrict_traffic", "vpc_subnet_no_public_ip_by_default"):
-        assert check in lines, f"{check} is not in the report"
 
 
 if __name__ == "__main__":

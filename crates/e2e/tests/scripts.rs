@@ -28,6 +28,11 @@ fn every_parameter_of_every_action_when_it_is_wrong() {
 }
 
 #[test]
+fn audit_tools_read_what_is_there() {
+    script("audit_tools.py");
+}
+
+#[test]
 fn flow_logs_reach_their_destinations() {
     script("flow_logs.py");
 }
