@@ -1,29 +1,29 @@
 //! The exact-match cache in front of the pipeline, and the counters that flow logs are made of.
 //!
-//! A hit touches 96 bytes of the flow's own, key and counters together, and the [`Kind`] that it shares with other
-//! flows: verdict, translation and records. An entry decides only while its epoch is the data plane's; counters outlive
+//! A hit touches one cache line of the flow's own (two in IPv6), key and counters together, and the [`Kind`] that it shares
+//! with other flows: verdict, translation and records. An entry decides only while its epoch is the data plane's; counters outlive
 //! that.
 
 mod entry;
 mod flow_tuple;
+mod flows;
 mod kind;
 mod membership;
 
-use std::hash::BuildHasher;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use foldhash::fast::FixedState;
-use hashbrown::HashTable;
 use model::Timestamp;
 use packet::Mac;
 
 use crate::drop_reason::DropReason;
 use crate::meter::{Record, Records};
 use crate::ports::PortId;
-use crate::slab::{NONE, Slab};
 
 pub(crate) use entry::{Counted, Entry, Former};
 pub(crate) use flow_tuple::FlowTuple;
+use flows::Flows;
 pub(crate) use kind::Kind;
 use kind::Kinds;
 use membership::Kept;
@@ -35,17 +35,12 @@ pub(crate) type Translation = packet::rewrite::Rewrite;
 /// Every flow that has been seen lately, at a place of its own.
 #[derive(Debug)]
 pub(crate) struct FlowCache {
-    /// The places by key.
-    table: HashTable<u32>,
-    flows: Slab<Entry>,
-    /// Who remembers the flow at each place.
-    memberships: Vec<Kept>,
+    flows: Flows,
     kinds: Kinds,
     /// Flows with packets since they were last harvested, and those of them that a harvest has got to.
     dirty: Vec<u32>,
     ripe: Vec<u32>,
     harvested: usize,
-    hasher: FixedState,
     limit: usize,
 }
 
@@ -56,6 +51,7 @@ pub(crate) struct Verdict {
     pub(crate) out: PortId,
     pub(crate) idle_secs: u32,
     pub(crate) from_mac: Mac,
+    pub(crate) to_mac: Mac,
     pub(crate) src_mac: Mac,
     pub(crate) dst_mac: Mac,
     pub(crate) mtu: u16,
@@ -82,34 +78,34 @@ pub(crate) struct Put {
 impl FlowCache {
     pub(crate) fn new(limit: usize, hasher: FixedState) -> Self {
         Self {
-            // Reserved at once: growing would stop the world, and untouched pages cost nothing.
-            table: HashTable::with_capacity(limit),
-            flows: Slab::default(),
-            memberships: Vec::with_capacity(limit),
-            kinds: Kinds::new(hasher.clone()),
+            flows: Flows::new(limit, hasher.clone()),
+            kinds: Kinds::new(hasher),
             dirty: Vec::new(),
             ripe: Vec::new(),
             harvested: 0,
-            hasher,
             limit,
         }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.table.len()
+        self.flows.len()
+    }
+
+    #[inline]
+    pub(crate) fn hash(&self, key: &FlowTuple) -> u64 {
+        self.flows.hash(key)
     }
 
     /// The place that a flow of this hash probably has.
     #[inline]
-    pub(crate) fn guess(&self, hash: u64) -> u32 {
-        self.table.find(hash, |_| true).copied().unwrap_or(NONE)
+    pub(crate) fn guess(&self, hash: u64, key: &FlowTuple) -> u32 {
+        self.flows.guess(hash, key)
     }
 
     /// Reads what is at a place, so that it is near when it is needed.
     #[inline]
     pub(crate) fn touch(&self, at: u32) -> u32 {
-        let found = self.flows.get(at);
-        found.map_or(0, |entry| entry.epoch ^ entry.key.port)
+        self.flows.get(at).map_or(0, |entry| entry.epoch)
     }
 
     /// The same of what the flow at a place shares with others: where there are many networks, that is far away too.
@@ -120,22 +116,13 @@ impl FlowCache {
         kind.map_or(0, |kind| kind.idle_secs)
     }
 
+    /// The place of a flow; a guess may spare the search.
     #[inline]
-    pub(crate) fn hash(&self, key: &FlowTuple) -> u64 {
-        self.hasher.hash_one(key)
-    }
-
-    /// The place of a flow.
-    #[inline]
-    pub(crate) fn find(&self, hash: u64, key: &FlowTuple) -> Option<u32> {
-        let is_it = |&at: &u32| self.is_at(at, key);
-        self.table.find(hash, is_it).copied()
-    }
-
-    /// Whether a flow has this place.
-    #[inline]
-    pub(crate) fn is_at(&self, at: u32, key: &FlowTuple) -> bool {
-        self.flows.get(at).is_some_and(|entry| entry.key == *key)
+    pub(crate) fn find(&self, hash: u64, key: &FlowTuple, guess: u32) -> Option<u32> {
+        match self.flows.is_at(guess, key) {
+            true => Some(guess),
+            false => self.flows.find(hash, key),
+        }
     }
 
     #[inline]
@@ -153,23 +140,22 @@ impl FlowCache {
 
     /// What the interfaces on a flow's way record.
     pub(crate) fn records(&self, at: u32) -> Records {
-        let known = self.flows.get(at);
-        let known = known.and_then(|entry| Some((entry, self.kinds.get(entry.kind)?)));
-        known.map_or_else(Records::new, |(entry, kind)| {
-            kind.records(&entry.key, entry.port)
+        let known = self.flows.key(at).zip(self.flows.get(at));
+        let known = known.and_then(|(key, entry)| Some((key, entry, self.kinds.get(entry.kind)?)));
+        known.map_or_else(Records::new, |(key, entry, kind)| {
+            kind.records(&key, entry.port)
         })
     }
 
     /// Whether anybody remembers a flow.
     pub(crate) fn is_remembered(&self, at: u32) -> bool {
-        self.memberships
-            .get(at as usize)
-            .is_some_and(|kept| !kept.is_empty())
+        let known = self.flows.memberships(at);
+        known.is_some_and(|kept| !kept.is_empty())
     }
 
     /// When the flow at a place was last seen, if it is still its owner's.
     pub(crate) fn last_seen(&self, at: u32, owner: Owner) -> Option<Timestamp> {
-        let mut known = self.memberships.get(at as usize)?.iter();
+        let mut known = self.flows.memberships(at)?.iter();
         let known = known.any(|member| member.owner == owner);
         self.flows.get(at).filter(|_| known).map(|e| e.last)
     }
@@ -186,8 +172,8 @@ impl FlowCache {
     #[expect(clippy::result_large_err, reason = "moved once, on the slow path")]
     pub(crate) fn put(&mut self, key: FlowTuple, verdict: Verdict) -> Result<Put, Records> {
         let hash = self.hash(&key);
-        let known = self.find(hash, &key);
-        if known.is_none() && self.table.len() >= self.limit {
+        let known = self.flows.find(hash, &key);
+        if known.is_none() && self.flows.len() >= self.limit {
             return Err(verdict.records);
         }
         let (epoch, begun) = (verdict.epoch, verdict.guard.map_or(0, |(_, begun)| begun));
@@ -195,35 +181,23 @@ impl FlowCache {
         let (kind, port) = Kind::new(&key, verdict);
         let kind = self.kinds.add(kind);
         let Some(at) = known else {
-            let entry = Entry {
-                key,
-                packets: 0,
-                bytes: 0,
-                first: Timestamp::default(),
-                last: Timestamp::default(),
-                epoch,
-                kind,
-                begun,
-                port,
-                tcp_flags: 0,
-                dirty: false,
-            };
+            let entry = Entry::new(epoch, kind, begun, port, key.protocol());
+            let path = self.flows.insert(hash, &key, entry, memberships);
+            self.reserve();
             return Ok(Put {
-                path: self.insert(hash, entry, memberships),
+                path,
                 counted: None,
                 former: None,
             });
         };
-        let counted = self.take_if_changed(at, kind, port);
+        let counted = self.take_if_changed(at, &key, kind, port);
+        let others = self.flows.memberships_mut(at);
+        let others = others
+            .filter(|kept| **kept != memberships)
+            .map(|kept| std::mem::replace(kept, memberships));
         let mut former = None;
-        if let (Some(entry), Some(kept)) = (
-            self.flows.get_mut(at),
-            self.memberships.get_mut(at as usize),
-        ) {
-            if *kept != memberships {
-                let others = std::mem::replace(kept, memberships);
-                former = Some((others.iter().collect(), entry.last));
-            }
+        if let Some(entry) = self.flows.get_mut(at) {
+            former = others.map(|others| (others.iter().collect(), entry.last));
             (entry.epoch, entry.begun, entry.port) = (epoch, begun, port);
             let before = std::mem::replace(&mut entry.kind, kind);
             self.kinds.remove(before);
@@ -235,28 +209,24 @@ impl FlowCache {
         })
     }
 
-    fn insert(&mut self, hash: u64, entry: Entry, memberships: Kept) -> u32 {
-        let at = self.flows.insert(entry);
-        match self.memberships.get_mut(at as usize) {
-            Some(place) => *place = memberships,
-            None => self.memberships.push(memberships),
-        }
-        let (flows, hasher) = (&self.flows, &self.hasher);
-        self.table.insert_unique(hash, at, |&at| {
-            flows.get(at).map_or(0, |entry| hasher.hash_one(entry.key))
-        });
-        // A place is at most once in each of the two lists of the flows to harvest.
+    /// A place is at most once in each of the two lists of the flows to harvest.
+    fn reserve(&mut self) {
         let wanted = self.flows.places() as usize + 1;
         for list in [&mut self.dirty, &mut self.ripe] {
             if list.capacity() < wanted {
                 list.reserve(wanted.saturating_sub(list.len()));
             }
         }
-        at
     }
 
     /// What a flow has counted, if it is recorded otherwise by another kind.
-    fn take_if_changed(&mut self, at: u32, kind: u32, port: u16) -> Option<Former> {
+    fn take_if_changed(
+        &mut self,
+        at: u32,
+        key: &FlowTuple,
+        kind: NonZeroU32,
+        port: u16,
+    ) -> Option<Former> {
         let entry = self.flows.get_mut(at)?;
         if (entry.kind, entry.port) == (kind, port) {
             return None;
@@ -265,8 +235,8 @@ impl FlowCache {
         if entry.port == port && known.records_as(kind) {
             return None;
         }
-        let records = known.records(&entry.key, entry.port);
-        if records == kind.records(&entry.key, port) {
+        let records = known.records(key, entry.port);
+        if records == kind.records(key, port) {
             return None;
         }
         let counted = entry.drain()?;
@@ -283,14 +253,15 @@ impl FlowCache {
         }
         let end = self.ripe.len().min(self.harvested + limit);
         for &at in self.ripe.get(self.harvested..end).unwrap_or_default() {
-            let Some(entry) = self.flows.get_mut(at) else {
+            let key = self.flows.key(at);
+            let (Some(key), Some(entry)) = (key, self.flows.get_mut(at)) else {
                 // It has expired meanwhile.
                 self.flows.free(at);
                 continue;
             };
-            entry.dirty = false;
+            entry.clean();
             if let (Some(kind), Some(counted)) = (self.kinds.get(entry.kind), entry.drain()) {
-                for record in kind.each_record(&entry.key, entry.port) {
+                for record in kind.each_record(&key, entry.port) {
                     each(record, &counted);
                 }
             }
@@ -320,18 +291,13 @@ impl FlowCache {
         if holds && !longer_than(kind.idle_secs.min(300)) {
             return None;
         }
-        let hash = self.hash(&entry.key);
-        if let Ok(found) = self.table.find_entry(hash, |&known| known == at) {
-            found.remove();
-        }
-        let mut entry = self.flows.take(at)?;
-        let kept = std::mem::take(self.memberships.get_mut(at as usize)?);
+        let (key, mut entry, kept) = self.flows.take(at)?;
         // A place that is in a list of flows to harvest is given back when the harvest gets there.
-        if !entry.dirty {
+        if !entry.is_dirty() {
             self.flows.free(at);
         }
         let counted = entry.drain().and_then(|counted| {
-            let records = self.kinds.get(entry.kind)?.records(&entry.key, entry.port);
+            let records = self.kinds.get(entry.kind)?.records(&key, entry.port);
             Some(Former { records, counted })
         });
         self.kinds.remove(entry.kind);
@@ -341,5 +307,10 @@ impl FlowCache {
     /// How many places there are to sweep.
     pub(crate) fn places(&self) -> u32 {
         self.flows.places()
+    }
+
+    /// One after the other of those places.
+    pub(crate) fn place(&self, nth: u32) -> u32 {
+        self.flows.place(nth)
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 use model::Timestamp;
 use packet::rewrite::take_hops;
-use packet::{Ip, Mac, Malformed, Packet, ethernet, tcp};
+use packet::{Ip, Malformed, Packet, ethernet, tcp};
 
 use crate::capture::Watch;
 use crate::compile::Snapshot;
@@ -243,7 +243,7 @@ impl Dataplane {
                 *place = self.place(from, parsed);
             }
             for place in places.iter_mut().flatten() {
-                place.at = self.cache.guess(place.hash);
+                place.at = self.cache.guess(place.hash, &place.key);
             }
             for place in places.iter().flatten() {
                 self.touched = self.touched.wrapping_add(self.cache.touch(place.at));
@@ -275,7 +275,7 @@ impl Dataplane {
             ],
             None => [ip.src_port, ip.dst_port],
         };
-        let key = FlowTuple::new(from, packet.dst_mac, ip, ports);
+        let key = FlowTuple::new(from, ip, ports);
         Some(Place {
             key,
             hash: self.cache.hash(&key),
@@ -319,7 +319,7 @@ impl Dataplane {
         };
         if let Some(place) = place
             && let Some(ip) = packet.ip()
-            && let Some(verdict) = self.cached(&place, packet.src_mac, ip, frame, offload, now)
+            && let Some(verdict) = self.cached(&place, packet, ip, frame, offload, now)
         {
             return verdict;
         }
@@ -331,19 +331,19 @@ impl Dataplane {
     fn cached(
         &mut self,
         place: &Place,
-        src_mac: Mac,
+        packet: &Packet,
         ip: &Ip,
         frame: &mut [u8],
         offload: Offload,
         now: Timestamp,
     ) -> Option<Verdict> {
         let epoch = self.epoch;
-        let at = match self.cache.is_at(place.at, &place.key) {
-            true => place.at,
-            false => self.cache.find(place.hash, &place.key)?,
-        };
+        let at = self.cache.find(place.hash, &place.key, place.at)?;
         let (entry, kind) = self.cache.get_mut(at)?;
-        if entry.epoch != epoch || kind.from_mac != src_mac {
+        if entry.epoch != epoch {
+            return None;
+        }
+        if (kind.from_mac, kind.to_mac) != (packet.src_mac, packet.dst_mac) {
             return None;
         }
         if longest(ip, offload) > usize::from(kind.mtu) {

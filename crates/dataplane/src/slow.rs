@@ -266,6 +266,7 @@ impl Dataplane {
             out: out.map_or(PortId::NONE, |out| out.port),
             idle_secs: decision.idle_secs,
             from_mac: packet.src_mac,
+            to_mac: packet.dst_mac,
             src_mac: out.map_or(Mac::default(), |out| out.src_mac),
             dst_mac: out.map_or(Mac::default(), |out| out.dst_mac),
             mtu: decision.mtu,
@@ -277,7 +278,7 @@ impl Dataplane {
             reason,
             guard: decision.refused_by.map(begun),
         };
-        let key = FlowTuple::new(from, packet.dst_mac, ip, key_ports(tuple));
+        let key = FlowTuple::new(from, ip, key_ports(tuple));
         let Put {
             path,
             counted,

@@ -50,12 +50,13 @@ impl Dataplane {
         const STEPS: u32 = 2048;
         for _ in 0..STEPS.min(self.cache.places()) {
             self.swept_flows = (self.swept_flows + 1) % self.cache.places();
-            let expired = self.cache.expire(self.swept_flows, self.epoch, now);
+            let at = self.cache.place(self.swept_flows);
+            let expired = self.cache.expire(at, self.epoch, now);
             if let Some((counted, memberships, last)) = expired {
                 if let Some(before) = counted {
                     self.meter.keep(before.records, &before.counted);
                 }
-                self.was_at(self.swept_flows, &memberships, last);
+                self.was_at(at, &memberships, last);
             }
         }
         for _ in 0..STEPS.min(self.connections.places()) {

@@ -1,15 +1,28 @@
 //! The part of a flow that each of its packets touches.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::num::NonZeroU32;
+
 use model::Timestamp;
 
-use super::FlowTuple;
+use super::flow_tuple::Ends;
 use crate::meter::{Count, Records};
+
+/// A flow and what tells it apart: one cache line for IPv4, two for IPv6.
+#[derive(Clone, Debug)]
+#[repr(C, align(64))]
+pub(super) struct Keyed<A> {
+    pub(super) ends: Ends<A>,
+    pub(super) entry: Entry,
+}
+
+const _: () = assert!(size_of::<Option<Keyed<Ipv4Addr>>>() == 64);
+const _: () = assert!(size_of::<Option<Keyed<Ipv6Addr>>>() == 128);
 
 /// What the fast path reads and writes.
 #[derive(Clone, Debug)]
-#[repr(C, align(32))]
+#[repr(C)]
 pub(crate) struct Entry {
-    pub(crate) key: FlowTuple,
     pub(crate) packets: u64,
     pub(crate) bytes: u64,
     pub(crate) first: Timestamp,
@@ -17,19 +30,35 @@ pub(crate) struct Entry {
     /// The verdict holds in this epoch only; 0 is never current.
     pub(crate) epoch: u32,
     /// Which of the kinds.
-    pub(super) kind: u32,
+    pub(super) kind: NonZeroU32,
     /// How many connections the interface that refused had begun.
     pub(crate) begun: u32,
     /// The port that is replaced, if the kind says so.
     pub(crate) port: u16,
-    pub(crate) tcp_flags: u8,
-    /// Whether it is in a list of flows to harvest.
-    pub(super) dirty: bool,
+    pub(super) protocol: u8,
+    /// Flags of TCP, and [`DIRTY`].
+    pub(super) flags: u8,
 }
 
-const _: () = assert!(size_of::<Option<Entry>>() == 96);
+/// The flow is in a list of flows to harvest. In TCP's header, this bit is another than the flags that are counted.
+const DIRTY: u8 = 0x80;
 
 impl Entry {
+    pub(super) fn new(epoch: u32, kind: NonZeroU32, begun: u32, port: u16, protocol: u8) -> Self {
+        Self {
+            packets: 0,
+            bytes: 0,
+            first: Timestamp::default(),
+            last: Timestamp::default(),
+            epoch,
+            kind,
+            begun,
+            port,
+            protocol,
+            flags: 0,
+        }
+    }
+
     /// Counts a packet; tells whether the flow had none since the last harvest.
     #[inline]
     pub(crate) fn count(&mut self, count: Count, now: Timestamp) -> bool {
@@ -38,9 +67,19 @@ impl Entry {
         }
         self.packets += count.packets;
         self.bytes += count.bytes;
-        self.tcp_flags |= count.tcp_flags;
         self.last = self.last.max(now);
-        !std::mem::replace(&mut self.dirty, true)
+        let fresh = !self.is_dirty();
+        self.flags |= count.tcp_flags | DIRTY;
+        fresh
+    }
+
+    pub(super) const fn is_dirty(&self) -> bool {
+        self.flags & DIRTY != 0
+    }
+
+    /// It is in no list any longer.
+    pub(super) const fn clean(&mut self) {
+        self.flags &= !DIRTY;
     }
 
     /// Takes the counters, if they count anything.
@@ -51,8 +90,9 @@ impl Entry {
         let count = Count {
             packets: std::mem::take(&mut self.packets),
             bytes: std::mem::take(&mut self.bytes),
-            tcp_flags: std::mem::take(&mut self.tcp_flags),
+            tcp_flags: self.flags & !DIRTY,
         };
+        self.flags &= DIRTY;
         Some(Counted {
             count,
             first: self.first,

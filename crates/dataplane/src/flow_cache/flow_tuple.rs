@@ -3,67 +3,68 @@
 use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use packet::{Ip, Mac, protocol};
+use packet::{Ip, protocol};
 
 use crate::ports::PortId;
 use crate::tuple::{L4, Tuple};
 
-/// Where a packet comes from, its five-tuple, and whom the frame is addressed to.
+/// Where a packet comes from, and its five-tuple.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(C)]
-pub(crate) struct FlowTuple {
-    src: [u64; 2],
-    dst: [u64; 2],
-    pub(super) port: u32,
-    ports: [u16; 2],
-    dst_mac: [u8; 6],
-    protocol: u8,
-    family: u8,
+pub(crate) enum FlowTuple {
+    V4(Ends<Ipv4Addr>, u8),
+    V6(Ends<Ipv6Addr>, u8),
 }
 
-#[inline]
-fn words(address: IpAddr) -> [u64; 2] {
-    match address {
-        IpAddr::V4(a) => [0, u64::from(u32::from(a))],
-        IpAddr::V6(a) => {
-            let bits = u128::from(a);
-            [(bits >> 64) as u64, bits as u64]
-        }
-    }
+/// All of it but the protocol, for which a flow has a place elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub(crate) struct Ends<A> {
+    src: A,
+    dst: A,
+    from: u32,
+    ports: [u16; 2],
 }
 
 impl FlowTuple {
     /// `ports` are ports, or identifier, type and code of ICMP.
     #[inline]
-    pub(crate) fn new(port: PortId, dst_mac: Mac, ip: &Ip, ports: [u16; 2]) -> Self {
-        Self {
-            src: words(ip.src),
-            dst: words(ip.dst),
-            port: port.bits(),
-            ports,
-            dst_mac: dst_mac.0,
-            protocol: ip.protocol,
-            family: if ip.src.is_ipv4() { 4 } else { 6 },
+    pub(crate) fn new(from: PortId, ip: &Ip, ports: [u16; 2]) -> Self {
+        let from = from.bits();
+        match (ip.src, ip.dst) {
+            (IpAddr::V4(src), IpAddr::V4(dst)) => {
+                let ends = Ends {
+                    src,
+                    dst,
+                    from,
+                    ports,
+                };
+                Self::V4(ends, ip.protocol)
+            }
+            (src, dst) => {
+                let ends = Ends {
+                    src: in_six(src),
+                    dst: in_six(dst),
+                    from,
+                    ports,
+                };
+                Self::V6(ends, ip.protocol)
+            }
         }
     }
-}
 
-impl FlowTuple {
     /// The packet as far as records tell of it.
     pub(super) fn packet(&self) -> Tuple {
-        let address = |[high, low]: [u64; 2]| match self.family {
-            4 => IpAddr::V4(Ipv4Addr::from_bits(low as u32)),
-            _ => IpAddr::V6(Ipv6Addr::from_bits(
-                u128::from(high) << 64 | u128::from(low),
-            )),
+        let (src, dst, ports, protocol) = match *self {
+            Self::V4(ends, protocol) => (ends.src.into(), ends.dst.into(), ends.ports, protocol),
+            Self::V6(ends, protocol) => (ends.src.into(), ends.dst.into(), ends.ports, protocol),
         };
-        let [first, second] = self.ports;
+        let [first, second] = ports;
         let [icmp_type, code] = second.to_be_bytes();
         Tuple {
-            src: address(self.src),
-            dst: address(self.dst),
-            protocol: self.protocol,
-            l4: match self.protocol {
+            src,
+            dst,
+            protocol,
+            l4: match protocol {
                 protocol::TCP | protocol::UDP => L4::Ports {
                     src: first,
                     dst: second,
@@ -78,33 +79,49 @@ impl FlowTuple {
         }
     }
 
+    pub(super) const fn protocol(&self) -> u8 {
+        match *self {
+            Self::V4(_, protocol) | Self::V6(_, protocol) => protocol,
+        }
+    }
+
     pub(super) fn is_tcp_udp_or_icmp(&self) -> bool {
         matches!(
-            self.protocol,
+            self.protocol(),
             protocol::TCP | protocol::UDP | protocol::ICMP
         )
+    }
+
+    /// Who sends it, and by which ports, in one word.
+    #[inline]
+    fn word(from: u32, [first, second]: [u16; 2], protocol: u8) -> u64 {
+        let ports = u64::from(first) << 16 | u64::from(second);
+        (u64::from(from) << 32 | ports) ^ u64::from(protocol) << 56
     }
 }
 
 impl Hash for FlowTuple {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let [a, b, c, d, e, f] = self.dst_mac;
-        state.write_u64(self.src[0] ^ self.dst[0].rotate_left(32));
-        state.write_u64(self.src[1]);
-        state.write_u64(self.dst[1]);
-        state.write_u64(
-            u64::from(self.port) << 32 | u64::from(self.ports[0]) << 16 | u64::from(self.ports[1]),
-        );
-        state.write_u64(u64::from_be_bytes([
-            a,
-            b,
-            c,
-            d,
-            e,
-            f,
-            self.protocol,
-            self.family,
-        ]));
+        match self {
+            Self::V4(ends, protocol) => {
+                let [src, dst] = [ends.src, ends.dst].map(|a| u64::from(a.to_bits()));
+                state.write_u64(src << 32 | dst);
+                state.write_u64(Self::word(ends.from, ends.ports, *protocol));
+            }
+            Self::V6(ends, protocol) => {
+                state.write_u128(ends.src.to_bits());
+                state.write_u128(ends.dst.to_bits());
+                state.write_u64(Self::word(ends.from, ends.ports, *protocol));
+            }
+        }
+    }
+}
+
+/// A packet has addresses of one family.
+fn in_six(address: IpAddr) -> Ipv6Addr {
+    match address {
+        IpAddr::V4(a) => a.to_ipv6_mapped(),
+        IpAddr::V6(a) => a,
     }
 }

@@ -3,6 +3,7 @@
 
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
@@ -27,8 +28,9 @@ use crate::{Action, Direction, Disposition, FlowKey, InterfaceMetadata};
 pub(crate) struct Kind {
     pub(crate) out: PortId,
     pub(crate) idle_secs: u32,
-    /// The only source that the flow's frames may have.
+    /// The only source and destination that the flow's frames may have when they come.
     pub(crate) from_mac: Mac,
+    pub(crate) to_mac: Mac,
     pub(crate) src_mac: Mac,
     pub(crate) dst_mac: Mac,
     pub(crate) mtu: u16,
@@ -102,6 +104,7 @@ impl Kind {
             out: verdict.out,
             idle_secs: verdict.idle_secs,
             from_mac: verdict.from_mac,
+            to_mac: verdict.to_mac,
             src_mac: verdict.src_mac,
             dst_mac: verdict.dst_mac,
             mtu: verdict.mtu,
@@ -168,7 +171,8 @@ impl Kind {
     fn hash(&self, hasher: &FixedState) -> u64 {
         let mut state = hasher.build_hasher();
         (self.out, self.idle_secs, self.mtu, self.hops).hash(&mut state);
-        (self.from_mac.0, self.src_mac.0, self.dst_mac.0).hash(&mut state);
+        let macs = [self.from_mac, self.to_mac, self.src_mac, self.dst_mac];
+        macs.map(|mac| mac.0).hash(&mut state);
         let to = &self.translation;
         (to.src, to.dst, to.src_port, to.dst_port, to.icmp_identifier).hash(&mut state);
         for record in &self.records {
@@ -314,12 +318,16 @@ impl Kinds {
     }
 
     #[inline]
-    pub(super) fn get(&self, at: u32) -> Option<&Kind> {
-        self.kinds.get(at).map(|(kind, _)| kind)
+    pub(super) fn get(&self, number: NonZeroU32) -> Option<&Kind> {
+        self.kinds.get(number.get() - 1).map(|(kind, _)| kind)
     }
 
-    /// Where the kind is that another flow is of.
-    pub(super) fn add(&mut self, kind: Kind) -> u32 {
+    /// The number of the kind that another flow is of.
+    pub(super) fn add(&mut self, kind: Kind) -> NonZeroU32 {
+        NonZeroU32::MIN.saturating_add(self.place_of(kind))
+    }
+
+    fn place_of(&mut self, kind: Kind) -> u32 {
         let Self {
             table,
             kinds,
@@ -341,7 +349,8 @@ impl Kinds {
     }
 
     /// A flow is no longer of a kind.
-    pub(super) fn remove(&mut self, at: u32) {
+    pub(super) fn remove(&mut self, number: NonZeroU32) {
+        let at = number.get() - 1;
         let Some((kind, flows)) = self.kinds.get_mut(at) else {
             return;
         };
