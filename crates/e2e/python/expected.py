@@ -123,6 +123,9 @@ EXCEPTIONS = {
     "elbv2 CreateListener DefaultActions.member.1.Type enum": {"InvalidLoadBalancerAction"},
     "elbv2 ModifyListener DefaultActions.member.1.Type enum": {"InvalidLoadBalancerAction"},
     "elbv2 * HealthCheckProtocol enum": {"InvalidConfigurationRequest"},
+    # Of health checks by HTTP only, and these are by TCP.
+    "elbv2 *TargetGroup HealthCheckPath long": {"InvalidConfigurationRequest"},
+    "elbv2 *TargetGroup Matcher.HttpCode long": {"InvalidConfigurationRequest"},
     "elbv2 CreateLoadBalancer Scheme enum": {"InvalidScheme", "ValidationError"},
     "elbv2 * Attributes.member.1.Key long": {"InvalidConfigurationRequest"},
     "elbv2 DescribeTargetGroups Names.member.1 long": {"TargetGroupNotFound"},
