@@ -1,5 +1,6 @@
 //! Measures how flow-log files are made and read, in memory on one core. Prints a line `name: value`
-//! for each figure. With a number and a path it writes the records so many times into a file instead.
+//! for each figure. With a number and a path it writes the records so many times into a file instead, with a number alone
+//! it makes a Parquet file so many times, for a profiler.
 //!
 //! Time is this thread's CPU time, so that other work on the machine does not count; what is
 //! compared takes turns.
@@ -25,7 +26,7 @@ use model::{InterfaceType, Scope, Tags, Timestamp};
 
 /// About what a batch holds.
 const RECORDS: usize = 131_072;
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 25;
 
 fn main() {
     let records = records();
@@ -35,6 +36,13 @@ fn main() {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     if let [times, path] = &arguments[..] {
         write(text, times.parse().expect("a number"), path);
+        return;
+    }
+
+    if let [times] = &arguments[..] {
+        for _ in 0..times.parse().expect("a number") {
+            drop(black_box(parquet(text)));
+        }
         return;
     }
 

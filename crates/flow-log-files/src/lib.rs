@@ -9,13 +9,14 @@
 mod column;
 mod filter;
 mod gzip;
+mod members;
 mod parquet;
 mod read;
 mod record;
 mod text;
 
 pub use column::{Column, Columns, Kind};
-pub use filter::{AddressRange, Filter, MalformedRange, Window};
+pub use filter::{Filter, Window};
 pub use gzip::gzip;
 pub use parquet::{EncodeError, MAGIC as PARQUET_MAGIC, parquet, read_parquet};
 pub use read::{Contents, read_text};

@@ -2,8 +2,7 @@
 
 use std::io::{self, BufRead, BufReader};
 
-use flate2::bufread::MultiGzDecoder;
-
+use crate::members::Members;
 use crate::text::{self, End};
 use crate::{Place, Problem, Visitor};
 
@@ -49,7 +48,7 @@ pub fn read_text(mut input: impl BufRead, visitor: &mut dyn Visitor) -> io::Resu
     let begin = input.fill_buf()?;
     let end = match Contents::of(begin) {
         Contents::Gzip => {
-            let mut decoder = BufReader::with_capacity(BUFFER_BYTES, MultiGzDecoder::new(input));
+            let mut decoder = BufReader::with_capacity(BUFFER_BYTES, Members::new(input));
             text::read(&mut decoder, visitor)
         }
         Contents::Text | Contents::Parquet => text::read(&mut input, visitor),

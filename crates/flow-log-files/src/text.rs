@@ -110,6 +110,11 @@ impl Lines<'_> {
     fn line(&mut self, line: &[u8]) -> ControlFlow<()> {
         self.number += 1;
         let line = line.strip_suffix(b"\r").unwrap_or(line);
+        // Editors and spreadsheets put a byte order mark in front.
+        let line = match self.number {
+            1 => line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line),
+            _ => line,
+        };
         let Ok(text) = std::str::from_utf8(line) else {
             self.malformed(line, "not UTF-8");
             return ControlFlow::Continue(());

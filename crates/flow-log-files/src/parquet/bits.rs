@@ -13,13 +13,11 @@ pub(super) const fn width(greatest: u64) -> u8 {
 
 /// Runs of equal numbers, and eights of others packed in `width` bits each.
 pub(super) fn write_runs(bytes: &mut Vec<u8>, numbers: &[u32], width: u8) {
-    let value_bytes = usize::from(width).div_ceil(8);
     let mut rest = numbers;
     while !rest.is_empty() {
         let run = run(rest);
         if run >= RUN_MIN || run == rest.len() {
-            write_varint(bytes, (run as u64) << 1);
-            bytes.extend_from_slice(&rest[0].to_le_bytes()[..value_bytes]);
+            write_run(bytes, run, rest[0], width);
             rest = &rest[run..];
             continue;
         }
@@ -32,6 +30,12 @@ pub(super) fn write_runs(bytes: &mut Vec<u8>, numbers: &[u32], width: u8) {
         pack(bytes, group.iter().map(|&n| u64::from(n)), packed, width);
         rest = after;
     }
+}
+
+/// A number, so many times.
+pub(super) fn write_run(bytes: &mut Vec<u8>, length: usize, number: u32, width: u8) {
+    write_varint(bytes, (length as u64) << 1);
+    bytes.extend_from_slice(&number.to_le_bytes()[..usize::from(width).div_ceil(8)]);
 }
 
 /// How many numbers at the front are equal.
@@ -80,25 +84,30 @@ pub(super) fn write_deltas(bytes: &mut Vec<u8>, numbers: &[i64]) {
 #[inline]
 fn pack(bytes: &mut Vec<u8>, numbers: impl Iterator<Item = u64>, count: usize, width: u8) {
     let length = count / 8 * usize::from(width);
-    let end = bytes.len() + length;
+    let (begin, end) = (bytes.len(), bytes.len() + length);
     if width == 0 {
         return;
     }
-    bytes.reserve(length + 8);
+    bytes.resize(begin + length.next_multiple_of(8), 0);
+    let mut words = bytes[begin..].chunks_exact_mut(8);
     let (mut waiting, mut bits) = (0_u64, 0_u32);
     let width = u32::from(width);
     for number in numbers {
         waiting |= number << bits;
         bits += width;
         if bits >= u64::BITS {
-            bytes.extend_from_slice(&waiting.to_le_bytes());
+            if let Some(word) = words.next() {
+                word.copy_from_slice(&waiting.to_le_bytes());
+            }
             bits -= u64::BITS;
             // What did not fit; a shift by all bits has to give nothing.
             waiting = number.checked_shr(width - bits).unwrap_or(0);
         }
     }
-    bytes.extend_from_slice(&waiting.to_le_bytes());
-    bytes.resize(end, 0);
+    if let Some(word) = words.next() {
+        word.copy_from_slice(&waiting.to_le_bytes());
+    }
+    bytes.truncate(end);
 }
 
 /// ULEB128.

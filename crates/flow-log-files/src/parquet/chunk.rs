@@ -13,7 +13,7 @@ use parquet::file::statistics::{Statistics, ValueStatistics};
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
 
-use super::bits::{width, write_deltas, write_runs};
+use super::bits::{width, write_deltas, write_run, write_runs};
 use super::dictionary::Dictionary;
 use super::schema::{ZSTD_LEVEL, compression};
 use super::table::{NULL, Values};
@@ -29,6 +29,7 @@ pub(super) struct ChunkWriter {
     compressed: Vec<u8>,
     /// The rows' values.
     numbers: Vec<i64>,
+    texts: Vec<u32>,
     places: Vec<u32>,
 }
 
@@ -52,6 +53,7 @@ impl ChunkWriter {
             page: Vec::new(),
             compressed: Vec::new(),
             numbers: Vec::new(),
+            texts: Vec::new(),
             places: Vec::new(),
         })
     }
@@ -86,14 +88,17 @@ impl ChunkWriter {
             Ok(number) if small => number.to_le_bytes().to_vec(),
             _ => number.to_le_bytes().to_vec(),
         };
+        // Also brings them near, in the order of memory; what follows reads them in another one.
+        let are_all = numbers
+            .iter()
+            .fold(true, |all, number| all & (*number != NULL));
         let (mut least, mut greatest) = (i64::MAX, NULL);
         for rows in order.chunks(PAGE_ROWS) {
             self.numbers.clear();
             let values = rows.iter().map(|&row| numbers[row as usize]);
             self.numbers.extend(values);
             self.page.clear();
-            self.write_levels();
-            self.numbers.retain(|&number| number != NULL);
+            self.take_levels(are_all);
             write_deltas(&mut self.page, &self.numbers);
             let bounds = (self.numbers.iter().min(), self.numbers.iter().max());
             let nulls = rows.len() - self.numbers.len();
@@ -120,13 +125,18 @@ impl ChunkWriter {
         })
     }
 
-    /// For each row whether it has a number, behind the length of that.
-    fn write_levels(&mut self) {
+    /// For each row whether it has a number, behind the length of that; then only the numbers are left.
+    fn take_levels(&mut self, are_all: bool) {
         self.page.extend_from_slice(&[0; 4]);
-        self.places.clear();
-        let levels = self.numbers.iter().map(|&number| u32::from(number != NULL));
-        self.places.extend(levels);
-        write_runs(&mut self.page, &self.places, 1);
+        if are_all {
+            write_run(&mut self.page, self.numbers.len(), 1, 1);
+        } else {
+            self.places.clear();
+            let levels = self.numbers.iter().map(|&number| u32::from(number != NULL));
+            self.places.extend(levels);
+            write_runs(&mut self.page, &self.places, 1);
+            self.numbers.retain(|&number| number != NULL);
+        }
         let length = (self.page.len() - 4) as u32;
         self.page[..4].copy_from_slice(&length.to_le_bytes());
     }
@@ -141,36 +151,33 @@ impl ChunkWriter {
         let mut places = vec![u32::MAX; dictionary.texts.len()];
         let mut count = 0;
         self.page.clear();
+        self.texts.clear();
+        self.places.clear();
         for &row in order {
-            let number = dictionary.numbers[row as usize] as usize;
-            if places[number] == u32::MAX {
-                places[number] = count;
+            let number = dictionary.numbers[row as usize];
+            self.texts.push(number);
+            let place = &mut places[number as usize];
+            if *place == u32::MAX {
+                *place = count;
                 count += 1;
-                let text = dictionary.texts[number];
-                self.page
-                    .extend_from_slice(&(text.len() as u32).to_le_bytes());
-                self.page.extend_from_slice(text);
+                dictionary.write(number, &mut self.page);
             }
+            self.places.push(*place);
         }
         self.dictionary_page(chunk, count)?;
         // One text would need none, which not every reader is used to.
         let width = width(u64::from(count.saturating_sub(1))).max(1);
         let mut bounds: Option<(&[u8], &[u8])> = None;
-        let mut numbers = Vec::with_capacity(PAGE_ROWS);
-        for rows in order.chunks(PAGE_ROWS) {
-            numbers.clear();
-            numbers.extend(rows.iter().map(|&row| dictionary.numbers[row as usize]));
-            if let Some((min, max)) = dictionary.bounds(&numbers) {
+        for begin in (0..order.len()).step_by(PAGE_ROWS) {
+            let rows = begin..order.len().min(begin + PAGE_ROWS);
+            if let Some((min, max)) = dictionary.bounds(&self.texts[rows.clone()]) {
                 let all = bounds.get_or_insert((min, max));
                 *all = (all.0.min(min), all.1.max(max));
                 chunk.index(min.to_vec(), max.to_vec(), 0);
             }
-            self.places.clear();
-            let in_chunk = numbers.iter().map(|&number| places[number as usize]);
-            self.places.extend(in_chunk);
             self.page.clear();
             self.page.push(width);
-            write_runs(&mut self.page, &self.places, width);
+            write_runs(&mut self.page, &self.places[rows.clone()], width);
             self.data_page(chunk, rows.len(), Encoding::RLE_DICTIONARY)?;
         }
         let text = |text: &[u8]| ByteArray::from(text.to_vec());

@@ -139,12 +139,42 @@ impl<'a> Values<'a> {
 /// Takes a number without a sign, or `-`, from the front.
 #[inline]
 fn number(rest: &mut &[u8]) -> Option<i64> {
+    const ONES: u64 = u64::MAX / 0xff;
     if let [b'-', after @ ..] = rest {
         *rest = after;
         return Some(NULL);
     }
-    let mut number: i64 = 0;
-    let mut digits = 0;
+    let Some((chunk, behind)) = rest.split_first_chunk::<8>() else {
+        return more_digits(rest, 0, 0);
+    };
+    let values = u64::from_le_bytes(*chunk) ^ (ONES * 0x30);
+    // The lowest bit that is set is in the first byte that is no digit.
+    let others = (values.wrapping_add(ONES * 0x76) | values) & (ONES << 7);
+    let digits = others.trailing_zeros() as usize / 8;
+    if digits == 8 {
+        *rest = behind;
+        return more_digits(rest, eight_digits(values), 8);
+    }
+    if digits == 0 {
+        return None;
+    }
+    *rest = &rest[digits..];
+    Some(eight_digits(values << (64 - 8 * digits)))
+}
+
+/// A number of eight digits, the first in the lowest byte: neighbours become two, four and eight digits.
+#[inline]
+const fn eight_digits(values: u64) -> i64 {
+    const HALVES: u64 = 0x0000_00ff_0000_00ff;
+    let pairs = values.wrapping_mul(10).wrapping_add(values >> 8);
+    let first = (pairs & HALVES).wrapping_mul(100 + (1_000_000 << 32));
+    let second = (pairs >> 16 & HALVES).wrapping_mul(1 + (10_000 << 32));
+    (first.wrapping_add(second) >> 32).cast_signed()
+}
+
+/// Takes the digits of a number that has had so many, which gave so much.
+fn more_digits(rest: &mut &[u8], mut number: i64, before: usize) -> Option<i64> {
+    let mut digits = before;
     for &byte in *rest {
         let digit = byte.wrapping_sub(b'0');
         if digit > 9 {
@@ -158,6 +188,28 @@ fn number(rest: &mut &[u8]) -> Option<i64> {
         };
         digits += 1;
     }
-    *rest = &rest[digits..];
+    *rest = &rest[digits - before..];
     (digits > 0).then_some(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn numbers_to_their_ends(number in "[0-9]{0,20}", behind in "[ \n/:a\u{80}-]{0,9}") {
+            let text = format!("{number}{behind}");
+            let mut rest = text.as_bytes();
+            let taken = super::number(&mut rest);
+            if number.is_empty() && behind.starts_with('-') {
+                prop_assert_eq!((taken, rest), (Some(NULL), &behind.as_bytes()[1..]));
+            } else {
+                prop_assert_eq!(taken, number.parse::<i64>().ok());
+                prop_assert!(taken.is_none() || rest == behind.as_bytes());
+            }
+        }
+    }
 }
