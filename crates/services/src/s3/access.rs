@@ -14,7 +14,7 @@ use s3s::dto::{
 use s3s::path::S3Path;
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Result, s3_error};
 
-use super::action::{actions_of, is_about_policy, query_value, waits_for_body};
+use super::action::{actions_of, is_about_policy, is_not_allowed, query_value, waits_for_body};
 use super::bucket::{BucketInfo, Setting};
 use super::service::Keys;
 use super::setting::canonical_id;
@@ -90,8 +90,11 @@ pub(crate) struct Gate<'a> {
 impl S3Access for Access {
     async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
         let asker = self.asker(context)?;
-        bear_witness(context, &asker);
         let operation = context.s3_op().name();
+        if is_not_allowed(operation, context.uri()) {
+            return Err(method_not_allowed());
+        }
+        bear_witness(context, &asker);
         let expected = header(context.headers(), "x-amz-expected-bucket-owner");
         if let Some(bucket) = context.s3_path().get_bucket_name()
             && operation != "CreateBucket"
@@ -235,10 +238,7 @@ impl Asker {
             (None, None) => return Err(super::bucket::no_such_bucket()),
         };
         if is_about_policy(action) && own != Some(owner) {
-            return Err(s3_error!(
-                MethodNotAllowed,
-                "The specified method is not allowed against this resource."
-            ));
+            return Err(method_not_allowed());
         }
         let keeps = is_about_policy(action) && identity.is_some_and(Identity::is_root);
         let document = match &info {
@@ -382,6 +382,11 @@ impl S3 {
         let configuration = stored.and_then(|text| serde_json::from_str(&text).ok());
         Ok(configuration.unwrap_or_default())
     }
+}
+
+/// A method that the resource does not have.
+fn method_not_allowed() -> S3Error {
+    S3ErrorCode::MethodNotAllowed.into()
 }
 
 pub(crate) fn access_denied() -> S3Error {

@@ -159,6 +159,58 @@ pub(super) fn actions_of(operation: &str, uri: &Uri, tags_object: bool) -> Vec<S
     actions
 }
 
+/// Parts of buckets and objects that a request can be about instead of the whole ("Actions", Amazon S3 API Reference).
+const SUBRESOURCES: [&str; 36] = [
+    "abac",
+    "accelerate",
+    "acl",
+    "analytics",
+    "attributes",
+    "cors",
+    "delete",
+    "encryption",
+    "intelligent-tiering",
+    "inventory",
+    "legal-hold",
+    "lifecycle",
+    "location",
+    "logging",
+    "metadataConfiguration",
+    "metadataInventoryTable",
+    "metadataJournalTable",
+    "metadataTable",
+    "metrics",
+    "notification",
+    "object-lock",
+    "ownershipControls",
+    "policy",
+    "policyStatus",
+    "publicAccessBlock",
+    "replication",
+    "requestPayment",
+    "restore",
+    "retention",
+    "select",
+    "tagging",
+    "torrent",
+    "uploads",
+    "versioning",
+    "versions",
+    "website",
+];
+
+/// Whether a request for a part is about to be carried out on the whole, because the part does not have its method:
+/// `DELETE /bucket?versioning` must not delete the bucket.
+pub(super) fn is_not_allowed(operation: &str, uri: &Uri) -> bool {
+    let is_of_whole = matches!(
+        operation,
+        "CreateBucket" | "DeleteBucket" | "PutObject" | "CopyObject" | "DeleteObject"
+    );
+    let names = uri.query().unwrap_or_default().split('&');
+    let mut names = names.map(|pair| pair.split_once('=').map_or(pair, |(name, _)| name));
+    is_of_whole && names.any(|name| SUBRESOURCES.contains(&name))
+}
+
 /// Operations whose permission depends on what is in the body, so that it can be asked for only once that is read.
 pub(super) fn waits_for_body(operation: &str) -> bool {
     matches!(

@@ -14,6 +14,7 @@ mod facts;
 mod handler;
 mod list;
 mod log_folder;
+mod message;
 mod multipart;
 mod object;
 mod read;

@@ -12,6 +12,7 @@ use s3s::{Body, S3Error, S3Request, S3Result, s3_error};
 use super::S3;
 use super::access::Access;
 use super::blob::unique_id;
+use super::message;
 
 /// The access keys that exist, and whose they are.
 pub trait Credentials: Send + Sync + 'static {
@@ -110,6 +111,7 @@ impl S3Endpoint {
                 response
             }
         };
+        message::complete(&mut response);
         // These answers have no body, and bytes of one would be read as the next answer.
         if response.status() == StatusCode::NOT_MODIFIED || (is_head && is_error(&response)) {
             *response.body_mut() = Body::empty();

@@ -649,3 +649,95 @@ fn objects_survive_opening_again_and_orphans_do_not() {
         .unwrap_err();
     assert_eq!(long.code().as_str(), "KeyTooLongError");
 }
+
+#[tokio::test]
+async fn a_part_without_the_method_is_not_the_whole() {
+    let fixture = fixture();
+    fixture.send("PUT /logs/k", &[], b"data").await;
+    for part in [
+        "acl",
+        "versioning",
+        "versions",
+        "location",
+        "logging",
+        "notification",
+        "object-lock",
+        "policyStatus",
+        "requestPayment",
+        "accelerate",
+        "uploads",
+        "metadataConfiguration",
+    ] {
+        let deleted = fixture
+            .send(&format!("DELETE /logs?{part}"), &[], b"")
+            .await;
+        assert_eq!(deleted.fault(), "405 MethodNotAllowed", "{part}");
+        assert_eq!(
+            deleted.element("Message"),
+            "The specified method is not allowed against this resource."
+        );
+    }
+    for part in ["acl", "retention", "legal-hold", "torrent", "attributes"] {
+        let deleted = fixture
+            .send(&format!("DELETE /logs/k?{part}="), &[], b"")
+            .await;
+        assert_eq!(deleted.fault(), "405 MethodNotAllowed", "{part}");
+    }
+    for call in [
+        "PUT /other?location",
+        "PUT /other?versions",
+        "PUT /logs/k?torrent",
+    ] {
+        let put = fixture.send(call, &[], b"").await;
+        assert_eq!(put.fault(), "405 MethodNotAllowed", "{call}");
+    }
+    let kept = fixture.send("GET /logs/k", &[], b"").await;
+    assert_eq!((kept.status.as_u16(), &kept.body[..]), (200, &b"data"[..]));
+    assert_eq!(
+        fixture.send("GET /other", &[], b"").await.fault(),
+        "404 NoSuchBucket"
+    );
+    // What clients add about themselves is no part of anything.
+    let deleted = fixture
+        .send("DELETE /logs/k?x-id=DeleteObject", &[], b"")
+        .await;
+    assert_eq!(deleted.status, 204);
+    assert_eq!(fixture.send("DELETE /logs", &[], b"").await.status, 204);
+}
+
+#[tokio::test]
+async fn every_error_says_something() {
+    let fixture = fixture();
+    for (call, code, words) in [
+        (
+            "PUT /LO",
+            "InvalidBucketName",
+            "The specified bucket is not valid.",
+        ),
+        (
+            "DELETE /",
+            "NotImplemented",
+            "A header you provided implies",
+        ),
+        (
+            "GET /logs/none",
+            "NoSuchKey",
+            "The specified key does not exist.",
+        ),
+    ] {
+        let answer = fixture.send(call, &[], b"").await;
+        assert_eq!(answer.element("Code"), code, "{call}");
+        assert!(answer.element("Message").starts_with(words), "{call}");
+        let length = answer.header("content-length");
+        assert!(length.is_empty() || length == answer.body.len().to_string());
+    }
+    let mut forged = signed("owner", "127.0.0.1:4566", "GET /logs", &[], b"");
+    *forged.uri_mut() = "/logs?prefix=x".parse().unwrap();
+    let answer = fixture.answer(forged).await;
+    assert_eq!(answer.fault(), "403 SignatureDoesNotMatch");
+    assert!(
+        answer
+            .element("Message")
+            .starts_with("The request signature we calculated")
+    );
+}
