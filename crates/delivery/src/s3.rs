@@ -26,6 +26,17 @@ pub trait ObjectStore: Send + Sync {
     fn put_object(&self, scope: Scope, object: PutObject) -> BoxFuture<'_, Result<(), SinkError>>;
 }
 
+/// Why a bucket cannot take a flow log's files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Undeliverable {
+    /// There is no such bucket.
+    NoSuchBucket,
+    /// Its owner does not let objects be put there.
+    AccessDenied,
+    /// It cannot be asked now.
+    Unknown(SinkError),
+}
+
 /// Writes each batch as one file under AWS's own key.
 ///
 /// A batch that is delivered again has the same key and the same bytes, so that a file is there

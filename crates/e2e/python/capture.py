@@ -1,8 +1,10 @@
 """`weir capture`: what interfaces see, read by tcpdump and by a reader that is not ours, and replayed; how captures end."""
 
 import collections
+import gzip
 import json
 import os
+import pathlib
 import re
 import signal
 import struct
@@ -179,6 +181,31 @@ def test_a_capture_replayed_leaves_the_records_of_the_flow_log(lab):
         lines = [line.split() for line in replayed.stdout.splitlines()]
         fields = {name: lines[0].index(name) for name in names}
         same(sums(lines[1:], fields), logged, replayed.stderr)
+
+        # A packet every fifty seconds for nearly twelve minutes, from the begin of five minutes on.
+        frame = next(data for _, way, _, data, comment, _ in file.packets if way == "in" and comment.startswith("ACCEPT"))
+        begin, count = 1_700_000_100, 14
+        with open(f"{folder}/long.pcap", "wb") as out:
+            out.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
+            for number in range(count):
+                out.write(struct.pack("<IIII", begin + 50 * number, 0, len(frame), len(frame)) + frame)
+
+        def files(*options):
+            where = f"{folder}/{'-'.join(('files', *options))}"
+            done = lab.weir("replay", f"{folder}/long.pcap", "--eni", net.eni, "--output", where, *options)
+            found = {}
+            for path in pathlib.Path(where).rglob("*.log.gz"):
+                header, *records = gzip.decompress(path.read_bytes()).decode().splitlines()
+                found[path.name] = [dict(zip(header.split(), record.split(), strict=True)) for record in records]
+                for record in found[path.name]:
+                    slot = time.strftime("_%Y%m%dT%H%MZ_", time.gmtime(int(record["end"]) // 300 * 300))
+                    assert slot in path.name, (record, path.name)
+            same(sum(int(r["packets"]) for one in found.values() for r in one if r["packets"] != "-"), count, done.stderr)
+            return found
+
+        same(len(files()), 3, "one for each five minutes")
+        same(len(files("--files", "window")) > 3, True)
+        same(files("--files", "slot"), files(), "that is what happens anyway")
 
 
 def refused(logged):

@@ -2,6 +2,7 @@
 
 import contextlib
 import gzip
+import json
 import os
 import re
 import shutil
@@ -78,6 +79,17 @@ class Pair:
     def ping(self, count):
         done = self.lab.inside(self.x, "ping", "-q", "-i0.05", f"-c{count}", "-W1", self.Y)
         same(done.returncode, 0, done.stderr)
+
+    def refused_flow_log(self, bucket):
+        """Why a flow log to a bucket is not created."""
+        made = self.lab.ec2.create_flow_logs(
+            ResourceIds=[self.eni], ResourceType="NetworkInterface", TrafficType="ALL",
+            LogDestinationType="s3", LogDestination=f"arn:aws:s3:::{bucket}",
+        )
+        same(made["FlowLogIds"], [])
+        [item] = made["Unsuccessful"]
+        same((item["ResourceId"], item["Error"]["Code"]), (self.eni, "400"))
+        return item["Error"]["Message"]
 
     def flow_log(self, bucket=None, group=None):
         if bucket:
@@ -164,7 +176,14 @@ def delivers_to(elsewhere, daemon):
     pair = Pair(lab)
     elsewhere.bucket("records")
     to_s3, to_logs = pair.flow_log(bucket="records"), pair.flow_log(group="records")
-    to_nothing = pair.flow_log(bucket="not-yet-there")
+    same(pair.refused_flow_log("goes-away"), "LogDestination: goes-away does not exist.")
+    elsewhere.bucket("goes-away")
+    to_nothing = pair.flow_log(bucket="goes-away")
+    s3 = elsewhere.client("s3")
+    for bucket in ("records", "goes-away"):
+        same(s3.list_multipart_uploads(Bucket=bucket).get("Uploads", []), [], "nothing is left of the question")
+        same(s3.list_objects_v2(Bucket=bucket)["KeyCount"], 0)
+    s3.delete_bucket(Bucket="goes-away")
     pair.ping(3)
     pair.flush()
     # A busy peer may refuse a call; the next attempt delivers.
@@ -183,16 +202,29 @@ def delivers_to(elsewhere, daemon):
     pair.is_well(to_logs)  # A deleted group is made again.
     same(sum(f" {Pair.X} {Pair.Y} " in event for event in elsewhere.events("records")), 1)
 
-    elsewhere.bucket("not-yet-there")
+    elsewhere.bucket("goes-away")
     pair.flush()
     pair.is_well(to_nothing)
-    same(elsewhere.received("not-yet-there"), 5, "nothing is lost, and nothing comes twice")
+    same(elsewhere.received("goes-away"), 5, "nothing is lost, and nothing comes twice")
     same(elsewhere.received("records"), 5)
 
 
 def test_another_daemon(_):
     with Daemon() as other, delivering(other.endpoint, other.endpoint) as daemon:
-        delivers_to(Elsewhere(other.endpoint), daemon)
+        elsewhere = Elsewhere(other.endpoint)
+        delivers_to(elsewhere, daemon)
+        elsewhere.bucket("closed")
+        elsewhere.client("s3").put_bucket_policy(Bucket="closed", Policy=json.dumps({
+            "Version": "2012-10-17",
+            "Statement": [{
+                "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::closed/AWSLogs/*",
+            }],
+        }))
+        pair = Pair(Lab(daemon))
+        same(
+            pair.refused_flow_log("closed"),
+            "Access Denied for LogDestination: closed. Please check LogDestination permission",
+        )
 
 
 def test_moto(_):
@@ -372,7 +404,9 @@ def test_a_full_disk(_):
             lab = Lab(daemon)
             account = lab.account
             pair = Pair(lab)
+            elsewhere.bucket("records")
             to_s3, to_logs = pair.flow_log(bucket="records"), pair.flow_log(group="records")
+            elsewhere.client("s3").delete_bucket(Bucket="records")
             # One batch waits for its bucket, one has come to its log group, when the disk fills up.
             pair.ping(1)
             pair.flush()

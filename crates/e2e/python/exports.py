@@ -12,7 +12,7 @@ import time
 import jsonschema
 from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 
-from weirtest import Daemon, Lab, eventually, main, same
+from weirtest import WEIR, Daemon, Lab, eventually, main, same
 
 REFUSED = """
 import socket
@@ -70,6 +70,16 @@ def test_three_exports_tell_the_same(_):
             events = [json.loads(line) for line in lines]
         check_ipfix(records, collector.flows())
         check_ocsf(records, events)
+
+
+def test_two_exports_do_not_write_to_the_same_place(_):
+    for first, second in (("json:-", "ocsf:-"), ("json:/tmp/x", "ocsf:/tmp/x")):
+        done = subprocess.run(
+            [WEIR, "up", "--ephemeral", "--listen", "127.0.0.1:0", "--export", first, "--export", second],
+            capture_output=True, text=True, timeout=20,
+        )
+        same((done.returncode, done.stdout), (3, ""), done.stderr)
+        assert f"--export {first} and --export {second} write to the same place" in done.stderr, done.stderr
 
 
 def traffic(lab):

@@ -1,12 +1,16 @@
 """Files of flow logs, written by Weir and read by programs that are not ours, and by `weir flows read`."""
 
+import contextlib
 import csv
 import gzip
 import io
 import json
 import os
+import socket
+import ssl
 import subprocess
 import tempfile
+import threading
 
 import duckdb
 import pyarrow.parquet
@@ -155,6 +159,101 @@ def test_what_is_damaged_is_told(lab):
     assert "has no field srcaddr to filter by" in said, said
     _, said = read(lab, f"s3://{name}/none", "/does/not/exist", status=3)
     assert "no object has this key" in said and "/does/not/exist: No such file" in said, said
+
+
+class Tls:
+    """A daemon's port behind TLS, with an authority of its own. Requests come through as they are, and are signed."""
+
+    def __init__(self, folder, endpoint):
+        self.bundle, key = os.path.join(folder, "ca.pem"), os.path.join(folder, "key.pem")
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+             "-keyout", key, "-out", self.bundle, "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+             "-addext", "basicConstraints=critical,CA:FALSE"],
+            check=True, capture_output=True,
+        )
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(self.bundle, key)
+        host, _, port = endpoint.removeprefix("http://").partition(":")
+        self.behind = (host, int(port))
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.endpoint = f"https://localhost:{self.listener.getsockname()[1]}"
+        self.handshakes = 0
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                stream, _ = self.listener.accept()
+                threading.Thread(target=self.serve, args=(stream,), daemon=True).start()
+
+    def serve(self, stream):
+        with contextlib.suppress(OSError), self.context.wrap_socket(stream, server_side=True) as near:
+            self.handshakes += 1
+            with socket.create_connection(self.behind) as far:
+                answers = threading.Thread(target=self.copy, args=(far, near), daemon=True)
+                answers.start()
+                self.copy(near, far)
+                answers.join()
+
+    @staticmethod
+    def copy(source, target):
+        with contextlib.suppress(OSError):
+            while data := source.recv(1 << 16):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listener.close()
+
+
+def test_files_are_read_over_tls(lab):
+    name = bucket(lab, "over-tls")
+    s3, lines = lab.client("s3"), [f"10.0.0.{n} {n} OK" for n in range(1, 200)]
+    text = "\n".join(["srcaddr packets log-status", *lines, ""]).encode()
+    for number in range(3):
+        s3.put_object(Bucket=name, Key=f"AWSLogs/{number}.log.gz", Body=gzip.compress(text))
+    with tempfile.TemporaryDirectory() as folder, Tls(folder, lab.daemon.endpoint) as tls:
+        source = ("--s3-endpoint", tls.endpoint, f"s3://{name}/AWSLogs/")
+
+        def read_with(bundle, status, source=source):
+            trust = {"AWS_CA_BUNDLE": bundle} if bundle else {}
+            keys = {"AWS_ACCESS_KEY_ID": lab.account, "AWS_SECRET_ACCESS_KEY": "any"}
+            environment = {k: v for k, v in os.environ.items() if k != "AWS_CA_BUNDLE"} | keys | trust
+            done = subprocess.run(
+                [WEIR, "flows", "read", "--format", "csv", *source],
+                capture_output=True, timeout=60, stdin=subprocess.DEVNULL, env=environment, text=True,
+            )
+            same(done.returncode, status, done.stderr)
+            assert "panicked" not in done.stderr, done.stderr
+            return done.stdout.splitlines(), done.stderr
+
+        header, *records = read_with(tls.bundle, 0)[0]
+        same((header, records), ("srcaddr,packets,log-status", [line.replace(" ", ",") for line in lines] * 3))
+        assert tls.handshakes > 0
+        _, said = read_with(None, 3)
+        assert "certificate" in said.lower(), said
+        _, said = read_with("/no/such/bundle", 3)
+        assert "/no/such/bundle" in said, said
+        # The certificate is of another name.
+        other = tls.endpoint.replace("localhost", "127.0.0.1")
+        _, said = read_with(tls.bundle, 3, ("--s3-endpoint", other, f"s3://{name}/"))
+        assert "certificate" in said.lower(), said
+
+
+def test_a_mark_in_front_and_padding_behind_are_no_damage(lab):
+    text = "\ufeffsrcaddr dstport log-status\n10.0.0.1 22 OK\n10.0.0.2 443 OK\n"
+    padded = gzip.compress(text.encode())
+    padded += bytes(10240 - len(padded))
+    for file in (text.encode(), padded):
+        out, said = read(lab, "--format", "csv", "-", input=file)
+        same((out.split(), said), (["srcaddr,dstport,log-status", "10.0.0.1,22,OK", "10.0.0.2,443,OK"], ""))
+    for option in ("--address", "--addr"):
+        same(read(lab, "--format", "csv", option, "10.0.0.2/32", "-", input=padded)[0].split()[1:], ["10.0.0.2,443,OK"])
+    same(read(lab, "--format", "csv", "-n1", "-", input=padded)[0].split()[1:], ["10.0.0.1,22,OK"])
 
 
 if __name__ == "__main__":

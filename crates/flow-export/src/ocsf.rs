@@ -81,7 +81,7 @@ fn connection_info(flow: &Flow) -> Value {
         "protocol_ver": if key.pkt_srcaddr.is_ipv4() { "Internet Protocol version 4 (IPv4)" } else { "Internet Protocol version 6 (IPv6)" },
         "protocol_ver_id": if key.pkt_srcaddr.is_ipv4() { 4 } else { 6 },
     });
-    if let Some(name) = protocol_name(key.protocol) {
+    if let Some(name) = model::protocol::keyword(key.protocol) {
         connection["protocol_name"] = json!(name);
     }
     if key.protocol == TCP {
@@ -113,16 +113,6 @@ const TCP: u8 = 6;
 
 const fn has_ports(protocol: u8) -> bool {
     matches!(protocol, 6 | 17)
-}
-
-const fn protocol_name(protocol: u8) -> Option<&'static str> {
-    match protocol {
-        1 => Some("icmp"),
-        6 => Some("tcp"),
-        17 => Some("udp"),
-        58 => Some("ipv6-icmp"),
-        _ => None,
-    }
 }
 
 /// What is known of the end that recorded.

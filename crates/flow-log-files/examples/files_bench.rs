@@ -33,16 +33,7 @@ fn main() {
     let format = LogFormat::default();
     let lines = text(&records, &format);
     let text = lines.text();
-    let arguments: Vec<_> = std::env::args().skip(1).collect();
-    if let [times, path] = &arguments[..] {
-        write(text, times.parse().expect("a number"), path);
-        return;
-    }
-
-    if let [times] = &arguments[..] {
-        for _ in 0..times.parse().expect("a number") {
-            drop(black_box(parquet(text)));
-        }
+    if asked_for_else(text) {
         return;
     }
 
@@ -113,6 +104,21 @@ fn main() {
         "records read from gzip: {:.1} million a CPU-second",
         rate(zipped)
     );
+}
+
+/// Does what arguments ask for instead of the figures; tells whether there are any.
+fn asked_for_else(text: &str) -> bool {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    match &arguments[..] {
+        [times, path] => write(text, times.parse().expect("a number"), path),
+        [times] => {
+            for _ in 0..times.parse().expect("a number") {
+                drop(black_box(parquet(text)));
+            }
+        }
+        _ => return false,
+    }
+    true
 }
 
 /// Writes a file that holds the records so many times, in as many members of gzip; prints how many these are.

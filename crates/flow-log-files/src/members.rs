@@ -12,14 +12,20 @@ pub(crate) struct Members<R> {
 }
 
 enum State<R> {
-    Inside(GzDecoder<R>),
+    Inside(Box<GzDecoder<R>>),
     Between(R),
+}
+
+impl<R: BufRead> State<R> {
+    fn inside(input: R) -> Self {
+        Self::Inside(Box::new(GzDecoder::new(input)))
+    }
 }
 
 impl<R: BufRead> Members<R> {
     pub(crate) fn new(input: R) -> Self {
         Self {
-            state: Some(State::Inside(GzDecoder::new(input))),
+            state: Some(State::inside(input)),
         }
     }
 }
@@ -43,7 +49,7 @@ impl<R: BufRead> Read for Members<R> {
             }
             self.state = match self.state.take() {
                 Some(State::Inside(member)) => Some(State::Between(member.into_inner())),
-                Some(State::Between(input)) => Some(State::Inside(GzDecoder::new(input))),
+                Some(State::Between(input)) => Some(State::inside(input)),
                 None => None,
             };
         }

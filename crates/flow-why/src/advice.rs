@@ -28,13 +28,7 @@ fn protocol_and_port(flow: &Flow) -> String {
 }
 
 pub(crate) fn protocol(number: u8) -> String {
-    match number {
-        1 => "icmp".to_owned(),
-        6 => "tcp".to_owned(),
-        17 => "udp".to_owned(),
-        58 => "icmpv6".to_owned(),
-        number => format!("protocol {number}"),
-    }
+    model::protocol::name(number).map_or_else(|| format!("protocol {number}"), str::to_owned)
 }
 
 pub(crate) fn advice(asking: &Asking<'_>, world: &World) -> Option<String> {
@@ -147,10 +141,7 @@ fn permission(flow: &Flow, remote: IpAddr) -> String {
         (1 | 58, _) => "FromPort=-1,ToPort=-1,".to_owned(),
         _ => String::new(),
     };
-    let protocol = match key.protocol {
-        6 | 17 | 1 | 58 => protocol(key.protocol),
-        number => number.to_string(),
-    };
+    let protocol = model::IpProtocol::Number(key.protocol);
     let range = match remote {
         IpAddr::V4(address) => format!("IpRanges=[{{CidrIp={address}/32}}]"),
         IpAddr::V6(address) => format!("Ipv6Ranges=[{{CidrIpv6={address}/128}}]"),

@@ -27,6 +27,7 @@ pub mod nat_gateway;
 pub mod network_acl;
 pub mod network_interface;
 pub mod prefix_list;
+pub mod protocol;
 pub mod recorder_id;
 pub mod region;
 pub mod role;

@@ -128,11 +128,10 @@ impl fmt::Display for IpProtocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::All => f.write_str("-1"),
-            Self::ICMP => f.write_str("icmp"),
-            Self::TCP => f.write_str("tcp"),
-            Self::UDP => f.write_str("udp"),
-            Self::ICMPV6 => f.write_str("icmpv6"),
-            Self::Number(n) => n.fmt(f),
+            Self::Number(number) => match crate::protocol::name(number) {
+                Some(name) => f.write_str(name),
+                None => number.fmt(f),
+            },
         }
     }
 }

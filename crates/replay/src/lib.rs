@@ -12,8 +12,8 @@ pub mod network;
 mod replaying;
 mod summary;
 
-pub use flow_logs::batches;
-pub use model::{AggregationInterval, FlowLog, NetworkInterfaceId, TrafficType};
+pub use flow_logs::{Batch, FILE_BYTES_MAX, batches, s3_key::slot_of};
+pub use model::{AggregationInterval, FlowLog, NetworkInterfaceId, Timestamp, TrafficType};
 pub use replaying::{Error, Options, Replay};
 pub use summary::{Count, Summary};
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use dataplane::Inquiry;
+use delivery::Remote;
 use delivery::firehose::StreamStore;
 use model::Timestamp;
 use services::cloudtrail::Trails;
@@ -59,6 +60,8 @@ pub(crate) struct Daemon {
     /// The Firehose whose streams flow logs go to.
     pub(crate) streams: Arc<dyn StreamStore>,
     pub(crate) s3: S3,
+    /// The S3 elsewhere that files of flow logs go to, if they do.
+    pub(crate) foreign_s3: Option<Arc<Remote>>,
     /// CloudTrail's trails.
     pub(crate) trails: Arc<Trails>,
     pub(crate) history: Arc<EventHistory>,
@@ -145,6 +148,7 @@ async fn serve(
     )?;
     let (s3, logs, firehose) = open_services(state)?;
     let streams = destinations::streams(&config, &firehose)?;
+    let foreign_s3 = destinations::foreign_s3(&config)?;
     let (trails, history) = trails::open(state)?;
     let instances = Instances::new(
         writer.clone(),
@@ -153,14 +157,9 @@ async fn serve(
         state.to_owned(),
         reception.authority.pem().to_owned(),
     );
-    let flow_logs = Recorder::start(
-        &config,
-        writer.clone(),
-        datapath.clone(),
-        destinations::choose(&config, &s3, &logs, streams.clone())?,
-        state,
-    )
-    .await?;
+    let sinks = destinations::choose(&config, &s3, foreign_s3.as_ref(), &logs, streams.clone())?;
+    let flow_logs =
+        Recorder::start(&config, writer.clone(), datapath.clone(), sinks, state).await?;
     let keyring = Arc::new(Keyring::open(state, config.account)?);
     let daemon = Arc::new(Daemon {
         s3_endpoint: s3.service(S3Keys(keyring.clone()), service_network::s3_names()),
@@ -178,6 +177,7 @@ async fn serve(
         firehose,
         streams,
         s3,
+        foreign_s3,
         trails,
         history,
         listen,

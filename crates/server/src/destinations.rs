@@ -26,11 +26,12 @@ use crate::config::{Config, Endpoint};
 pub(crate) fn choose(
     config: &Config,
     s3: &S3,
+    foreign_s3: Option<&Arc<Remote>>,
     logs: &Arc<Logs>,
     streams: Arc<dyn StreamStore>,
 ) -> anyhow::Result<Destinations> {
-    let object_store: Arc<dyn ObjectStore> = match remote("S3", config.s3_endpoint.as_ref())? {
-        Some(remote) => Arc::new(remote),
+    let object_store: Arc<dyn ObjectStore> = match foreign_s3 {
+        Some(remote) => remote.clone(),
         None => Arc::new(EmbeddedS3(s3.clone())),
     };
     let log_store: Arc<dyn LogStore> =
@@ -43,6 +44,15 @@ pub(crate) fn choose(
         s3: Arc::new(S3Sink::new(object_store)),
         cloudwatch_logs: Arc::new(CloudWatchLogsSink::new(log_store)),
     })
+}
+
+/// The S3 elsewhere that files of flow logs go to, if they do.
+///
+/// # Errors
+///
+/// If its endpoint cannot be used.
+pub(crate) fn foreign_s3(config: &Config) -> anyhow::Result<Option<Arc<Remote>>> {
+    Ok(remote("S3", config.s3_endpoint.as_ref())?.map(Arc::new))
 }
 
 /// The Firehose whose streams flow logs go to.

@@ -56,6 +56,12 @@ impl Export {
     pub fn is_stdout(&self) -> bool {
         self.to == ExportTo::Stdout
     }
+
+    /// Whether both write to standard output, or to the same file: their lines would be mixed.
+    pub fn shares_output_with(&self, other: &Self) -> bool {
+        let writes = matches!(self.to, ExportTo::Stdout | ExportTo::File(_));
+        writes && self.to == other.to
+    }
 }
 
 impl FromStr for Export {

@@ -53,7 +53,9 @@ impl Filter {
             )?,
             address: each(&filter.address, net, |t| invalid("address", t))?,
             port: filter.port,
-            protocol: each(&filter.protocol, protocol, |t| invalid("protocol", t))?,
+            protocol: each(&filter.protocol, model::protocol::number, |t| {
+                invalid("protocol", t)
+            })?,
             action: each(&filter.action, action, |t| invalid("action", t))?,
             since: filter.since.map(Timestamp::from_secs),
             until: filter.until.map(Timestamp::from_secs),
@@ -112,16 +114,6 @@ fn net(text: &str) -> Option<IpNet> {
     text.parse::<IpNet>().ok().or_else(address)
 }
 
-fn protocol(text: &str) -> Option<u8> {
-    Some(match text.to_ascii_lowercase().as_str() {
-        "tcp" => 6,
-        "udp" => 17,
-        "icmp" => 1,
-        "icmpv6" => 58,
-        number => number.parse().ok()?,
-    })
-}
-
 fn action(text: &str) -> Option<Action> {
     match text.to_ascii_uppercase().as_str() {
         "ACCEPT" => Some(Action::Accept),
@@ -136,8 +128,6 @@ mod tests {
 
     #[test]
     fn names_are_taken_in_any_case() {
-        assert_eq!((protocol("TCP"), protocol("icmpV6")), (Some(6), Some(58)));
-        assert_eq!((protocol("47"), protocol("gre")), (Some(47), None));
         assert_eq!(action("reject"), Some(Action::Reject));
     }
 }

@@ -1,8 +1,9 @@
 //! Creating flow logs: what `control` cannot know of their destinations, because it has no S3 and no Firehose.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use delivery::firehose;
+use delivery::{Remote, firehose, s3};
 use ec2_api::{
     CreateFlowLogsRequest, CreateFlowLogsResponse, UnsuccessfulItem, UnsuccessfulItemError,
 };
@@ -12,10 +13,15 @@ use services::s3::{LogFolder, S3, Undeliverable};
 use crate::daemon::Daemon;
 use crate::writer::Failure;
 
+/// How long a call waits for an S3 elsewhere.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Where new flow logs deliver to, if that can be asked.
 pub(crate) enum Destination {
-    /// A bucket of the embedded S3. Another S3 is asked at the first delivery only.
+    /// A bucket of the embedded S3.
     Bucket(LogFolder),
+    /// A bucket of another one.
+    ForeignBucket(Arc<Remote>, LogFolder),
     /// A stream, of the embedded Firehose or another one: its account and Region, and its name.
     Stream(Scope, String),
 }
@@ -43,6 +49,12 @@ pub(crate) async fn check(
                 .map(|fault| bucket_fault(&folder.bucket, &fault))
                 .transpose()?
         }
+        Destination::ForeignBucket(s3, LogFolder { bucket, key, .. }) => {
+            let checked = s3.check_new_delivery(scope, bucket, key, PATIENCE).await;
+            checked
+                .err()
+                .and_then(|fault| foreign_bucket_fault(bucket, &fault))
+        }
         Destination::Stream(of, name) => {
             let checked = firehose::check_new_delivery(&*daemon.streams, *of, name).await;
             checked.err().and_then(|fault| stream_fault(name, &fault))
@@ -65,6 +77,8 @@ pub(crate) async fn allow(daemon: &Arc<Daemon>, to: &Destination) {
                 tracing::warn!(bucket, ?allowed, "the bucket's policy was not added to");
             }
         }
+        // Its owner lets the configured keys put objects, or not.
+        Destination::ForeignBucket(..) => {}
         Destination::Stream(of, stream) => {
             let tagged = firehose::enable_log_delivery(&*daemon.streams, *of, stream).await;
             if let Err(error) = tagged {
@@ -94,15 +108,16 @@ fn asked(daemon: &Daemon, scope: Scope, to: LogDestination) -> Option<Destinatio
         LogDestination::CloudWatchLogs { .. } => None,
         LogDestination::S3 { .. } => {
             let (bucket, folder) = to.folder(scope)?;
-            let is_here = daemon.config.s3_endpoint.is_none();
-            is_here.then(|| {
-                Destination::Bucket(LogFolder {
-                    bucket: bucket.to_owned(),
-                    key: folder.of_flow_logs(),
-                    folder: folder.of_account(),
-                    account: scope.account.to_string(),
-                    region: scope.region.to_string(),
-                })
+            let folder = LogFolder {
+                bucket: bucket.to_owned(),
+                key: folder.of_flow_logs(),
+                folder: folder.of_account(),
+                account: scope.account.to_string(),
+                region: scope.region.to_string(),
+            };
+            Some(match &daemon.foreign_s3 {
+                None => Destination::Bucket(folder),
+                Some(s3) => Destination::ForeignBucket(s3.clone(), folder),
             })
         }
         LogDestination::Firehose {
@@ -138,6 +153,18 @@ fn bucket_fault(bucket: &str, fault: &Undeliverable) -> Result<String, Failure> 
             return Err(Failure::Internal);
         }
     })
+}
+
+/// The same for a bucket of an S3 elsewhere. One that cannot be asked now is no fault of the bucket: deliveries will tell.
+fn foreign_bucket_fault(bucket: &str, fault: &s3::Undeliverable) -> Option<String> {
+    match fault {
+        s3::Undeliverable::NoSuchBucket => Some(does_not_exist(bucket)),
+        s3::Undeliverable::AccessDenied => Some(access_denied(bucket)),
+        s3::Undeliverable::Unknown(error) => {
+            tracing::warn!(bucket, %error, "a bucket could not be asked");
+            None
+        }
+    }
 }
 
 /// The same for a stream. A Firehose that cannot be asked is no fault of the stream: its deliveries will tell.

@@ -154,12 +154,14 @@ fn question(daemon: &Daemon, request: &Trace) -> Result<Question, Refusal> {
     let world = daemon.writer.world();
     let source = parse_source(&world, &request.source)?;
     let destination = parse_destination(&world, source, &request.destination)?;
-    let protocol = match (request.protocol.to_ascii_lowercase().as_str(), destination) {
-        ("tcp", _) => TCP,
-        ("udp", _) => UDP,
-        ("icmp" | "icmpv6", IpAddr::V6(_)) => ICMPV6,
-        ("icmp", IpAddr::V4(_)) => ICMP,
-        (number, _) => number.parse().map_err(|_| invalid("protocol", number))?,
+    let name = request.protocol.as_str();
+    let protocol = match (model::protocol::number(name), destination) {
+        (Some(ICMP), IpAddr::V6(_)) if name.eq_ignore_ascii_case("icmp") => ICMPV6,
+        (Some(ICMPV6), IpAddr::V4(_)) if name.eq_ignore_ascii_case("icmpv6") => {
+            return Err(invalid("protocol", name));
+        }
+        (Some(number), _) => number,
+        (None, _) => return Err(invalid("protocol", name)),
     };
     if matches!(protocol, TCP | UDP) && request.port.is_none() {
         return Err(Refusal::new(

@@ -332,9 +332,21 @@ pub(crate) struct Replay {
     /// Write files below this folder, with the names that they would have in S3, instead of lines
     #[arg(long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
+    /// When such a file is complete
+    #[arg(long, value_enum, default_value_t = ReplayFiles::Slot, requires = "output")]
+    pub(crate) files: ReplayFiles,
     /// Flows that a window may hold; what does not fit is told by SKIPDATA
     #[arg(long, value_name = "N", default_value_t = 1 << 20)]
     pub(crate) flows_max: usize,
+}
+
+/// Which records are one file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReplayFiles {
+    /// Those that end in the same five minutes, up to 75 MB of text, as in S3
+    Slot,
+    /// Those of a window
+    Window,
 }
 
 /// Which records to write.

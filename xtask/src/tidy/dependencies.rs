@@ -94,6 +94,7 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "weir",
         &[
+            "model",
             "server",
             "host",
             "packet",

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::{MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
@@ -10,7 +11,7 @@ use model::Scope;
 
 use super::s3::{element, encode, object_call, object_headers};
 use super::{Call, Remote};
-use crate::s3::PutObject;
+use crate::s3::{PutObject, Undeliverable};
 use crate::{SinkError, SinkErrorKind};
 
 /// What is larger comes in parts of this size, as AWS's own clients do it; S3 wants 5 MiB at least.
@@ -77,6 +78,41 @@ impl Remote {
         }
         self.uploads().insert(place(object), upload.clone());
         self.complete_upload(scope, object, &upload).await
+    }
+
+    /// Whether a flow log may be created whose files get keys that begin like this: an upload is begun there and given
+    /// up at once. That needs the permissions that a delivery needs, and leaves nothing.
+    ///
+    /// # Errors
+    ///
+    /// Why not. An S3 that has not answered after so long is [`Undeliverable::Unknown`].
+    pub async fn check_new_delivery(
+        &self,
+        scope: Scope,
+        bucket: &str,
+        folder: &str,
+        patience: Duration,
+    ) -> Result<(), Undeliverable> {
+        let object = PutObject {
+            bucket: bucket.to_owned(),
+            key: format!("{folder}check"),
+            body: Bytes::new(),
+            content_type: "application/octet-stream",
+        };
+        let asked = async {
+            let id = self.create_upload(scope, &object).await?;
+            self.abort(scope, &object, &id).await;
+            Ok(())
+        };
+        let answer = tokio::time::timeout(patience, asked).await;
+        let late = || SinkError::unavailable(format!("no answer within {patience:?}"));
+        answer
+            .unwrap_or_else(|_| Err(late()))
+            .map_err(|error| match error.kind {
+                SinkErrorKind::NotFound => Undeliverable::NoSuchBucket,
+                SinkErrorKind::Access => Undeliverable::AccessDenied,
+                _ => Undeliverable::Unknown(error),
+            })
     }
 
     async fn create_upload(&self, scope: Scope, object: &PutObject) -> Result<String, SinkError> {
@@ -168,9 +204,9 @@ impl Remote {
         };
         let key = &object.key;
         match self.s3(scope, &object.bucket, call).await {
-            Ok(_) => tracing::info!(key, "an upload that was left over is aborted"),
+            Ok(_) => tracing::info!(key, "an upload is aborted"),
             Err(error) => {
-                tracing::warn!(key, %error, "an upload that was left over is not aborted");
+                tracing::warn!(key, %error, "an upload is not aborted");
             }
         }
     }

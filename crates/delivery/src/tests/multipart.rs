@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
@@ -14,7 +15,7 @@ use tokio::net::TcpListener;
 
 use super::support::{clock, scope};
 use crate::backoff::Jitter;
-use crate::s3::{ObjectStore, PutObject};
+use crate::s3::{ObjectStore, PutObject, Undeliverable};
 use crate::{Remote, SinkErrorKind};
 
 const KEY: &str = "a/b=c.gz";
@@ -288,4 +289,31 @@ async fn what_a_crash_or_a_refusal_leaves_is_aborted() {
         "list, create, part 1, part 2, part 3, complete, abort"
     );
     assert!(bucket.lock().unwrap().uploads.is_empty());
+}
+
+#[tokio::test]
+async fn a_bucket_is_asked_with_an_upload_that_leaves_nothing() {
+    let (endpoint, bucket) = serve().await;
+    let patience = Duration::from_secs(60);
+    let remote = remote(&endpoint);
+    let ask = || remote.check_new_delivery(scope(), "bucket", "a/", patience);
+    ask().await.unwrap();
+    assert_eq!(seen(&bucket), "create, abort");
+    assert!(bucket.lock().unwrap().uploads.is_empty());
+    let code = |code: &str| format!("<Error><Code>{code}</Code></Error>");
+    let (missing, denied) = (code("NoSuchBucket"), code("AccessDenied"));
+    bucket.lock().unwrap().faults = vec![
+        ("create", 404, missing.leak()),
+        ("create", 403, denied.leak()),
+        ("create", 500, ""),
+    ];
+    assert_eq!(ask().await, Err(Undeliverable::NoSuchBucket));
+    assert_eq!(ask().await, Err(Undeliverable::AccessDenied));
+    assert!(matches!(ask().await, Err(Undeliverable::Unknown(_))));
+
+    // It accepts, and never answers.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let far = super::multipart::remote(&format!("http://{}", silent.local_addr().unwrap()));
+    let asked = far.check_new_delivery(scope(), "bucket", "a/", Duration::from_millis(20));
+    assert!(matches!(asked.await, Err(Undeliverable::Unknown(_))));
 }

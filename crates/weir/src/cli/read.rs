@@ -1,7 +1,9 @@
 //! The arguments of `weir flows read`.
 
+use std::net::IpAddr;
+
 use clap::{Args, ValueEnum};
-use flow_log_files::AddressRange;
+use ipnet::IpNet;
 
 use super::Format;
 use super::moment::moment;
@@ -11,7 +13,7 @@ use super::moment::moment;
 #[command(after_help = "Examples:
   weir flows read s3://logs/AWSLogs/                      what Weir has delivered
   weir flows read --action REJECT --since 10m s3://logs/
-  weir flows read --addr 10.0.1.0/24 --port 443 --fields start,srcaddr,dstaddr,bytes old/*.log.gz
+  weir flows read --address 10.0.1.0/24 --port 443 --fields start,srcaddr,dstaddr,bytes old/*.log.gz
   weir flows read --format json flows.log.parquet | jq 'select(.bytes > 1e6)'
   aws s3 cp s3://elsewhere/x.log.gz - | weir flows read -
   weir flows read --s3-endpoint https://s3.eu-west-1.amazonaws.com s3://bucket/AWSLogs/    what AWS has delivered
@@ -43,8 +45,8 @@ pub(crate) struct ReadFlowLogs {
     #[arg(long, value_name = "FIELD,…", value_delimiter = ',', value_parser = field)]
     pub(crate) fields: Vec<String>,
     /// Only from or to this address or CIDR block, of the flow or of its packets; may be repeated
-    #[arg(long, value_name = "ADDRESS[/LENGTH]")]
-    pub(crate) addr: Vec<AddressRange>,
+    #[arg(long, alias = "addr", value_name = "ADDRESS|CIDR", value_parser = block)]
+    pub(crate) address: Vec<IpNet>,
     /// Only from or to this port; may be repeated
     #[arg(long, value_name = "PORT")]
     pub(crate) port: Vec<u16>,
@@ -60,7 +62,7 @@ pub(crate) struct ReadFlowLogs {
     /// Only what began before then, said the same way
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub(crate) until: Option<u64>,
-    /// Stop after this many records
+    /// Only the first N records: what comes behind them is not read
     #[arg(long, short = 'n', value_name = "N")]
     pub(crate) limit: Option<u64>,
     /// Read s3:// from this S3 instead of the daemon's [default: $AWS_ENDPOINT_URL_S3]
@@ -89,13 +91,32 @@ fn field(text: &str) -> Result<String, String> {
     Ok(name)
 }
 
+/// An address, or a CIDR block.
+fn block(text: &str) -> Result<IpNet, String> {
+    let address = || text.parse::<IpAddr>().ok().map(IpNet::from);
+    let block = text.parse().ok().or_else(address);
+    block.ok_or_else(|| "expected an address or a CIDR block".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn fields() {
+    fn fields_and_blocks() {
         assert_eq!(field("log_status").as_deref(), Ok("log-status"));
+        assert_eq!(block("10.0.0.1"), block("10.0.0.1/32"));
+        assert_eq!(block("2001:db8::1"), block("2001:db8::1/128"));
+        for text in [
+            "",
+            "10.0.0.0/33",
+            "10.0.0.0/-1",
+            "10.0.0.0/x",
+            "::/129",
+            "web",
+        ] {
+            assert!(block(text).is_err(), "{text}");
+        }
         assert!(field("").is_err() && field("Start").is_err() && field("a b").is_err());
     }
 }

@@ -1,5 +1,6 @@
 //! `weir replay`: the flow logs that a capture would have left.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, ErrorKind, Read, Write as _, stdin, stdout};
 use std::path::{Path, PathBuf};
@@ -7,11 +8,12 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use capture::Reader;
-use flate2::{Compression, write::GzEncoder};
-use replay::{AggregationInterval, FlowLog, Options, TrafficType};
+use replay::{
+    AggregationInterval, Batch, FILE_BYTES_MAX, FlowLog, Options, Timestamp, TrafficType, slot_of,
+};
 use server::ops::ReadWorld;
 
-use crate::cli::{Replay, Target, Traffic};
+use crate::cli::{Replay, ReplayFiles, Target, Traffic};
 use crate::output;
 
 /// Text is written when there is so much of it.
@@ -52,7 +54,7 @@ pub(crate) fn run(target: &Target, arguments: &Replay) -> anyhow::Result<ExitCod
         }
     };
     let mut reader = Reader::new(source).with_context(|| name.to_string())?;
-    let mut records = Records::new(arguments.output.as_deref(), &replay)?;
+    let mut records = Records::new(arguments, &replay)?;
     let mut problems = 0;
     while let Some(item) = reader.next() {
         if let Some(problem) = replay.take(item) {
@@ -106,20 +108,27 @@ enum Records {
         out: BufWriter<std::io::StdoutLock<'static>>,
         text: String,
     },
-    Files {
-        folder: PathBuf,
-        sequence: u64,
-    },
+    Files(Files),
+}
+
+/// Files below a folder.
+struct Files {
+    folder: PathBuf,
+    by: ReplayFiles,
+    sequence: u64,
+    /// The file of each five minutes that is not complete, with the number that names it.
+    open: BTreeMap<Timestamp, (u64, Batch)>,
 }
 
 impl Records {
-    fn new(folder: Option<&Path>, replay: &replay::Replay) -> anyhow::Result<Self> {
-        if let Some(folder) = folder {
-            let folder = folder.to_owned();
-            return Ok(Self::Files {
-                folder,
+    fn new(arguments: &Replay, replay: &replay::Replay) -> anyhow::Result<Self> {
+        if let Some(folder) = &arguments.output {
+            return Ok(Self::Files(Files {
+                folder: folder.clone(),
+                by: arguments.files,
                 sequence: 0,
-            });
+                open: BTreeMap::new(),
+            }));
         }
         let mut out = BufWriter::with_capacity(TEXT_BYTES, stdout().lock());
         writeln!(out, "{}", replay.subscription().format.header())?;
@@ -145,20 +154,13 @@ impl Records {
                     }
                 }
             }
-            Self::Files { folder, sequence } => {
+            Self::Files(files) => {
                 for batch in replay::batches(&closed) {
-                    let Some((_, key)) = batch.s3_object(*sequence) else {
-                        continue;
-                    };
-                    *sequence += 1;
-                    let path = folder.join(key.to_string());
-                    if let Some(parent) = path.parent() {
-                        std::fs::create_dir_all(parent)?;
-                    }
-                    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
-                    gzip.write_all(batch.lines.text().as_bytes())?;
-                    write_new(&path, &gzip.finish()?)
-                        .with_context(|| format!("cannot write {}", path.display()))?;
+                    files.take(batch)?;
+                }
+                // No window that closes later has records that end before these do.
+                if let Some(end) = closed.iter().map(|window| window.end).max() {
+                    files.close(slot_of(end))?;
                 }
             }
         }
@@ -166,10 +168,56 @@ impl Records {
     }
 
     fn end(self) -> anyhow::Result<()> {
-        if let Self::Lines { mut out, .. } = self {
-            out.flush()?;
+        match self {
+            Self::Lines { mut out, .. } => Ok(out.flush()?),
+            Self::Files(mut files) => files.close(Timestamp::from_secs(u64::MAX / 1_000_000)),
+        }
+    }
+}
+
+impl Files {
+    fn take(&mut self, batch: Batch) -> anyhow::Result<()> {
+        let sequence = self.sequence;
+        self.sequence += 1;
+        if self.by == ReplayFiles::Window {
+            return self.write(sequence, batch);
+        }
+        let slot = batch.slot;
+        match self.open.get_mut(&slot) {
+            Some((_, file)) if file.lines.bytes() + batch.lines.bytes() <= FILE_BYTES_MAX => {
+                file.lines.append(&batch.lines);
+            }
+            _ => {
+                if let Some((number, full)) = self.open.insert(slot, (sequence, batch)) {
+                    self.write(number, full)?;
+                }
+            }
         }
         Ok(())
+    }
+
+    /// Writes the files of all five minutes before these.
+    fn close(&mut self, slot: Timestamp) -> anyhow::Result<()> {
+        while let Some(first) = self.open.first_entry()
+            && *first.key() < slot
+        {
+            let (sequence, batch) = first.remove();
+            self.write(sequence, batch)?;
+        }
+        Ok(())
+    }
+
+    fn write(&self, sequence: u64, mut batch: Batch) -> anyhow::Result<()> {
+        batch.lines.sort();
+        let Some((_, key)) = batch.s3_object(sequence) else {
+            return Ok(());
+        };
+        let path = self.folder.join(key.to_string());
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        let file = flow_log_files::gzip(batch.lines.text().as_bytes());
+        write_new(&path, &file).with_context(|| format!("cannot write {}", path.display()))
     }
 }
 

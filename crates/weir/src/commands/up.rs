@@ -118,6 +118,12 @@ fn config(arguments: &Up) -> anyhow::Result<server::Config> {
     };
     config.uplink = arguments.uplink;
     config.resolver = arguments.resolver;
+    for (place, export) in arguments.export.iter().enumerate() {
+        let mut before = arguments.export[..place].iter();
+        if let Some(other) = before.find(|other| other.shares_output_with(export)) {
+            anyhow::bail!("--export {other} and --export {export} write to the same place");
+        }
+    }
     config.exports.clone_from(&arguments.export);
     config.ip_ranges = arguments.ip_ranges.clone();
     for (name, value) in &arguments.quota {

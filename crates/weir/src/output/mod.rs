@@ -118,13 +118,7 @@ pub(crate) fn way(direction: &str) -> &str {
 
 /// A protocol's name, or its number if it has none that people know.
 pub(crate) fn protocol(number: u8) -> String {
-    match number {
-        1 => "icmp".to_owned(),
-        6 => "tcp".to_owned(),
-        17 => "udp".to_owned(),
-        58 => "icmpv6".to_owned(),
-        number => number.to_string(),
-    }
+    model::protocol::name(number).map_or_else(|| number.to_string(), str::to_owned)
 }
 
 #[cfg(test)]

@@ -81,7 +81,7 @@ impl Reading {
         });
         Self {
             filter: Filter {
-                addresses: arguments.addr.clone(),
+                addresses: arguments.address.clone(),
                 ports: arguments.port.clone(),
                 action,
                 interfaces: arguments.interface.clone(),
