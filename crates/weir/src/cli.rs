@@ -97,6 +97,21 @@ pub(crate) enum Command {
     Doctor(Json),
     /// Build a small network, send packets through it, and check every record they leave
     Demo(Demo),
+    /// Print what a shell completes command lines with
+    #[command(after_help = "Examples:
+  weir completions bash > ~/.local/share/bash-completion/completions/weir
+  weir completions zsh > ~/.zfunc/_weir
+  weir completions fish > ~/.config/fish/completions/weir.fish")]
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write those of all commands
+    Man {
+        /// Write weir.1, weir-up.1 and so on into this folder
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
     /// Serves one text by HTTP.
     #[command(name = "__serve-http", hide = true)]
     ServeHttp { port: u16, text: String },
@@ -468,6 +483,11 @@ pub(crate) enum Scenario {
     Egress,
     /// A private bucket behind a gateway endpoint and an interface endpoint, and their policies
     Endpoints,
+}
+
+/// The definitions, for what is made of them.
+pub(crate) fn definitions() -> clap::Command {
+    Cli::command()
 }
 
 /// Reads the command line; help and errors are printed, and answered as the status to end with.

@@ -6,6 +6,7 @@ mod env;
 mod exec;
 mod flows;
 mod internet;
+mod manual;
 mod question;
 mod replay;
 mod state;
@@ -50,6 +51,8 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Status(arguments) => status::run(&target, arguments.json),
         Command::Doctor(arguments) => doctor::run(arguments.json),
         Command::Demo(arguments) => demo::run(arguments.scenario, arguments.keep),
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man { dir } => manual::man(dir.as_deref()),
         Command::ServeHttp { port, text } => inside::serve_http(port, &text),
         Command::Ping { address, count } => inside::ping(address, count),
         Command::Get { server, from_port } => inside::get(server, from_port),
