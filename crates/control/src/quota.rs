@@ -113,6 +113,18 @@ quotas! {
     managed_policies: 1500, "LimitExceeded", "Cannot exceed quota for PoliciesPerAccount: {}";
     /// Managed policies that are attached to one role.
     policies_per_role: 10, "LimitExceeded", "Cannot exceed quota for PoliciesPerRole: {}";
+    /// IAM users per account.
+    users: 5000, "LimitExceeded", "Cannot exceed quota for UsersPerAccount: {}";
+    /// Managed policies that are attached to one user.
+    policies_per_user: 10, "LimitExceeded", "Cannot exceed quota for PoliciesPerUser: {}";
+    /// Access keys of one user.
+    access_keys: 2, "LimitExceeded", "Cannot exceed quota for AccessKeysPerUser: {}";
+    /// IAM groups per account.
+    groups: 300, "LimitExceeded", "Cannot exceed quota for GroupsPerAccount: {}";
+    /// Groups that one user is in.
+    groups_per_user: 10, "LimitExceeded", "Cannot exceed quota for GroupsPerUser: {}";
+    /// Managed policies that are attached to one group.
+    policies_per_group: 10, "LimitExceeded", "Cannot exceed quota for PoliciesPerGroup: {}";
     /// Instance profiles per account.
     instance_profiles: 1000, "LimitExceeded", "Cannot exceed quota for InstanceProfilesPerAccount: {}";
     /// Running instances per Region; this machine is the limit, not AWS.

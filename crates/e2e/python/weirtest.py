@@ -245,14 +245,15 @@ def refused(code, message=None, status=400):
 def main(daemon="shared", parallel=6):
     """Runs the tests of the calling script, or those that are named on the command line.
 
-    They share a daemon, have one each (`own`), or start what they need themselves (`none`).
+    They share a daemon, perhaps one that a function starts, have one each (`own`), or start what they need themselves
+    (`none`).
     """
     module = sys.modules["__main__"]
     tests = [value for name, value in vars(module).items() if name.startswith("test_")]
     if sys.argv[1:]:
         tests = [test for test in tests if test.__name__ in sys.argv[1:]]
     lock = threading.Lock()
-    shared = Daemon() if daemon == "shared" else None
+    shared = Daemon() if daemon == "shared" else daemon() if callable(daemon) else None
 
     def run(test):
         began = time.monotonic()

@@ -93,6 +93,11 @@ fn the_transcript_with_the_aws_cli() {
 }
 
 #[test]
+fn callers_may_do_what_their_policies_allow() {
+    script("iam.py");
+}
+
+#[test]
 fn who_called_what() {
     script("cloudtrail.py");
 }

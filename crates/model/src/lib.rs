@@ -13,6 +13,7 @@ pub mod egress_only_internet_gateway;
 pub mod flow_log;
 pub mod flow_log_field;
 pub mod flow_log_format;
+pub mod group;
 pub mod id;
 pub mod instance;
 pub mod instance_profile;
@@ -41,6 +42,7 @@ pub mod table;
 pub mod tag;
 pub mod target_group;
 pub mod time;
+pub mod user;
 pub mod vpc;
 pub mod vpc_endpoint;
 pub mod vpc_endpoint_service;
@@ -58,6 +60,7 @@ pub use flow_log::{
 };
 pub use flow_log_field::{FlowLogField, UnknownField};
 pub use flow_log_format::FormatError;
+pub use group::Group;
 pub use id::*;
 pub use instance::{Instance, InstanceState};
 pub use instance_profile::InstanceProfile;
@@ -101,6 +104,7 @@ pub use target_group::{
     TargetGroupAttributes, TargetId, TargetKey, TargetType,
 };
 pub use time::Timestamp;
+pub use user::{AccessKey, User};
 pub use vpc::Vpc;
 pub use vpc_endpoint::{
     EndpointName, EndpointSubnet, GatewayEndpoint, InterfaceEndpoint, LeadsTo, VpcEndpoint,

@@ -147,6 +147,12 @@ tables! {
     target_groups: TargetGroupId => TargetGroup(TargetGroup);
     /// IAM roles by name in lower case.
     roles: String => Role(Role);
+    /// IAM users by name in lower case.
+    users: String => User(User);
+    /// Access keys of users by their id.
+    access_keys: String => AccessKey(AccessKey);
+    /// IAM groups by name in lower case.
+    groups: String => Group(Group);
     /// Managed policies by name in lower case.
     managed_policies: String => ManagedPolicy(ManagedPolicy);
     /// Instance profiles by name in lower case.

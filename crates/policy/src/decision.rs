@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use crate::document::Opinion;
-use crate::{Caller, Context, Document};
+use crate::document::{Allowance, Opinion};
+use crate::permissions::Held;
+use crate::{Caller, Context, Document, Permissions};
 
 /// A request, as policies see it.
 #[derive(Debug, Clone, Copy)]
@@ -20,8 +21,7 @@ pub struct Request<'a> {
     pub context: &'a Context,
 }
 
-/// The policies that apply to a request. The caller's own side has none here: an account lets its identities do
-/// everything.
+/// The policies that apply to a request.
 #[derive(Debug, Clone, Copy)]
 pub struct Policies<'a> {
     /// The policy of the endpoint that the request came through; `None` is full access.
@@ -30,6 +30,8 @@ pub struct Policies<'a> {
     pub resource: Option<&'a Document>,
     /// The account that the resource belongs to.
     pub owner: &'a str,
+    /// What the caller's own policies let it do; `None` is everything.
+    pub identity: Option<&'a Permissions>,
 }
 
 /// Where a decision comes from.
@@ -41,6 +43,8 @@ pub enum Source {
     Endpoint,
     /// The policy of the resource.
     Resource,
+    /// The policy that the caller's session was begun with.
+    Session,
 }
 
 /// Why a request is let through, or not.
@@ -77,51 +81,126 @@ pub enum Reason {
 }
 
 /// Decides on a request ("Policy evaluation logic"): what any policy denies is denied; the endpoint's policy has to
-/// allow it; then the owner's identities need nothing more, all others an allowance of the resource's policy.
+/// allow it, and the session's, if it has one. Then, within an account, the caller's own policies or the resource's have to
+/// allow it; from another account both.
+///
+/// A resource's policy that names the caller's account leaves it to the account's own policies ("Evaluating
+/// identity-based policies with resource-based policies").
 ///
 /// # Errors
 ///
 /// The denial.
 pub fn decide(request: &Request<'_>, policies: &Policies<'_>) -> Decision {
+    let held = refuse_denied(request, policies)?;
+    let resource = policies.resource;
+    let allowed = resource.and_then(|document| document.allows(request));
+    let by_resource = |allowed: Allowance| Authorized {
+        by: Source::Resource,
+        statement: resource.map(|document| document.statement_name(allowed.statement)),
+    };
+    let identity = request.caller.identity();
+    if identity.is_none_or(|identity| identity.account != policies.owner) {
+        return match (allowed, held) {
+            (_, Held::Silent) => implicit(Source::Identity),
+            (Some(allowed), _) => Ok(by_resource(allowed)),
+            (None, _) => implicit(Source::Resource),
+        };
+    }
+    match (allowed, held) {
+        (Some(allowed), held) if allowed.by_name || held.is_everything() => {
+            Ok(by_resource(allowed))
+        }
+        (_, held) => held.authorized(),
+    }
+}
+
+/// Decides whether a role may be assumed: its trust policy has to allow it, within an account, too ("Granting a user
+/// permissions to switch roles"), and the caller's own policies unless the trust policy names the caller.
+///
+/// # Errors
+///
+/// The denial.
+pub fn decide_on_trust(request: &Request<'_>, policies: &Policies<'_>) -> Decision {
+    let held = refuse_denied(request, policies)?;
+    let trust = policies.resource;
+    let Some(allowed) = trust.and_then(|document| document.allows(request)) else {
+        return implicit(Source::Resource);
+    };
+    let identity = request.caller.identity();
+    let own = identity.is_some_and(|identity| identity.account == policies.owner);
+    match held {
+        Held::Silent if !(own && allowed.by_name) => implicit(Source::Identity),
+        _ => Ok(Authorized {
+            by: Source::Resource,
+            statement: trust.map(|document| document.statement_name(allowed.statement)),
+        }),
+    }
+}
+
+/// Refuses what any policy denies, and what the endpoint's or the session's does not allow.
+fn refuse_denied<'a>(request: &Request<'_>, policies: &Policies<'a>) -> Result<Held<'a>, Denial> {
     let opinion = |document: Option<&Document>| document.map(|d| d.opinion(request));
-    let endpoint = opinion(policies.endpoint);
-    let resource = opinion(policies.resource);
-    let applicable = [
-        (Source::Endpoint, policies.endpoint, endpoint),
-        (Source::Resource, policies.resource, resource),
+    let session = policies.identity.and_then(|own| own.session.as_ref());
+    let limits = [
+        (Source::Endpoint, policies.endpoint),
+        (Source::Session, session),
     ];
-    for (by, document, opinion) in applicable {
-        if let (Some(document), Some(Opinion::Denied(index))) = (document, opinion) {
-            let statement = document.statement_name(index);
-            return Err(Denial {
-                by,
-                reason: Reason::Explicit { statement },
-            });
+    for (by, document) in limits
+        .into_iter()
+        .chain([(Source::Resource, policies.resource)])
+    {
+        if let (Some(document), Some(Opinion::Denied(index))) = (document, opinion(document)) {
+            return Err(explicit(by, document, index));
         }
     }
-    let implicit = |by| {
-        Err(Denial {
-            by,
-            reason: Reason::Implicit,
-        })
+    let held = match policies.identity {
+        None => Held::Everything,
+        Some(own) => own.opinion(request),
     };
-    if endpoint == Some(Opinion::Silent) {
-        return implicit(Source::Endpoint);
+    if let Held::Denied(document, index) = held {
+        return Err(explicit(Source::Identity, document, index));
     }
-    if let (Some(document), Some(Opinion::Allowed(index))) = (policies.resource, resource) {
-        return Ok(Authorized {
-            by: Source::Resource,
-            statement: Some(document.statement_name(index)),
-        });
+    for (by, document) in limits {
+        if opinion(document) == Some(Opinion::Silent) {
+            return implicit(by);
+        }
     }
-    let identity = request.caller.identity();
-    if identity.is_some_and(|identity| identity.account == policies.owner) {
-        return Ok(Authorized {
+    Ok(held)
+}
+
+impl Held<'_> {
+    fn is_everything(self) -> bool {
+        matches!(self, Self::Everything)
+    }
+
+    /// The decision, if nothing but the caller's own policies is asked.
+    fn authorized(self) -> Decision {
+        let statement = match self {
+            Self::Everything => None,
+            Self::Allowed(document, index) => Some(document.statement_name(index)),
+            Self::Denied(..) | Self::Silent => return implicit(Source::Identity),
+        };
+        Ok(Authorized {
             by: Source::Identity,
-            statement: None,
-        });
+            statement,
+        })
     }
-    implicit(Source::Resource)
+}
+
+fn explicit(by: Source, document: &Document, index: usize) -> Denial {
+    Denial {
+        by,
+        reason: Reason::Explicit {
+            statement: document.statement_name(index),
+        },
+    }
+}
+
+fn implicit<T>(by: Source) -> Result<T, Denial> {
+    Err(Denial {
+        by,
+        reason: Reason::Implicit,
+    })
 }
 
 impl Denial {
@@ -175,6 +254,7 @@ impl fmt::Display for Source {
             Self::Identity => "identity-based",
             Self::Endpoint => "VPC endpoint",
             Self::Resource => "resource-based",
+            Self::Session => "session",
         })
     }
 }

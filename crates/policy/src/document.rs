@@ -28,6 +28,15 @@ pub struct Document {
     pub(crate) statements: Vec<Statement>,
 }
 
+/// A statement that allows a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Allowance {
+    /// Its index.
+    pub(crate) statement: usize,
+    /// Whether it is about the caller, or everybody, and not only about the caller's account.
+    pub(crate) by_name: bool,
+}
+
 /// What a document says of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Opinion {
@@ -114,6 +123,22 @@ impl Document {
             }
         }
         opinion
+    }
+
+    /// The statement that allows a request, one that names the caller if there is one.
+    pub(crate) fn allows(&self, request: &Request<'_>) -> Option<Allowance> {
+        let allowances = self
+            .statements
+            .iter()
+            .enumerate()
+            .filter_map(|(index, statement)| {
+                let applies = statement.effect == Effect::Allow && statement.applies(request);
+                applies.then(|| Allowance {
+                    statement: index,
+                    by_name: statement.principals.include_by_name(request),
+                })
+            });
+        allowances.min_by_key(|allowance| !allowance.by_name)
     }
 
     /// How a statement is called: by its Sid, or by its place.

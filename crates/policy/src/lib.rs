@@ -12,16 +12,20 @@ mod error;
 mod json;
 mod origin;
 mod pattern;
+mod permissions;
 mod principal;
 mod public;
 mod statement;
 
 pub use caller::{Caller, Identity};
 pub use context::Context;
-pub use decision::{Authorized, Decision, Denial, Policies, Reason, Request, Source, decide};
+pub use decision::{
+    Authorized, Decision, Denial, Policies, Reason, Request, Source, decide, decide_on_trust,
+};
 pub use document::{Document, Kind, POLICY_BYTES_MAX};
 pub use error::Error;
 pub use origin::{EndpointOrigin, Origin};
+pub use permissions::Permissions;
 
 #[cfg(test)]
 mod tests;

@@ -53,6 +53,25 @@ impl Principals {
         }
     }
 
+    /// Whether a statement that is about the caller is so by more than the caller's account.
+    pub(crate) fn include_by_name(&self, request: &Request<'_>) -> bool {
+        let root = request
+            .caller
+            .identity()
+            .map(|identity| root_arn(&identity.account));
+        match self {
+            Self::Only(named) => named.iter().any(|principal| {
+                let is_account = match principal {
+                    Principal::Account(_) => true,
+                    Principal::Arn(arn) => Some(arn) == root.as_ref(),
+                    _ => false,
+                };
+                !is_account && principal.covers(request)
+            }),
+            Self::Except(_) => true,
+        }
+    }
+
     /// Whether the statement is about everybody, or about all but some.
     pub(crate) fn is_open(&self) -> bool {
         match self {

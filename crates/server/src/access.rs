@@ -1,82 +1,128 @@
-//! Whether a call may pass the VPC endpoint that it came through: the policies of endpoints for the services other
-//! than S3, which asks for itself.
+//! Whether a call may pass: the policies of the VPC endpoint that it came through, and of its caller, for the services
+//! other than S3, which asks for itself.
 
+use bytes::Bytes;
 use http::request::Parts;
-use policy::{Caller, Context, Denial, Origin, Policies, Request};
+use model::{State, World};
+use policy::{Caller, Context, Denial, Origin, Policies, Request, Source};
 use serde_json::Value;
 
 use crate::auth::{self, Identity};
 use crate::clock;
-use crate::ec2;
 use crate::respond::Answer;
 use crate::service::Service;
 
+mod ec2;
+mod iam;
 mod partiql;
 
-/// A call that the endpoint's policy does not let through.
+/// A call that a policy does not let through.
 #[derive(Debug)]
 pub(crate) struct Refused {
     /// In AWS's words.
     message: String,
+    by_endpoint: bool,
 }
 
-/// Asks the policy of the endpoint that a call came through, if it came through one that has a policy.
+/// Asks the policy of the endpoint that a call came through, if it came through one that has a policy, and the caller's own
+/// policies, if those are enforced.
 ///
 /// # Errors
 ///
-/// If the policy does not let it through.
+/// If the policies do not let it through.
 pub(crate) fn check(
+    world: &World,
     service: Service,
     identity: &Identity,
     origin: &Origin,
     parts: &Parts,
     body: &[u8],
 ) -> Result<(), Refused> {
-    let Some(endpoint) = origin.endpoint_policy() else {
+    let endpoint = origin.endpoint_policy();
+    // Whether a role may be assumed is its trust policy's to say as well, and anybody may ask who he is.
+    let own = identity.permissions.as_deref();
+    let own = own.filter(|_| service != Service::Sts);
+    if endpoint.is_none() && own.is_none() {
         return Ok(());
-    };
+    }
     let query = parts.uri.query().unwrap_or_default();
-    let asked = match service {
-        Service::Ec2 | Service::ElasticLoadBalancing | Service::Sts => {
-            let form = ec2::form(query, body).unwrap_or_default();
-            vec![of_form(service, identity, &form)]
+    let form = match service {
+        Service::Ec2 | Service::ElasticLoadBalancing | Service::Iam | Service::Sts => {
+            crate::ec2::form(query, body).unwrap_or_default()
         }
+        _ => Vec::new(),
+    };
+    let scope = identity.scope;
+    let nothing = State::default();
+    let state = world.region(&scope).unwrap_or(&nothing);
+    let asked = match service {
+        Service::Ec2 => ec2::asked(scope, &form, own.is_some()),
+        Service::ElasticLoadBalancing | Service::Sts => vec![of_form(service, &form)],
         Service::Logs => vec![of_logs(identity, parts, body)],
         Service::Firehose => vec![of_firehose(identity, parts, body)],
         Service::DynamoDb => of_dynamodb(identity, parts, body)?,
-        // S3 asks for itself; IAM and CloudTrail are at no endpoint; Weir's own operations have no policies.
-        Service::S3 | Service::Iam | Service::CloudTrail | Service::Weir => return Ok(()),
+        // Neither is at an endpoint.
+        Service::Iam => iam::asked(state, identity, &form),
+        Service::CloudTrail => vec![of_cloudtrail(identity, parts, body)],
+        Service::Weir => vec![Asked {
+            action: format!("weir:{}", operation(parts)),
+            resources: vec!["*".to_owned()],
+            keys: Keys::new(),
+        }],
+        // It asks for itself.
+        Service::S3 => return Ok(()),
     };
     let caller = Caller::Identity(identity.caller.clone());
     let context = describe(&caller, origin, identity, parts);
-    let account = identity.scope.account.to_string();
-    let asked = asked
-        .iter()
-        .flat_map(|asked| asked.resources.iter().map(|on| (&asked.action, on)));
-    for (action, resource) in asked {
-        let request = Request {
-            caller: &caller,
-            canonical_user_id: None,
-            action,
-            resource,
-            context: &context,
-        };
-        let policies = Policies {
-            endpoint: Some(endpoint),
-            resource: None,
-            owner: &account,
-        };
-        policy::decide(&request, &policies).map_err(|denial: Denial| {
-            tracing::debug!(action, resource, %denial, "access denied");
-            Refused {
-                message: denial.message(&request),
+    let named_vpc = ec2::named_vpc(state, &form);
+    let account = scope.account.to_string();
+    for asked in &asked {
+        for resource in &asked.resources {
+            let mut context = context.clone();
+            let of_resource = match service {
+                Service::Ec2 => ec2::keys(state, scope, resource, named_vpc.as_deref()),
+                Service::Iam => iam::keys(state, resource),
+                _ => Keys::new(),
+            };
+            for (key, values) in asked.keys.iter().cloned().chain(of_resource) {
+                context.put_all(&key, values);
             }
-        })?;
+            let request = Request {
+                caller: &caller,
+                canonical_user_id: None,
+                action: &asked.action,
+                resource,
+                context: &context,
+            };
+            let policies = Policies {
+                endpoint,
+                resource: None,
+                owner: &account,
+                identity: own,
+            };
+            policy::decide(&request, &policies).map_err(|denial| Refused::of(&denial, &request))?;
+        }
     }
     Ok(())
 }
 
 impl Refused {
+    fn of(denial: &Denial, request: &Request<'_>) -> Self {
+        let Request {
+            action, resource, ..
+        } = request;
+        tracing::debug!(action, resource, %denial, "access denied");
+        Self {
+            message: denial.message(request),
+            by_endpoint: denial.by == Source::Endpoint,
+        }
+    }
+
+    /// Whether it is the policy of the endpoint that does not let it through.
+    pub(crate) fn is_by_endpoint(&self) -> bool {
+        self.by_endpoint
+    }
+
     /// The answer in the words of the service.
     pub(crate) fn answer(&self, service: Service, request_id: &str) -> Answer {
         let (status, code, message) = match service {
@@ -106,10 +152,15 @@ impl Refused {
 struct Asked {
     action: String,
     resources: Vec<String>,
+    /// What conditions know of the call, whatever the resource.
+    keys: Keys,
 }
 
-/// A call of the Query protocol.
-fn of_form(service: Service, identity: &Identity, form: &[(String, String)]) -> Asked {
+/// Condition keys and their values.
+type Keys = Vec<(String, Vec<String>)>;
+
+/// A call of STS or of Elastic Load Balancing.
+fn of_form(service: Service, form: &[(String, String)]) -> Asked {
     let value = |name: &str| {
         form.iter()
             .find(|(key, _)| key == name)
@@ -119,28 +170,10 @@ fn of_form(service: Service, identity: &Identity, form: &[(String, String)]) -> 
     let mut resources: Vec<String> = match service {
         Service::Sts => value("RoleArn").map(str::to_owned).into_iter().collect(),
         // Elastic Load Balancing names what it is about by ARNs.
-        Service::ElasticLoadBalancing => {
+        _ => {
             let arns = form.iter().map(|(_, value)| value);
             arns.filter(|value| value.starts_with("arn:aws:elasticloadbalancing:"))
                 .cloned()
-                .collect()
-        }
-        // Calls that describe have no resources ("Actions, resources, and condition keys for Amazon EC2").
-        _ if operation.starts_with("Describe") => Vec::new(),
-        _ => {
-            let made = CREATED.iter().find(|(action, _)| *action == operation);
-            // A request for a peering connection is up to the requester's VPC, not to the peer's.
-            let named = form
-                .iter()
-                .filter(|(key, _)| key != "PeerVpcId")
-                .filter_map(|(_, value)| kind_of(value).map(|kind| (kind, value.as_str())));
-            made.map(|(_, kind)| (*kind, "*"))
-                .into_iter()
-                .chain(named)
-                .map(|(kind, id)| {
-                    let model::Scope { account, region } = identity.scope;
-                    format!("arn:aws:ec2:{region}:{account}:{kind}/{id}")
-                })
                 .collect()
         }
     };
@@ -152,7 +185,90 @@ fn of_form(service: Service, identity: &Identity, form: &[(String, String)]) -> 
     Asked {
         action: format!("{}:{operation}", service.signing_name()),
         resources,
+        keys: Keys::new(),
     }
+}
+
+/// A call of CloudTrail: its resource is a trail, if it names one.
+fn of_cloudtrail(identity: &Identity, parts: &Parts, body: &[u8]) -> Asked {
+    let input: Value = serde_json::from_slice(body).unwrap_or_default();
+    let text = |name: &str| input.get(name).and_then(Value::as_str);
+    let named = ["Name", "TrailName", "ResourceId"]
+        .into_iter()
+        .find_map(text);
+    let model::Scope { account, region } = identity.scope;
+    let resource = match named {
+        None => "*".to_owned(),
+        Some(arn) if arn.starts_with("arn:") => arn.to_owned(),
+        Some(name) => format!("arn:aws:cloudtrail:{region}:{account}:trail/{name}"),
+    };
+    Asked {
+        action: format!("cloudtrail:{}", operation(parts)),
+        resources: vec![resource],
+        keys: Keys::new(),
+    }
+}
+
+/// What the AWS JSON protocol is asked for.
+fn operation(parts: &Parts) -> &str {
+    let target = parts.headers.get("x-amz-target");
+    let target = target.and_then(|v| v.to_str().ok()).unwrap_or_default();
+    target.rsplit('.').next().unwrap_or_default()
+}
+
+/// A call of IAM with the name of the user who makes it, where it names none and means that.
+pub(crate) fn with_own_name(identity: &Identity, body: Bytes) -> Bytes {
+    const ABOUT_ONESELF: [&str; 5] = [
+        "GetUser",
+        "CreateAccessKey",
+        "ListAccessKeys",
+        "UpdateAccessKey",
+        "DeleteAccessKey",
+    ];
+    let arn = &identity.caller.arn;
+    let name = arn
+        .split_once(":user/")
+        .and_then(|(_, name)| name.rsplit('/').next());
+    let form = ec2_query::form::decode(&body).unwrap_or_default();
+    let has = |name: &str| form.iter().any(|(key, _)| key == name);
+    let means = |(key, value): &(String, String)| {
+        key == "Action" && ABOUT_ONESELF.contains(&value.as_str())
+    };
+    match name {
+        // Names of users need no escaping but for `+`.
+        Some(name) if form.iter().any(means) && !has("UserName") => {
+            let mut longer = body.to_vec();
+            longer.extend(format!("&UserName={}", name.replace('+', "%2B")).bytes());
+            longer.into()
+        }
+        _ => body,
+    }
+}
+
+/// The tags that a call of the Query protocol gives, as conditions know them.
+fn tags_of_form(form: &[(String, String)]) -> Keys {
+    let value = |name: &str| form.iter().find(|(key, _)| key == name).map(|(_, v)| v);
+    let (mut keys, mut names) = (Keys::new(), Vec::new());
+    for (name, key) in form {
+        let Some(place) = name.strip_suffix(".Key") else {
+            continue;
+        };
+        let is_tag = |part: &str| part == "Tag" || part == "Tags";
+        if place.split('.').any(is_tag) {
+            names.push(key.clone());
+            let given = value(&format!("{place}.Value"))
+                .cloned()
+                .unwrap_or_default();
+            keys.push((format!("aws:RequestTag/{key}"), vec![given]));
+        }
+    }
+    // Of tags that go, the keys alone are said.
+    let gone = form
+        .iter()
+        .filter(|(name, _)| name.starts_with("TagKeys.member."));
+    names.extend(gone.map(|(_, key)| key.clone()));
+    keys.push(("aws:TagKeys".to_owned(), names));
+    keys
 }
 
 /// A call of CloudWatch Logs: its resource is a log group, perhaps with a stream of it.
@@ -180,6 +296,7 @@ fn of_logs(identity: &Identity, parts: &Parts, body: &[u8]) -> Asked {
         resources: vec![format!(
             "arn:aws:logs:{region}:{account}:log-group:{group}:log-stream:{stream}"
         )],
+        keys: Keys::new(),
     }
 }
 
@@ -200,6 +317,7 @@ fn of_firehose(identity: &Identity, parts: &Parts, body: &[u8]) -> Asked {
     Asked {
         action: format!("firehose:{operation}"),
         resources: vec![name.map_or_else(|| "*".to_owned(), arn)],
+        keys: Keys::new(),
     }
 }
 
@@ -254,10 +372,12 @@ fn of_dynamodb(identity: &Identity, parts: &Parts, body: &[u8]) -> Result<Vec<As
     for statement in statements {
         let (action, table) = partiql::asked(&statement).ok_or_else(|| Refused {
             message: "It cannot be told which table the statement is about.".to_owned(),
+            by_endpoint: true,
         })?;
         asked.push(Asked {
             action: format!("dynamodb:{action}"),
             resources: vec![arn(table)],
+            keys: Keys::new(),
         });
     }
     if !asked.is_empty() {
@@ -270,10 +390,16 @@ fn of_dynamodb(identity: &Identity, parts: &Parts, body: &[u8]) -> Result<Vec<As
     Ok(vec![Asked {
         action: format!("dynamodb:{operation}"),
         resources,
+        keys: Keys::new(),
     }])
 }
 
-fn describe(caller: &Caller, origin: &Origin, identity: &Identity, parts: &Parts) -> Context {
+pub(crate) fn describe(
+    caller: &Caller,
+    origin: &Origin,
+    identity: &Identity,
+    parts: &Parts,
+) -> Context {
     let mut context = Context::default();
     origin.describe(&mut context);
     caller.describe(&mut context);
@@ -295,60 +421,6 @@ fn describe(caller: &Caller, origin: &Origin, identity: &Identity, parts: &Parts
     context
 }
 
-/// What actions make, by the resource type of its ARN.
-const CREATED: [(&str, &str); 17] = [
-    ("AllocateAddress", "elastic-ip"),
-    ("CreateDhcpOptions", "dhcp-options"),
-    (
-        "CreateEgressOnlyInternetGateway",
-        "egress-only-internet-gateway",
-    ),
-    ("CreateFlowLogs", "vpc-flow-log"),
-    ("CreateInternetGateway", "internet-gateway"),
-    ("CreateManagedPrefixList", "prefix-list"),
-    ("CreateNatGateway", "natgateway"),
-    ("CreateNetworkAcl", "network-acl"),
-    ("CreateNetworkInterface", "network-interface"),
-    ("CreateRouteTable", "route-table"),
-    ("CreateSecurityGroup", "security-group"),
-    ("CreateSubnet", "subnet"),
-    ("CreateVpc", "vpc"),
-    ("CreateVpcEndpoint", "vpc-endpoint"),
-    (
-        "CreateVpcEndpointServiceConfiguration",
-        "vpc-endpoint-service",
-    ),
-    ("CreateVpcPeeringConnection", "vpc-peering-connection"),
-    ("RunInstances", "instance"),
-];
-
-/// The resource type in the ARN of a resource that is named by its id.
-fn kind_of(id: &str) -> Option<&'static str> {
-    const KINDS: [(&str, &str); 17] = [
-        ("acl", "network-acl"),
-        ("dopt", "dhcp-options"),
-        ("eigw", "egress-only-internet-gateway"),
-        ("eipalloc", "elastic-ip"),
-        ("eni", "network-interface"),
-        ("fl", "vpc-flow-log"),
-        ("i", "instance"),
-        ("igw", "internet-gateway"),
-        ("nat", "natgateway"),
-        ("pcx", "vpc-peering-connection"),
-        ("pl", "prefix-list"),
-        ("rtb", "route-table"),
-        ("sg", "security-group"),
-        ("subnet", "subnet"),
-        ("vpc", "vpc"),
-        ("vpce", "vpc-endpoint"),
-        ("vpce-svc", "vpc-endpoint-service"),
-    ];
-    let (prefix, digits) = id.rsplit_once('-')?;
-    let is_id = digits.len() >= 8 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let kind = KINDS.iter().find(|(known, _)| *known == prefix);
-    kind.filter(|_| is_id).map(|(_, kind)| *kind)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -368,6 +440,7 @@ mod tests {
             caller: policy::Identity::root(account),
             issued: None,
             access_key_id: "AKIAEXAMPLE".to_owned(),
+            permissions: None,
         }
     }
 
@@ -402,7 +475,14 @@ mod tests {
             Service::Logs | Service::Firehose | Service::DynamoDb => body.to_owned(),
             _ => format!("Action={call}&{body}"),
         };
-        match check(service, &identity(), origin, &parts, body.as_bytes()) {
+        match check(
+            &World::default(),
+            service,
+            &identity(),
+            origin,
+            &parts,
+            body.as_bytes(),
+        ) {
             Ok(()) => format!("{call}: passes\n"),
             Err(refused) => {
                 let answer = refused.answer(service, "r-1");
@@ -659,6 +739,85 @@ mod tests {
                 asked.resources,
                 ["arn:aws:logs:us-east-1:123456789012:log-group:g:log-stream:"]
             );
+        }
+    }
+
+    #[test]
+    fn a_callers_own_policies_are_asked_about_all_that_a_call_does() {
+        let scope = identity().scope;
+        let world = World::default();
+        let state = State::default();
+        let ec2 = |pairs: &[(&str, &str)]| {
+            let form: Vec<_> = pairs
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect();
+            let calls = match pairs[0].1 {
+                "CreateUser" | "AttachUserPolicy" | "ListRoles" => {
+                    iam::asked(&state, &identity(), &form)
+                }
+                _ => ec2::asked(scope, &form, true),
+            };
+            calls
+                .iter()
+                .map(|call| format!("{} on {}\n", call.action, call.resources.join(" ")))
+                .collect::<String>()
+        };
+        expect![[""]].assert_eq(
+            &[
+                ec2(&[
+                    ("Action", "DescribeSubnets"),
+                    ("SubnetId.1", "subnet-00000001"),
+                ]),
+                ec2(&[
+                    ("Action", "RunInstances"),
+                    ("ImageId", "ami-1"),
+                    ("SubnetId", "subnet-00000001"),
+                ]),
+                ec2(&[
+                    ("Action", "CreateVpc"),
+                    ("TagSpecification.1.ResourceType", "vpc"),
+                    ("TagSpecification.1.Tag.1.Key", "team"),
+                ]),
+                ec2(&[
+                    ("Action", "CreateUser"),
+                    ("UserName", "anna"),
+                    ("Path", "/ops/"),
+                ]),
+                ec2(&[
+                    ("Action", "AttachUserPolicy"),
+                    ("UserName", "anna"),
+                    ("PolicyArn", "arn:aws:iam::aws:policy/ReadOnlyAccess"),
+                ]),
+                ec2(&[("Action", "ListRoles")]),
+            ]
+            .concat(),
+        );
+        // Who has no permissions is asked for none; who has empty ones may nothing.
+        let (parts, ()) = http::Request::post("/").body(()).unwrap().into_parts();
+        let origin = Origin::public(IpAddr::from([127, 0, 0, 1]), false);
+        let body = b"Action=CreateVpc&CidrBlock=10.0.0.0/16";
+        let mut caller = identity();
+        assert!(check(&world, Service::Ec2, &caller, &origin, &parts, body).is_ok());
+        caller.permissions = Some(Arc::default());
+        let refused = check(&world, Service::Ec2, &caller, &origin, &parts, body).unwrap_err();
+        assert!(!refused.is_by_endpoint());
+        let answer = refused.answer(Service::Ec2, "r-1");
+        assert_eq!(answer.status().as_u16(), 403);
+    }
+
+    #[test]
+    fn only_users_mean_themselves() {
+        let body = Bytes::from_static(b"Action=GetUser");
+        assert_eq!(with_own_name(&identity(), body.clone()), body);
+        let mut anna = identity();
+        anna.caller.arn = "arn:aws:iam::123456789012:user/ops/an+na".to_owned();
+        assert_eq!(
+            with_own_name(&anna, body),
+            "Action=GetUser&UserName=an%2Bna"
+        );
+        for other in ["Action=GetUser&UserName=bert", "Action=ListUsers"] {
+            assert_eq!(with_own_name(&anna, Bytes::from(other)), other);
         }
     }
 }

@@ -1,11 +1,14 @@
 //! Who is calling. Each service has its own words for a caller who cannot be believed.
 //!
 //! Signatures of keys that Weir knows are verified. On loopback, other keys are let in as the
-//! default account, or as the account whose id they are.
+//! default account, or as the account whose id they are, unless the policies of callers are enforced.
+
+use std::sync::Arc;
 
 use http::HeaderMap;
 use http::request::Parts;
 use model::{Region, Scope, Timestamp};
+use policy::Permissions;
 use sigv4::{Authorization, Payload};
 
 use crate::config;
@@ -14,16 +17,18 @@ use crate::respond::{self, Answer};
 use crate::service::Service;
 
 /// Who is calling, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Identity {
     /// The account and Region of the call.
     pub(crate) scope: Scope,
-    /// Who it is: the account's root user, or a session of one of its roles.
+    /// Who it is: the account's root user, one of its users, or a session of one of its roles.
     pub(crate) caller: policy::Identity,
     /// When the session began, if it is one.
     pub(crate) issued: Option<Timestamp>,
     /// The key that signed.
     pub(crate) access_key_id: String,
+    /// What its policies let it do; `None` is everything.
+    pub(crate) permissions: Option<Arc<Permissions>>,
 }
 
 /// Why a caller is not believed.
@@ -132,6 +137,7 @@ pub(crate) fn authenticate(
         caller: signer.identity,
         issued: signer.issued,
         access_key_id: access_key.clone(),
+        permissions: signer.permissions,
     })
 }
 
@@ -300,7 +306,7 @@ fn adopted_headers<B>(
     };
     let authorization = Authorization::from_request(&signed).ok()?;
     let credential = &authorization.credential;
-    if keyring.secret_of(&credential.access_key_id).is_some() {
+    if keyring.enforces() || keyring.secret_of(&credential.access_key_id).is_some() {
         return None;
     }
     let account = keyring.account_of(&credential.access_key_id);

@@ -132,6 +132,7 @@ impl Draft {
                 .issued_s
                 .map(|at| Timestamp::from_secs(at.unsigned_abs())),
             access_key_id: asked.access_key_id.clone(),
+            permissions: None,
         };
         let mut parameters = Map::new();
         if let Some(bucket) = &asked.bucket {

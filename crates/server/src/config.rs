@@ -27,6 +27,8 @@ pub struct Config {
     pub region: Region,
     /// The account of access keys that Weir does not know.
     pub account: AccountId,
+    /// Whether callers may do only what their IAM policies allow.
+    pub enforce_iam: bool,
     /// How long windows of flow logs are.
     pub aggregation: Aggregation,
     /// When files of flow logs come to S3.
@@ -98,6 +100,7 @@ impl Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT)),
             region: DEFAULT_REGION.parse()?,
             account: DEFAULT_ACCOUNT.parse()?,
+            enforce_iam: false,
             aggregation: Aggregation::Nitro,
             s3_files: S3Files::default(),
             uplink: false,

@@ -160,7 +160,8 @@ async fn serve(
     let sinks = destinations::choose(&config, &s3, foreign_s3.as_ref(), &logs, streams.clone())?;
     let flow_logs =
         Recorder::start(&config, writer.clone(), datapath.clone(), sinks, state).await?;
-    let keyring = Arc::new(Keyring::open(state, config.account)?);
+    let keyring =
+        Keyring::open(state, config.account)?.with_iam(writer.watch(), config.enforce_iam);
     let daemon = Arc::new(Daemon {
         s3_endpoint: s3.service(S3Keys(keyring.clone()), service_network::s3_names()),
         keyring,
@@ -186,7 +187,6 @@ async fn serve(
     let mut tasks = start(daemon.clone(), listener, doors, inquiries);
     tracing::info!(%listen, state = %state.display(), "ready");
     ready(listen);
-
     let ended = tokio::select! {
         () = signals.told_to_end() => Ok(Ended::Told),
         () = daemon.reset.notified() => Ok(Ended::Reset(listen)),

@@ -66,7 +66,12 @@ macro_rules! query_services {
                     }
                 };
                 let note = note(event, |response| {
-                    cloudtrail::json::query_elements(&$wire::elements(response))
+                    let mut elements = cloudtrail::json::query_elements(&$wire::elements(response));
+                    // The secret of a new key is its owner's alone.
+                    if let Some(key) = elements["accessKey"].as_object_mut() {
+                        key.remove("secretAccessKey");
+                    }
+                    elements
                 });
                 match daemon.writer.execute(identity.scope, request, note).await {
                     Ok(response) => {

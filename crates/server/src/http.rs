@@ -179,6 +179,7 @@ pub(crate) struct Believed {
     identity: Identity,
     pub(crate) parts: http::request::Parts,
     pub(crate) body: Bytes,
+    origin: Origin,
     /// The event that the call leaves, if it leaves one.
     event: Option<Draft>,
 }
@@ -211,13 +212,19 @@ pub(crate) async fn believe(
     }
     let event = Draft::of(service, &identity, origin, &parts, &body, request_id)
         .map(|event| event.watched(origin, &daemon.trails));
-    if let Err(refused) = access::check(service, &identity, origin, &parts, &body) {
+    let body = match service {
+        Service::Iam => access::with_own_name(&identity, body),
+        _ => body,
+    };
+    let world = daemon.writer.world();
+    if let Err(refused) = access::check(&world, service, &identity, origin, &parts, &body) {
         let answer = refused.answer(service, request_id);
         if let Some(event) = event {
-            daemon
-                .writer
-                .note(event.denied_by_endpoint().events_of(&answer))
-                .await;
+            let event = match refused.is_by_endpoint() {
+                true => event.denied_by_endpoint(),
+                false => event,
+            };
+            daemon.writer.note(event.events_of(&answer)).await;
         }
         return Err(answer);
     }
@@ -225,6 +232,7 @@ pub(crate) async fn believe(
         identity,
         parts,
         body,
+        origin: origin.clone(),
         event,
     })
 }
@@ -240,6 +248,7 @@ async fn dispatch(
         identity,
         parts,
         body,
+        origin,
         event,
     } = call;
     let (identity, body) = (&identity, &body);
@@ -259,7 +268,7 @@ async fn dispatch(
         }
         Service::Iam => return ec2::iam(daemon, identity, event, query, body, request_id).await,
         Service::Sts => {
-            let (answer, elements) = sts::call(daemon, identity, query, body, request_id);
+            let (answer, elements) = sts::call(daemon, identity, &origin, &parts, body, request_id);
             if let Some(event) = event {
                 let outcome = cloudtrail::outcome(&answer).map(|_| elements);
                 daemon

@@ -1,4 +1,4 @@
-//! Access keys and who is behind them: an account's root user, or a session of a role.
+//! Access keys and who is behind them: an account's root user, one of its users, or a session of a role.
 //!
 //! Temporary keys are not kept anywhere. Their secrets and their session tokens are made with a key of the state
 //! folder, so that what comes back can be checked, after a restart, too.
@@ -13,29 +13,49 @@ use anyhow::Context;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
-use model::{AccountId, Entropy, Timestamp};
+use model::{AccountId, Entropy, Timestamp, World};
+use policy::Permissions;
 use serde::{Deserialize, Serialize};
 use services::s3::{CredentialError, Credentials};
 use sha2::{Digest, Sha256};
+use tokio::sync::watch;
 
 use crate::clock::{self, SystemEntropy};
-use crate::config;
 use crate::service::Service;
+use crate::{config, permissions};
 
 /// The access keys that this daemon believes.
 pub(crate) struct Keyring {
     key: [u8; 32],
     /// The account of keys that name none.
     default: AccountId,
+    /// Where users and their keys are, once there is a world.
+    world: Option<watch::Receiver<Arc<World>>>,
+    /// Whether callers may do only what their policies allow, and only known keys are believed.
+    enforces: bool,
 }
 
 /// Who is behind an access key.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Signer {
     pub(crate) account: AccountId,
     pub(crate) identity: policy::Identity,
     /// When the session began, if it is one.
     pub(crate) issued: Option<Timestamp>,
+    /// What its policies let it do; `None` is everything.
+    pub(crate) permissions: Option<Arc<Permissions>>,
+}
+
+/// A session that is to begin.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct NewSession {
+    pub(crate) role_arn: String,
+    /// The unique id of the role, if IAM knows the role.
+    pub(crate) role_id: Option<String>,
+    pub(crate) session_name: String,
+    pub(crate) duration_s: u64,
+    /// The session policy.
+    pub(crate) policy: Option<String>,
 }
 
 /// What AssumeRole gives out.
@@ -64,7 +84,9 @@ impl TokenError {
     pub(crate) fn code(self, service: Service) -> (u16, &'static str) {
         match (self, service) {
             (Self::Invalid, Service::Ec2) => (401, "AuthFailure"),
-            (Self::Invalid, Service::Sts) => (403, "InvalidClientTokenId"),
+            (Self::Invalid, Service::Sts | Service::Iam | Service::ElasticLoadBalancing) => {
+                (403, "InvalidClientTokenId")
+            }
             (Self::Invalid, Service::S3) => (400, "InvalidToken"),
             (Self::Invalid, _) => (400, "UnrecognizedClientException"),
             (Self::Expired, Service::Ec2) => (400, "RequestExpired"),
@@ -84,6 +106,10 @@ struct Claims {
     session_name: String,
     issued: Timestamp,
     expires: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    role_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    policy: Option<String>,
 }
 
 impl Keyring {
@@ -108,7 +134,45 @@ impl Keyring {
                 return Err(error).with_context(|| format!("cannot read {}", path.display()));
             }
         };
-        Ok(Self { key, default })
+        Ok(Self {
+            key,
+            default,
+            world: None,
+            enforces: false,
+        })
+    }
+
+    /// With the users of IAM. If their policies are enforced, keys whose secrets nobody knows are not believed.
+    #[must_use]
+    pub(crate) fn with_iam(
+        mut self,
+        world: watch::Receiver<Arc<World>>,
+        enforces: bool,
+    ) -> Arc<Self> {
+        (self.world, self.enforces) = (Some(world), enforces);
+        Arc::new(self)
+    }
+
+    /// Whether the policies of callers are enforced.
+    pub(crate) fn enforces(&self) -> bool {
+        self.enforces
+    }
+
+    fn world(&self) -> Arc<World> {
+        let world = self.world.as_ref();
+        world.map_or_else(Arc::default, |world| world.borrow().clone())
+    }
+
+    fn permissions(
+        &self,
+        world: &World,
+        identity: &policy::Identity,
+        session: Option<&str>,
+    ) -> Option<Arc<Permissions>> {
+        if !self.enforces {
+            return None;
+        }
+        permissions::of(world, identity, session).map(Arc::new)
     }
 
     /// The secret of an access key, if Weir knows it.
@@ -117,7 +181,15 @@ impl Keyring {
             let code = self.code(&[b"secret", access_key.as_bytes()]);
             return Some(STANDARD.encode(code)[..40].to_owned());
         }
-        config::secret_of(access_key)
+        let known = config::secret_of(access_key);
+        known.or_else(|| {
+            Some(
+                permissions::user_of(&self.world(), access_key)?
+                    .1
+                    .secret
+                    .clone(),
+            )
+        })
     }
 
     /// The account of an access key that is no session's.
@@ -136,9 +208,26 @@ impl Keyring {
         token: Option<&str>,
         now: Timestamp,
     ) -> Result<Signer, TokenError> {
+        let world = self.world();
         if !is_temporary(access_key) {
+            if let Some((account, key, user)) = permissions::user_of(&world, access_key) {
+                let identity = permissions::identity_of(account, user);
+                return match key.active {
+                    true => Ok(Signer {
+                        account,
+                        permissions: self.permissions(&world, &identity, None),
+                        identity,
+                        issued: None,
+                    }),
+                    false => Err(TokenError::Invalid),
+                };
+            }
+            if self.enforces && config::secret_of(access_key).is_none() {
+                return Err(TokenError::Invalid);
+            }
             let account = self.account_of(access_key);
             return Ok(Signer {
+                permissions: None,
                 account,
                 identity: policy::Identity::root(&account.to_string()),
                 issued: None,
@@ -150,33 +239,35 @@ impl Keyring {
         if now >= claims.expires {
             return Err(TokenError::Expired);
         }
+        let identity = claims.identity();
         Ok(Signer {
             account: claims.account,
-            identity: claims.identity(),
+            permissions: self.permissions(&world, &identity, claims.policy.as_deref()),
+            identity,
             issued: Some(claims.issued),
         })
     }
 
-    /// Begins a session of a role for so many seconds.
+    /// Begins a session of a role of an account.
     pub(crate) fn assume(
         &self,
         account: AccountId,
-        role_arn: &str,
-        session_name: &str,
-        duration_s: u64,
+        session: NewSession,
         now: Timestamp,
         entropy: &mut dyn Entropy,
     ) -> TemporaryKey {
         let random = entropy.next_u128().to_be_bytes();
         let access_key_id = format!("{TEMPORARY_KEY}{}", letters(&random, 12));
-        let expires = Timestamp::from_secs(now.as_secs() + duration_s);
+        let expires = Timestamp::from_secs(now.as_secs() + session.duration_s);
         let claims = Claims {
             access_key_id: access_key_id.clone(),
             account,
-            role_arn: role_arn.to_owned(),
-            session_name: session_name.to_owned(),
+            role_arn: session.role_arn,
+            session_name: session.session_name,
             issued: now,
             expires,
+            role_id: session.role_id,
+            policy: session.policy,
         };
         TemporaryKey {
             secret_access_key: self.secret_of(&access_key_id).unwrap_or_default(),
@@ -235,7 +326,10 @@ impl Claims {
             account: account.to_string(),
             arn: format!("arn:aws:sts::{account}:assumed-role/{role}/{session_name}"),
             principal_arn: role_arn.clone(),
-            user_id: format!("{}:{session_name}", role_id(role_arn)),
+            user_id: match &self.role_id {
+                Some(id) => format!("{id}:{session_name}"),
+                None => format!("{}:{session_name}", role_id(role_arn)),
+            },
         }
     }
 }
@@ -297,6 +391,7 @@ impl Credentials for S3Keys {
             .ok_or(CredentialError::Unknown)?;
         let signer = self.0.signer(access_key, token, clock::now());
         let signer = signer.map_err(|error| match error {
+            TokenError::Invalid if !is_temporary(access_key) => CredentialError::Unknown,
             TokenError::Invalid => CredentialError::InvalidToken,
             TokenError::Expired => CredentialError::ExpiredToken,
         })?;
@@ -305,6 +400,7 @@ impl Credentials for S3Keys {
             issued_s: signer
                 .issued
                 .map(|issued| i64::try_from(issued.as_secs()).unwrap_or(i64::MAX)),
+            permissions: signer.permissions,
         })
     }
 }
@@ -317,15 +413,20 @@ mod tests {
         Keyring {
             key: [byte; 32],
             default: "123456789012".parse().unwrap(),
+            world: None,
+            enforces: false,
         }
     }
 
     fn assume(keyring: &Keyring, now_s: u64) -> TemporaryKey {
         keyring.assume(
             "111122223333".parse().unwrap(),
-            "arn:aws:iam::111122223333:role/path/reader",
-            "tester",
-            900,
+            NewSession {
+                role_arn: "arn:aws:iam::111122223333:role/path/reader".to_owned(),
+                session_name: "tester".to_owned(),
+                duration_s: 900,
+                ..NewSession::default()
+            },
             Timestamp::from_secs(now_s),
             &mut SystemEntropy,
         )

@@ -39,6 +39,7 @@ mod named;
 mod open_windows;
 pub mod ops;
 mod patience;
+mod permissions;
 mod plan;
 mod proxy;
 mod recorder;

@@ -52,6 +52,7 @@ impl Credentials for Everybody {
         Ok(Signer {
             identity: policy::Identity::root(ACCOUNT),
             issued_s: None,
+            permissions: None,
         })
     }
 }
@@ -124,7 +125,9 @@ async fn route(
             .filter_map(|pair| pair.split_once('='))
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .collect();
-        let (status, xml) = sts::call(&parameters, &Identity::root(ACCOUNT), "example", assume);
+        let (status, xml) = sts::call(&parameters, &Identity::root(ACCOUNT), "example", |asked| {
+            Ok(assume(asked))
+        });
         return Ok(response(status, "text/xml", xml.into_bytes()));
     }
     Ok(services.s3.call(request).await)

@@ -14,21 +14,22 @@ const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 type Parameter = (String, String);
 
 /// Why a call is refused: status, code, message.
-type Refusal = (u16, &'static str, String);
+pub type Refusal = (u16, &'static str, String);
 
 /// Answers a Query request: the HTTP status and the `text/xml` body. `assume` gives out the keys of a session.
 pub fn call(
     parameters: &[Parameter],
     identity: &Identity,
     request_id: &str,
-    assume: impl FnOnce(&AssumeRole) -> TemporaryCredentials,
+    assume: impl FnOnce(&AssumeRole) -> Result<TemporaryCredentials, Refusal>,
 ) -> (u16, String) {
     let version = value(parameters, "Version").unwrap_or(VERSION);
     let answered = match value(parameters, "Action") {
         Some(action) if version == VERSION => match check_names(action, parameters) {
             Err(refusal) => Err(refusal),
             Ok(()) if action == "AssumeRole" => AssumeRole::parse(parameters, identity)
-                .map(|asked| assume_role::success(&assume(&asked), request_id)),
+                .and_then(|asked| assume(&asked))
+                .map(|credentials| assume_role::success(&credentials, request_id)),
             Ok(()) => Ok(success(identity, request_id)),
         },
         None => Err((
@@ -49,7 +50,13 @@ const PARAMETERS: &[(&str, &[&str])] = &[
     ("GetCallerIdentity", &[]),
     (
         "AssumeRole",
-        &["RoleArn", "RoleSessionName", "DurationSeconds"],
+        &[
+            "RoleArn",
+            "RoleSessionName",
+            "DurationSeconds",
+            "Policy",
+            "ExternalId",
+        ],
     ),
 ];
 

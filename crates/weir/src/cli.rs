@@ -177,6 +177,9 @@ pub(crate) struct Up {
     /// The account of access keys that Weir does not know
     #[arg(long, default_value = server::DEFAULT_ACCOUNT)]
     pub(crate) account: String,
+    /// Let callers do only what their IAM policies allow; keys whose secret Weir does not know are refused then
+    #[arg(long)]
+    pub(crate) enforce_iam: bool,
     /// How long the windows of flow logs are
     #[arg(long, value_enum, default_value_t = Aggregation::Nitro)]
     pub(crate) aggregation: Aggregation,

@@ -1,8 +1,8 @@
-//! What roles, managed policies and instance profiles have alike: a name, a path, an id, an ARN and tags
+//! What users, groups, roles, managed policies and instance profiles have alike: a name, a path, an id, an ARN and tags
 //! (IAM User Guide, "IAM identifiers").
 
 use model::state::Row;
-use model::{InstanceProfile, ManagedPolicy, Role, Tags, Timestamp};
+use model::{Group, InstanceProfile, ManagedPolicy, Role, Tags, Timestamp, User};
 
 use super::error::{already_exists, no_such_entity, validation};
 use crate::{Error, Transaction};
@@ -62,6 +62,12 @@ entities! {
     Role: "role", "roleName", "AROA", 64,
         "The role with name {} cannot be found.",
         "Role with name {} already exists.";
+    User: "user", "userName", "AIDA", 64,
+        "The user with name {} cannot be found.",
+        "User with name {} already exists.";
+    Group: "group", "groupName", "AGPA", 128,
+        "The group with name {} cannot be found.",
+        "Group with name {} already exists.";
     ManagedPolicy: "policy", "policyName", "ANPA", 128,
         "Policy {} was not found.",
         "A policy called {} already exists. Duplicate names are not allowed.";
@@ -151,7 +157,7 @@ pub(super) fn check_name<'a>(
 }
 
 /// A path: `/`, or text between two of them.
-fn check_path(path: &str) -> Result<&str, Error> {
+pub(super) fn check_path(path: &str) -> Result<&str, Error> {
     let allowed = path.bytes().all(|b| (0x21..=0x7f).contains(&b));
     if !allowed || path.len() > 512 || !path.starts_with('/') || !path.ends_with('/') {
         return Err(validation(

@@ -6,10 +6,10 @@ mod version;
 use iam_api::{
     CreatePolicyRequest, CreatePolicyResponse, DeletePolicyRequest, DeletePolicyResponse,
     GetPolicyRequest, GetPolicyResponse, ListEntitiesForPolicyRequest,
-    ListEntitiesForPolicyResponse, ListPoliciesRequest, ListPoliciesResponse, Policy, PolicyRole,
+    ListEntitiesForPolicyResponse, ListPoliciesRequest, ListPoliciesResponse, Policy, PolicyGroup,
+    PolicyRole, PolicyUser,
 };
-use model::{ManagedPolicy, ManagedPolicyVersion, Role};
-use policy::Kind;
+use model::{Group, ManagedPolicy, ManagedPolicyVersion, Role, User};
 
 use super::error::{delete_conflict, no_such_entity, one_of};
 use super::marker::{self, Listed};
@@ -88,7 +88,7 @@ pub(crate) fn list_policies(
     let nobodys = boundaries || request.scope.as_deref() == Some("AWS");
     let only_attached = request.only_attached == Some(true);
     let is_attached =
-        |policy: &ManagedPolicy| users_of(tx, &entity::arn(tx, policy)).next().is_some();
+        |policy: &ManagedPolicy| holders_of(tx, &entity::arn(tx, policy)).next().is_some();
     let wanted = |policy: &&ManagedPolicy| !nobodys && (!only_attached || is_attached(policy));
     let Listed {
         rows,
@@ -118,7 +118,7 @@ pub(crate) fn delete_policy(
     request: &DeletePolicyRequest,
 ) -> Result<DeletePolicyResponse, Error> {
     let policy = find(tx, &request.policy_arn)?;
-    if users_of(tx, &entity::arn(tx, policy)).next().is_some() {
+    if holders_of(tx, &entity::arn(tx, policy)).next().is_some() {
         return Err(delete_conflict(
             "Cannot delete a policy attached to entities.",
         ));
@@ -140,28 +140,45 @@ pub(crate) fn list_entities_for_policy(
     let prefix = marker::path_prefix(&request.path_prefix)?;
     one_of(&request.entity_filter, "entityFilter", ENTITIES)?;
     one_of(&request.policy_usage_filter, "policyUsageFilter", USAGES)?;
-    let roles = matches!(request.entity_filter.as_deref(), None | Some("Role"));
-    let roles = users_of(tx, &arn).filter(|role| roles && role.path.starts_with(prefix));
+    let wanted = request.entity_filter.as_deref();
+    let is_wanted = |holder: &Attached<'_>| {
+        // Policies are attached to no policies, which are the other words.
+        wanted.is_none_or(|kind| kind == format!("{:?}", holder.kind))
+            && holder.path.starts_with(prefix)
+    };
     let Listed {
         rows,
         is_truncated,
         marker,
     } = marker::list(
-        roles,
-        |role| entity::key(&role.name),
+        holders_of(tx, &arn).filter(is_wanted),
+        |holder| format!("{:?}/{}", holder.kind, entity::key(holder.name)),
         request.max_items,
         &request.marker,
     )?;
-    let shape = |role: &Role| PolicyRole {
-        role_name: Some(role.name.clone()),
-        role_id: Some(role.id.clone()),
-    };
-    Ok(ListEntitiesForPolicyResponse {
-        policy_roles: rows.into_iter().map(shape).collect(),
+    let mut response = ListEntitiesForPolicyResponse {
         is_truncated,
         marker,
         ..Default::default()
-    })
+    };
+    for holder in rows {
+        let (name, id) = (Some(holder.name.to_owned()), Some(holder.id.to_owned()));
+        match holder.kind {
+            Kind::Group => response.policy_groups.push(PolicyGroup {
+                group_name: name,
+                group_id: id,
+            }),
+            Kind::Role => response.policy_roles.push(PolicyRole {
+                role_name: name,
+                role_id: id,
+            }),
+            Kind::User => response.policy_users.push(PolicyUser {
+                user_name: name,
+                user_id: id,
+            }),
+        }
+    }
+    Ok(response)
 }
 
 /// The customer's policy of an ARN.
@@ -213,20 +230,47 @@ pub(super) fn place(arn: &str) -> (&str, &str) {
     place.split_at(name)
 }
 
-/// The roles that a policy is attached to.
-fn users_of<'t>(tx: &'t Transaction<'_>, arn: &str) -> impl Iterator<Item = &'t Role> {
-    let arn = arn.to_owned();
-    tx.rows::<Role>()
-        .filter(move |role| role.attached_policies.contains(&arn))
+/// Whom a policy is attached to.
+struct Attached<'t> {
+    kind: Kind,
+    name: &'t str,
+    path: &'t str,
+    id: &'t str,
+}
+
+/// What kind of entity has a policy, in the order in which they are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Group,
+    Role,
+    User,
+}
+
+/// The groups, roles and users that a policy is attached to.
+fn holders_of<'t>(tx: &'t Transaction<'_>, arn: &str) -> impl Iterator<Item = Attached<'t>> {
+    macro_rules! of {
+        ($row:ident) => {{
+            let arn = arn.to_owned();
+            tx.rows::<$row>()
+                .filter(move |row| row.attached_policies.contains(&arn))
+                .map(|row| Attached {
+                    kind: Kind::$row,
+                    name: &row.name,
+                    path: &row.path,
+                    id: &row.id,
+                })
+        }};
+    }
+    of!(Group).chain(of!(Role)).chain(of!(User))
 }
 
 fn check_document(text: &Option<String>) -> Result<String, Error> {
-    document::check(text, Kind::Identity, "PolicySize", POLICY_MAX)
+    document::check(text, policy::Kind::Identity, "PolicySize", POLICY_MAX)
 }
 
 fn shape(tx: &Transaction<'_>, policy: &ManagedPolicy) -> Policy {
     let arn = entity::arn(tx, policy);
-    let attached = i32::try_from(users_of(tx, &arn).count()).ok();
+    let attached = i32::try_from(holders_of(tx, &arn).count()).ok();
     Policy {
         policy_name: Some(policy.name.clone()),
         policy_id: Some(policy.id.clone()),

@@ -11,7 +11,7 @@ use policy::Kind;
 
 use super::error::{delete_conflict, validation};
 use super::marker::{self, Listed};
-use super::{document, entity, tag};
+use super::{document, entity, entity_policy, tag};
 use crate::{Error, Transaction, parameter};
 
 /// Characters of a trust policy, by default.
@@ -133,10 +133,8 @@ pub(crate) fn delete_role(
         .any(|profile| profile.role.as_ref() == Some(&key));
     let first = if in_profile {
         "remove roles from instance profile"
-    } else if !role.attached_policies.is_empty() {
-        "detach all policies"
-    } else if !role.policies.is_empty() {
-        "delete policies"
+    } else if let Some(first) = entity_policy::in_the_way(role) {
+        first
     } else {
         tx.delete::<Role>(key);
         return Ok(DeleteRoleResponse {});

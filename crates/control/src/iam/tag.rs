@@ -1,13 +1,14 @@
-//! Tags of roles, policies and instance profiles (IAM User Guide, "Tags for IAM resources").
+//! Tags of users, roles, policies and instance profiles (IAM User Guide, "Tags for IAM resources").
 
 use iam_api::{
     ListInstanceProfileTagsRequest, ListInstanceProfileTagsResponse, ListPolicyTagsRequest,
-    ListPolicyTagsResponse, ListRoleTagsRequest, ListRoleTagsResponse, Tag,
-    TagInstanceProfileRequest, TagInstanceProfileResponse, TagPolicyRequest, TagPolicyResponse,
-    TagRoleRequest, TagRoleResponse, UntagInstanceProfileRequest, UntagInstanceProfileResponse,
-    UntagPolicyRequest, UntagPolicyResponse, UntagRoleRequest, UntagRoleResponse,
+    ListPolicyTagsResponse, ListRoleTagsRequest, ListRoleTagsResponse, ListUserTagsRequest,
+    ListUserTagsResponse, Tag, TagInstanceProfileRequest, TagInstanceProfileResponse,
+    TagPolicyRequest, TagPolicyResponse, TagRoleRequest, TagRoleResponse, TagUserRequest,
+    TagUserResponse, UntagInstanceProfileRequest, UntagInstanceProfileResponse, UntagPolicyRequest,
+    UntagPolicyResponse, UntagRoleRequest, UntagRoleResponse, UntagUserRequest, UntagUserResponse,
 };
-use model::{InstanceProfile, ManagedPolicy, Role, Tags};
+use model::{InstanceProfile, ManagedPolicy, Role, Tags, User};
 
 use super::entity::{self, Entity};
 use super::error::validation;
@@ -71,6 +72,10 @@ tag_actions! {
         tag_policy(TagPolicyRequest) -> TagPolicyResponse,
         untag_policy(UntagPolicyRequest) -> UntagPolicyResponse,
         list_policy_tags(ListPolicyTagsRequest) -> ListPolicyTagsResponse;
+    User by user_name with entity::find:
+        tag_user(TagUserRequest) -> TagUserResponse,
+        untag_user(UntagUserRequest) -> UntagUserResponse,
+        list_user_tags(ListUserTagsRequest) -> ListUserTagsResponse;
     InstanceProfile by instance_profile_name with entity::find:
         tag_instance_profile(TagInstanceProfileRequest) -> TagInstanceProfileResponse,
         untag_instance_profile(UntagInstanceProfileRequest) -> UntagInstanceProfileResponse,

@@ -263,3 +263,136 @@ fn what_cannot_be_is_refused() {
         Some("AmazonEC2RoleforSSM")
     );
 }
+
+fn create_user(name: &str) -> CreateUserRequest {
+    CreateUserRequest {
+        user_name: text(name),
+        ..Default::default()
+    }
+}
+
+#[test]
+fn a_user_has_keys_policies_and_groups_and_goes_without_them() {
+    let mut fixture = Fixture::new();
+    let request = CreateUserRequest {
+        path: text("/ops/"),
+        ..create_user("Anna")
+    };
+    let made = done!(fixture, CreateUser, request).user.unwrap();
+    assert_eq!(
+        made.arn.as_deref(),
+        Some("arn:aws:iam::111122223333:user/ops/Anna")
+    );
+    assert!(
+        made.user_id
+            .is_some_and(|id| id.starts_with("AIDA") && id.len() == 21)
+    );
+    let create_key = || CreateAccessKeyRequest {
+        user_name: text("anna"),
+    };
+    let key = done!(fixture, CreateAccessKey, create_key())
+        .access_key
+        .unwrap();
+    let (id, secret) = (key.access_key_id.unwrap(), key.secret_access_key.unwrap());
+    assert_eq!((id.len(), secret.len()), (20, 40));
+    let other = done!(fixture, CreateAccessKey, create_key())
+        .access_key
+        .unwrap();
+    assert!(other.secret_access_key.as_ref() != Some(&secret));
+    assert_eq!(
+        refused(&mut fixture, create_key()),
+        "LimitExceeded 409: Cannot exceed quota for AccessKeysPerUser: 2"
+    );
+    let delete_key = |id: &str| DeleteAccessKeyRequest {
+        user_name: text("Anna"),
+        access_key_id: text(id),
+    };
+    let delete_user = || DeleteUserRequest {
+        user_name: text("Anna"),
+    };
+    assert_eq!(
+        refused(&mut fixture, delete_user()),
+        "DeleteConflict 409: Cannot delete entity, must delete access keys first."
+    );
+    // Keys are the user's, under another name too.
+    let renamed = UpdateUserRequest {
+        user_name: text("Anna"),
+        new_user_name: text("Anne"),
+        ..Default::default()
+    };
+    done!(fixture, UpdateUser, renamed);
+    assert_eq!(
+        refused(&mut fixture, delete_key(&id)),
+        "NoSuchEntity 404: The user with name Anna cannot be found."
+    );
+    for id in [&id, other.access_key_id.as_ref().unwrap()] {
+        let request = DeleteAccessKeyRequest {
+            user_name: text("anne"),
+            ..delete_key(id)
+        };
+        done!(fixture, DeleteAccessKey, request);
+    }
+    let group = CreateGroupRequest {
+        group_name: text("ops"),
+        ..Default::default()
+    };
+    done!(fixture, CreateGroup, group);
+    let member = AddUserToGroupRequest {
+        group_name: text("OPS"),
+        user_name: text("anne"),
+    };
+    done!(fixture, AddUserToGroup, member);
+    let delete_group = || DeleteGroupRequest {
+        group_name: text("ops"),
+    };
+    let first = "DeleteConflict 409: Cannot delete entity, must remove users from group first.";
+    assert_eq!(refused(&mut fixture, delete_group()), first);
+    let delete_user = DeleteUserRequest {
+        user_name: text("Anne"),
+    };
+    assert_eq!(refused(&mut fixture, delete_user.clone()), first);
+    let left = RemoveUserFromGroupRequest {
+        group_name: text("ops"),
+        user_name: text("anne"),
+    };
+    done!(fixture, RemoveUserFromGroup, left);
+    let put = PutUserPolicyRequest {
+        user_name: text("Anne"),
+        policy_name: text("p"),
+        policy_document: text(DELIVER),
+    };
+    done!(fixture, PutUserPolicy, put);
+    assert_eq!(
+        refused(&mut fixture, delete_user.clone()),
+        "DeleteConflict 409: Cannot delete entity, must delete policies first."
+    );
+    let gone = DeleteUserPolicyRequest {
+        user_name: text("Anne"),
+        policy_name: text("p"),
+    };
+    done!(fixture, DeleteUserPolicy, gone);
+    done!(fixture, DeleteUser, delete_user);
+    done!(fixture, DeleteGroup, delete_group());
+}
+
+#[test]
+fn policies_of_users_are_smaller_than_those_of_roles() {
+    let mut fixture = Fixture::new();
+    done!(fixture, CreateUser, create_user("anna"));
+    let actions = vec!["\"logs:CreateLogGroup\""; 100].join(",");
+    let long =
+        format!(r#"{{"Statement":[{{"Effect":"Allow","Action":[{actions}],"Resource":"*"}}]}}"#);
+    let put = PutUserPolicyRequest {
+        user_name: text("anna"),
+        policy_name: text("long"),
+        policy_document: text(&long),
+    };
+    assert_eq!(
+        refused(&mut fixture, put),
+        "LimitExceeded 409: Cannot exceed quota for PolicySize: 2048"
+    );
+    assert_eq!(
+        refused(&mut fixture, GetUserRequest::default()),
+        "ValidationError 400: Must specify userName when calling with non-User credentials"
+    );
+}

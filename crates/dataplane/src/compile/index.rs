@@ -89,7 +89,8 @@ impl Index {
         affected
     }
 
-    /// Takes one row. Every kind of row is named, so that a new one cannot be forgotten.
+    /// Takes one row. Every kind of row is named, so that a new one cannot be forgotten. An address works by its
+    /// association, which is the interface's.
     fn take(
         &mut self,
         scope: Scope,
@@ -146,12 +147,11 @@ impl Index {
             Difference::PrefixList(&id, ..) | Difference::PrefixListVersion(&(id, _), ..) => {
                 affected.references.insert(Reference::PrefixList(id));
             }
-            Difference::LoadBalancer(..) => {
+            Difference::LoadBalancer(..)
+            | Difference::Listener(..)
+            | Difference::TargetGroup(..) => {
                 affected.load_balancers.insert(scope);
-                affected.endpoints = true;
-            }
-            Difference::Listener(..) | Difference::TargetGroup(..) => {
-                affected.load_balancers.insert(scope);
+                affected.endpoints |= matches!(difference, Difference::LoadBalancer(..));
             }
             Difference::VpcEndpointService(..) => affected.endpoints = true,
             Difference::InternetHost(&address, before, now) => {
@@ -159,12 +159,14 @@ impl Index {
                 affected.hosts = true;
                 affected.note_device(Device::InternetHost(address), before, now);
             }
-            // An address works by its association, which is the interface's.
             Difference::Address(..)
             | Difference::FlowLog(..)
             | Difference::ClientToken(..)
             | Difference::SubnetCidrReservation(..)
             | Difference::Role(..)
+            | Difference::User(..)
+            | Difference::AccessKey(..)
+            | Difference::Group(..)
             | Difference::ManagedPolicy(..)
             | Difference::InstanceProfile(..) => {}
         }

@@ -44,6 +44,39 @@ pub const ACTIONS: &[&str] = &[
     "TagInstanceProfile",
     "UntagInstanceProfile",
     "ListInstanceProfileTags",
+    "CreateUser",
+    "GetUser",
+    "ListUsers",
+    "UpdateUser",
+    "DeleteUser",
+    "TagUser",
+    "UntagUser",
+    "ListUserTags",
+    "PutUserPolicy",
+    "GetUserPolicy",
+    "DeleteUserPolicy",
+    "ListUserPolicies",
+    "AttachUserPolicy",
+    "DetachUserPolicy",
+    "ListAttachedUserPolicies",
+    "CreateAccessKey",
+    "ListAccessKeys",
+    "UpdateAccessKey",
+    "DeleteAccessKey",
+    "CreateGroup",
+    "GetGroup",
+    "ListGroups",
+    "DeleteGroup",
+    "AddUserToGroup",
+    "RemoveUserFromGroup",
+    "ListGroupsForUser",
+    "PutGroupPolicy",
+    "GetGroupPolicy",
+    "DeleteGroupPolicy",
+    "ListGroupPolicies",
+    "AttachGroupPolicy",
+    "DetachGroupPolicy",
+    "ListAttachedGroupPolicies",
 ];
 
 /// The request of any action.
@@ -89,6 +122,39 @@ pub enum Request {
     TagInstanceProfile(Box<TagInstanceProfileRequest>),
     UntagInstanceProfile(Box<UntagInstanceProfileRequest>),
     ListInstanceProfileTags(Box<ListInstanceProfileTagsRequest>),
+    CreateUser(Box<CreateUserRequest>),
+    GetUser(Box<GetUserRequest>),
+    ListUsers(Box<ListUsersRequest>),
+    UpdateUser(Box<UpdateUserRequest>),
+    DeleteUser(Box<DeleteUserRequest>),
+    TagUser(Box<TagUserRequest>),
+    UntagUser(Box<UntagUserRequest>),
+    ListUserTags(Box<ListUserTagsRequest>),
+    PutUserPolicy(Box<PutUserPolicyRequest>),
+    GetUserPolicy(Box<GetUserPolicyRequest>),
+    DeleteUserPolicy(Box<DeleteUserPolicyRequest>),
+    ListUserPolicies(Box<ListUserPoliciesRequest>),
+    AttachUserPolicy(Box<AttachUserPolicyRequest>),
+    DetachUserPolicy(Box<DetachUserPolicyRequest>),
+    ListAttachedUserPolicies(Box<ListAttachedUserPoliciesRequest>),
+    CreateAccessKey(Box<CreateAccessKeyRequest>),
+    ListAccessKeys(Box<ListAccessKeysRequest>),
+    UpdateAccessKey(Box<UpdateAccessKeyRequest>),
+    DeleteAccessKey(Box<DeleteAccessKeyRequest>),
+    CreateGroup(Box<CreateGroupRequest>),
+    GetGroup(Box<GetGroupRequest>),
+    ListGroups(Box<ListGroupsRequest>),
+    DeleteGroup(Box<DeleteGroupRequest>),
+    AddUserToGroup(Box<AddUserToGroupRequest>),
+    RemoveUserFromGroup(Box<RemoveUserFromGroupRequest>),
+    ListGroupsForUser(Box<ListGroupsForUserRequest>),
+    PutGroupPolicy(Box<PutGroupPolicyRequest>),
+    GetGroupPolicy(Box<GetGroupPolicyRequest>),
+    DeleteGroupPolicy(Box<DeleteGroupPolicyRequest>),
+    ListGroupPolicies(Box<ListGroupPoliciesRequest>),
+    AttachGroupPolicy(Box<AttachGroupPolicyRequest>),
+    DetachGroupPolicy(Box<DetachGroupPolicyRequest>),
+    ListAttachedGroupPolicies(Box<ListAttachedGroupPoliciesRequest>),
 }
 
 impl Request {
@@ -135,6 +201,39 @@ impl Request {
             Self::TagInstanceProfile(_) => "TagInstanceProfile",
             Self::UntagInstanceProfile(_) => "UntagInstanceProfile",
             Self::ListInstanceProfileTags(_) => "ListInstanceProfileTags",
+            Self::CreateUser(_) => "CreateUser",
+            Self::GetUser(_) => "GetUser",
+            Self::ListUsers(_) => "ListUsers",
+            Self::UpdateUser(_) => "UpdateUser",
+            Self::DeleteUser(_) => "DeleteUser",
+            Self::TagUser(_) => "TagUser",
+            Self::UntagUser(_) => "UntagUser",
+            Self::ListUserTags(_) => "ListUserTags",
+            Self::PutUserPolicy(_) => "PutUserPolicy",
+            Self::GetUserPolicy(_) => "GetUserPolicy",
+            Self::DeleteUserPolicy(_) => "DeleteUserPolicy",
+            Self::ListUserPolicies(_) => "ListUserPolicies",
+            Self::AttachUserPolicy(_) => "AttachUserPolicy",
+            Self::DetachUserPolicy(_) => "DetachUserPolicy",
+            Self::ListAttachedUserPolicies(_) => "ListAttachedUserPolicies",
+            Self::CreateAccessKey(_) => "CreateAccessKey",
+            Self::ListAccessKeys(_) => "ListAccessKeys",
+            Self::UpdateAccessKey(_) => "UpdateAccessKey",
+            Self::DeleteAccessKey(_) => "DeleteAccessKey",
+            Self::CreateGroup(_) => "CreateGroup",
+            Self::GetGroup(_) => "GetGroup",
+            Self::ListGroups(_) => "ListGroups",
+            Self::DeleteGroup(_) => "DeleteGroup",
+            Self::AddUserToGroup(_) => "AddUserToGroup",
+            Self::RemoveUserFromGroup(_) => "RemoveUserFromGroup",
+            Self::ListGroupsForUser(_) => "ListGroupsForUser",
+            Self::PutGroupPolicy(_) => "PutGroupPolicy",
+            Self::GetGroupPolicy(_) => "GetGroupPolicy",
+            Self::DeleteGroupPolicy(_) => "DeleteGroupPolicy",
+            Self::ListGroupPolicies(_) => "ListGroupPolicies",
+            Self::AttachGroupPolicy(_) => "AttachGroupPolicy",
+            Self::DetachGroupPolicy(_) => "DetachGroupPolicy",
+            Self::ListAttachedGroupPolicies(_) => "ListAttachedGroupPolicies",
         }
     }
 
@@ -180,7 +279,40 @@ impl Request {
             | Self::RemoveRoleFromInstanceProfile(_)
             | Self::TagInstanceProfile(_)
             | Self::UntagInstanceProfile(_)
-            | Self::ListInstanceProfileTags(_) => false,
+            | Self::ListInstanceProfileTags(_)
+            | Self::CreateUser(_)
+            | Self::GetUser(_)
+            | Self::ListUsers(_)
+            | Self::UpdateUser(_)
+            | Self::DeleteUser(_)
+            | Self::TagUser(_)
+            | Self::UntagUser(_)
+            | Self::ListUserTags(_)
+            | Self::PutUserPolicy(_)
+            | Self::GetUserPolicy(_)
+            | Self::DeleteUserPolicy(_)
+            | Self::ListUserPolicies(_)
+            | Self::AttachUserPolicy(_)
+            | Self::DetachUserPolicy(_)
+            | Self::ListAttachedUserPolicies(_)
+            | Self::CreateAccessKey(_)
+            | Self::ListAccessKeys(_)
+            | Self::UpdateAccessKey(_)
+            | Self::DeleteAccessKey(_)
+            | Self::CreateGroup(_)
+            | Self::GetGroup(_)
+            | Self::ListGroups(_)
+            | Self::DeleteGroup(_)
+            | Self::AddUserToGroup(_)
+            | Self::RemoveUserFromGroup(_)
+            | Self::ListGroupsForUser(_)
+            | Self::PutGroupPolicy(_)
+            | Self::GetGroupPolicy(_)
+            | Self::DeleteGroupPolicy(_)
+            | Self::ListGroupPolicies(_)
+            | Self::AttachGroupPolicy(_)
+            | Self::DetachGroupPolicy(_)
+            | Self::ListAttachedGroupPolicies(_) => false,
         }
     }
 }
@@ -425,6 +557,204 @@ impl From<ListInstanceProfileTagsRequest> for Request {
     }
 }
 
+impl From<CreateUserRequest> for Request {
+    fn from(value: CreateUserRequest) -> Self {
+        Self::CreateUser(Box::new(value))
+    }
+}
+
+impl From<GetUserRequest> for Request {
+    fn from(value: GetUserRequest) -> Self {
+        Self::GetUser(Box::new(value))
+    }
+}
+
+impl From<ListUsersRequest> for Request {
+    fn from(value: ListUsersRequest) -> Self {
+        Self::ListUsers(Box::new(value))
+    }
+}
+
+impl From<UpdateUserRequest> for Request {
+    fn from(value: UpdateUserRequest) -> Self {
+        Self::UpdateUser(Box::new(value))
+    }
+}
+
+impl From<DeleteUserRequest> for Request {
+    fn from(value: DeleteUserRequest) -> Self {
+        Self::DeleteUser(Box::new(value))
+    }
+}
+
+impl From<TagUserRequest> for Request {
+    fn from(value: TagUserRequest) -> Self {
+        Self::TagUser(Box::new(value))
+    }
+}
+
+impl From<UntagUserRequest> for Request {
+    fn from(value: UntagUserRequest) -> Self {
+        Self::UntagUser(Box::new(value))
+    }
+}
+
+impl From<ListUserTagsRequest> for Request {
+    fn from(value: ListUserTagsRequest) -> Self {
+        Self::ListUserTags(Box::new(value))
+    }
+}
+
+impl From<PutUserPolicyRequest> for Request {
+    fn from(value: PutUserPolicyRequest) -> Self {
+        Self::PutUserPolicy(Box::new(value))
+    }
+}
+
+impl From<GetUserPolicyRequest> for Request {
+    fn from(value: GetUserPolicyRequest) -> Self {
+        Self::GetUserPolicy(Box::new(value))
+    }
+}
+
+impl From<DeleteUserPolicyRequest> for Request {
+    fn from(value: DeleteUserPolicyRequest) -> Self {
+        Self::DeleteUserPolicy(Box::new(value))
+    }
+}
+
+impl From<ListUserPoliciesRequest> for Request {
+    fn from(value: ListUserPoliciesRequest) -> Self {
+        Self::ListUserPolicies(Box::new(value))
+    }
+}
+
+impl From<AttachUserPolicyRequest> for Request {
+    fn from(value: AttachUserPolicyRequest) -> Self {
+        Self::AttachUserPolicy(Box::new(value))
+    }
+}
+
+impl From<DetachUserPolicyRequest> for Request {
+    fn from(value: DetachUserPolicyRequest) -> Self {
+        Self::DetachUserPolicy(Box::new(value))
+    }
+}
+
+impl From<ListAttachedUserPoliciesRequest> for Request {
+    fn from(value: ListAttachedUserPoliciesRequest) -> Self {
+        Self::ListAttachedUserPolicies(Box::new(value))
+    }
+}
+
+impl From<CreateAccessKeyRequest> for Request {
+    fn from(value: CreateAccessKeyRequest) -> Self {
+        Self::CreateAccessKey(Box::new(value))
+    }
+}
+
+impl From<ListAccessKeysRequest> for Request {
+    fn from(value: ListAccessKeysRequest) -> Self {
+        Self::ListAccessKeys(Box::new(value))
+    }
+}
+
+impl From<UpdateAccessKeyRequest> for Request {
+    fn from(value: UpdateAccessKeyRequest) -> Self {
+        Self::UpdateAccessKey(Box::new(value))
+    }
+}
+
+impl From<DeleteAccessKeyRequest> for Request {
+    fn from(value: DeleteAccessKeyRequest) -> Self {
+        Self::DeleteAccessKey(Box::new(value))
+    }
+}
+
+impl From<CreateGroupRequest> for Request {
+    fn from(value: CreateGroupRequest) -> Self {
+        Self::CreateGroup(Box::new(value))
+    }
+}
+
+impl From<GetGroupRequest> for Request {
+    fn from(value: GetGroupRequest) -> Self {
+        Self::GetGroup(Box::new(value))
+    }
+}
+
+impl From<ListGroupsRequest> for Request {
+    fn from(value: ListGroupsRequest) -> Self {
+        Self::ListGroups(Box::new(value))
+    }
+}
+
+impl From<DeleteGroupRequest> for Request {
+    fn from(value: DeleteGroupRequest) -> Self {
+        Self::DeleteGroup(Box::new(value))
+    }
+}
+
+impl From<AddUserToGroupRequest> for Request {
+    fn from(value: AddUserToGroupRequest) -> Self {
+        Self::AddUserToGroup(Box::new(value))
+    }
+}
+
+impl From<RemoveUserFromGroupRequest> for Request {
+    fn from(value: RemoveUserFromGroupRequest) -> Self {
+        Self::RemoveUserFromGroup(Box::new(value))
+    }
+}
+
+impl From<ListGroupsForUserRequest> for Request {
+    fn from(value: ListGroupsForUserRequest) -> Self {
+        Self::ListGroupsForUser(Box::new(value))
+    }
+}
+
+impl From<PutGroupPolicyRequest> for Request {
+    fn from(value: PutGroupPolicyRequest) -> Self {
+        Self::PutGroupPolicy(Box::new(value))
+    }
+}
+
+impl From<GetGroupPolicyRequest> for Request {
+    fn from(value: GetGroupPolicyRequest) -> Self {
+        Self::GetGroupPolicy(Box::new(value))
+    }
+}
+
+impl From<DeleteGroupPolicyRequest> for Request {
+    fn from(value: DeleteGroupPolicyRequest) -> Self {
+        Self::DeleteGroupPolicy(Box::new(value))
+    }
+}
+
+impl From<ListGroupPoliciesRequest> for Request {
+    fn from(value: ListGroupPoliciesRequest) -> Self {
+        Self::ListGroupPolicies(Box::new(value))
+    }
+}
+
+impl From<AttachGroupPolicyRequest> for Request {
+    fn from(value: AttachGroupPolicyRequest) -> Self {
+        Self::AttachGroupPolicy(Box::new(value))
+    }
+}
+
+impl From<DetachGroupPolicyRequest> for Request {
+    fn from(value: DetachGroupPolicyRequest) -> Self {
+        Self::DetachGroupPolicy(Box::new(value))
+    }
+}
+
+impl From<ListAttachedGroupPoliciesRequest> for Request {
+    fn from(value: ListAttachedGroupPoliciesRequest) -> Self {
+        Self::ListAttachedGroupPolicies(Box::new(value))
+    }
+}
+
 /// The response of any action.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Response {
@@ -468,6 +798,39 @@ pub enum Response {
     TagInstanceProfile(Box<TagInstanceProfileResponse>),
     UntagInstanceProfile(Box<UntagInstanceProfileResponse>),
     ListInstanceProfileTags(Box<ListInstanceProfileTagsResponse>),
+    CreateUser(Box<CreateUserResponse>),
+    GetUser(Box<GetUserResponse>),
+    ListUsers(Box<ListUsersResponse>),
+    UpdateUser(Box<UpdateUserResponse>),
+    DeleteUser(Box<DeleteUserResponse>),
+    TagUser(Box<TagUserResponse>),
+    UntagUser(Box<UntagUserResponse>),
+    ListUserTags(Box<ListUserTagsResponse>),
+    PutUserPolicy(Box<PutUserPolicyResponse>),
+    GetUserPolicy(Box<GetUserPolicyResponse>),
+    DeleteUserPolicy(Box<DeleteUserPolicyResponse>),
+    ListUserPolicies(Box<ListUserPoliciesResponse>),
+    AttachUserPolicy(Box<AttachUserPolicyResponse>),
+    DetachUserPolicy(Box<DetachUserPolicyResponse>),
+    ListAttachedUserPolicies(Box<ListAttachedUserPoliciesResponse>),
+    CreateAccessKey(Box<CreateAccessKeyResponse>),
+    ListAccessKeys(Box<ListAccessKeysResponse>),
+    UpdateAccessKey(Box<UpdateAccessKeyResponse>),
+    DeleteAccessKey(Box<DeleteAccessKeyResponse>),
+    CreateGroup(Box<CreateGroupResponse>),
+    GetGroup(Box<GetGroupResponse>),
+    ListGroups(Box<ListGroupsResponse>),
+    DeleteGroup(Box<DeleteGroupResponse>),
+    AddUserToGroup(Box<AddUserToGroupResponse>),
+    RemoveUserFromGroup(Box<RemoveUserFromGroupResponse>),
+    ListGroupsForUser(Box<ListGroupsForUserResponse>),
+    PutGroupPolicy(Box<PutGroupPolicyResponse>),
+    GetGroupPolicy(Box<GetGroupPolicyResponse>),
+    DeleteGroupPolicy(Box<DeleteGroupPolicyResponse>),
+    ListGroupPolicies(Box<ListGroupPoliciesResponse>),
+    AttachGroupPolicy(Box<AttachGroupPolicyResponse>),
+    DetachGroupPolicy(Box<DetachGroupPolicyResponse>),
+    ListAttachedGroupPolicies(Box<ListAttachedGroupPoliciesResponse>),
 }
 
 impl Response {
@@ -514,6 +877,39 @@ impl Response {
             Self::TagInstanceProfile(_) => "TagInstanceProfile",
             Self::UntagInstanceProfile(_) => "UntagInstanceProfile",
             Self::ListInstanceProfileTags(_) => "ListInstanceProfileTags",
+            Self::CreateUser(_) => "CreateUser",
+            Self::GetUser(_) => "GetUser",
+            Self::ListUsers(_) => "ListUsers",
+            Self::UpdateUser(_) => "UpdateUser",
+            Self::DeleteUser(_) => "DeleteUser",
+            Self::TagUser(_) => "TagUser",
+            Self::UntagUser(_) => "UntagUser",
+            Self::ListUserTags(_) => "ListUserTags",
+            Self::PutUserPolicy(_) => "PutUserPolicy",
+            Self::GetUserPolicy(_) => "GetUserPolicy",
+            Self::DeleteUserPolicy(_) => "DeleteUserPolicy",
+            Self::ListUserPolicies(_) => "ListUserPolicies",
+            Self::AttachUserPolicy(_) => "AttachUserPolicy",
+            Self::DetachUserPolicy(_) => "DetachUserPolicy",
+            Self::ListAttachedUserPolicies(_) => "ListAttachedUserPolicies",
+            Self::CreateAccessKey(_) => "CreateAccessKey",
+            Self::ListAccessKeys(_) => "ListAccessKeys",
+            Self::UpdateAccessKey(_) => "UpdateAccessKey",
+            Self::DeleteAccessKey(_) => "DeleteAccessKey",
+            Self::CreateGroup(_) => "CreateGroup",
+            Self::GetGroup(_) => "GetGroup",
+            Self::ListGroups(_) => "ListGroups",
+            Self::DeleteGroup(_) => "DeleteGroup",
+            Self::AddUserToGroup(_) => "AddUserToGroup",
+            Self::RemoveUserFromGroup(_) => "RemoveUserFromGroup",
+            Self::ListGroupsForUser(_) => "ListGroupsForUser",
+            Self::PutGroupPolicy(_) => "PutGroupPolicy",
+            Self::GetGroupPolicy(_) => "GetGroupPolicy",
+            Self::DeleteGroupPolicy(_) => "DeleteGroupPolicy",
+            Self::ListGroupPolicies(_) => "ListGroupPolicies",
+            Self::AttachGroupPolicy(_) => "AttachGroupPolicy",
+            Self::DetachGroupPolicy(_) => "DetachGroupPolicy",
+            Self::ListAttachedGroupPolicies(_) => "ListAttachedGroupPolicies",
         }
     }
 }
@@ -755,5 +1151,203 @@ impl From<UntagInstanceProfileResponse> for Response {
 impl From<ListInstanceProfileTagsResponse> for Response {
     fn from(value: ListInstanceProfileTagsResponse) -> Self {
         Self::ListInstanceProfileTags(Box::new(value))
+    }
+}
+
+impl From<CreateUserResponse> for Response {
+    fn from(value: CreateUserResponse) -> Self {
+        Self::CreateUser(Box::new(value))
+    }
+}
+
+impl From<GetUserResponse> for Response {
+    fn from(value: GetUserResponse) -> Self {
+        Self::GetUser(Box::new(value))
+    }
+}
+
+impl From<ListUsersResponse> for Response {
+    fn from(value: ListUsersResponse) -> Self {
+        Self::ListUsers(Box::new(value))
+    }
+}
+
+impl From<UpdateUserResponse> for Response {
+    fn from(value: UpdateUserResponse) -> Self {
+        Self::UpdateUser(Box::new(value))
+    }
+}
+
+impl From<DeleteUserResponse> for Response {
+    fn from(value: DeleteUserResponse) -> Self {
+        Self::DeleteUser(Box::new(value))
+    }
+}
+
+impl From<TagUserResponse> for Response {
+    fn from(value: TagUserResponse) -> Self {
+        Self::TagUser(Box::new(value))
+    }
+}
+
+impl From<UntagUserResponse> for Response {
+    fn from(value: UntagUserResponse) -> Self {
+        Self::UntagUser(Box::new(value))
+    }
+}
+
+impl From<ListUserTagsResponse> for Response {
+    fn from(value: ListUserTagsResponse) -> Self {
+        Self::ListUserTags(Box::new(value))
+    }
+}
+
+impl From<PutUserPolicyResponse> for Response {
+    fn from(value: PutUserPolicyResponse) -> Self {
+        Self::PutUserPolicy(Box::new(value))
+    }
+}
+
+impl From<GetUserPolicyResponse> for Response {
+    fn from(value: GetUserPolicyResponse) -> Self {
+        Self::GetUserPolicy(Box::new(value))
+    }
+}
+
+impl From<DeleteUserPolicyResponse> for Response {
+    fn from(value: DeleteUserPolicyResponse) -> Self {
+        Self::DeleteUserPolicy(Box::new(value))
+    }
+}
+
+impl From<ListUserPoliciesResponse> for Response {
+    fn from(value: ListUserPoliciesResponse) -> Self {
+        Self::ListUserPolicies(Box::new(value))
+    }
+}
+
+impl From<AttachUserPolicyResponse> for Response {
+    fn from(value: AttachUserPolicyResponse) -> Self {
+        Self::AttachUserPolicy(Box::new(value))
+    }
+}
+
+impl From<DetachUserPolicyResponse> for Response {
+    fn from(value: DetachUserPolicyResponse) -> Self {
+        Self::DetachUserPolicy(Box::new(value))
+    }
+}
+
+impl From<ListAttachedUserPoliciesResponse> for Response {
+    fn from(value: ListAttachedUserPoliciesResponse) -> Self {
+        Self::ListAttachedUserPolicies(Box::new(value))
+    }
+}
+
+impl From<CreateAccessKeyResponse> for Response {
+    fn from(value: CreateAccessKeyResponse) -> Self {
+        Self::CreateAccessKey(Box::new(value))
+    }
+}
+
+impl From<ListAccessKeysResponse> for Response {
+    fn from(value: ListAccessKeysResponse) -> Self {
+        Self::ListAccessKeys(Box::new(value))
+    }
+}
+
+impl From<UpdateAccessKeyResponse> for Response {
+    fn from(value: UpdateAccessKeyResponse) -> Self {
+        Self::UpdateAccessKey(Box::new(value))
+    }
+}
+
+impl From<DeleteAccessKeyResponse> for Response {
+    fn from(value: DeleteAccessKeyResponse) -> Self {
+        Self::DeleteAccessKey(Box::new(value))
+    }
+}
+
+impl From<CreateGroupResponse> for Response {
+    fn from(value: CreateGroupResponse) -> Self {
+        Self::CreateGroup(Box::new(value))
+    }
+}
+
+impl From<GetGroupResponse> for Response {
+    fn from(value: GetGroupResponse) -> Self {
+        Self::GetGroup(Box::new(value))
+    }
+}
+
+impl From<ListGroupsResponse> for Response {
+    fn from(value: ListGroupsResponse) -> Self {
+        Self::ListGroups(Box::new(value))
+    }
+}
+
+impl From<DeleteGroupResponse> for Response {
+    fn from(value: DeleteGroupResponse) -> Self {
+        Self::DeleteGroup(Box::new(value))
+    }
+}
+
+impl From<AddUserToGroupResponse> for Response {
+    fn from(value: AddUserToGroupResponse) -> Self {
+        Self::AddUserToGroup(Box::new(value))
+    }
+}
+
+impl From<RemoveUserFromGroupResponse> for Response {
+    fn from(value: RemoveUserFromGroupResponse) -> Self {
+        Self::RemoveUserFromGroup(Box::new(value))
+    }
+}
+
+impl From<ListGroupsForUserResponse> for Response {
+    fn from(value: ListGroupsForUserResponse) -> Self {
+        Self::ListGroupsForUser(Box::new(value))
+    }
+}
+
+impl From<PutGroupPolicyResponse> for Response {
+    fn from(value: PutGroupPolicyResponse) -> Self {
+        Self::PutGroupPolicy(Box::new(value))
+    }
+}
+
+impl From<GetGroupPolicyResponse> for Response {
+    fn from(value: GetGroupPolicyResponse) -> Self {
+        Self::GetGroupPolicy(Box::new(value))
+    }
+}
+
+impl From<DeleteGroupPolicyResponse> for Response {
+    fn from(value: DeleteGroupPolicyResponse) -> Self {
+        Self::DeleteGroupPolicy(Box::new(value))
+    }
+}
+
+impl From<ListGroupPoliciesResponse> for Response {
+    fn from(value: ListGroupPoliciesResponse) -> Self {
+        Self::ListGroupPolicies(Box::new(value))
+    }
+}
+
+impl From<AttachGroupPolicyResponse> for Response {
+    fn from(value: AttachGroupPolicyResponse) -> Self {
+        Self::AttachGroupPolicy(Box::new(value))
+    }
+}
+
+impl From<DetachGroupPolicyResponse> for Response {
+    fn from(value: DetachGroupPolicyResponse) -> Self {
+        Self::DetachGroupPolicy(Box::new(value))
+    }
+}
+
+impl From<ListAttachedGroupPoliciesResponse> for Response {
+    fn from(value: ListAttachedGroupPoliciesResponse) -> Self {
+        Self::ListAttachedGroupPolicies(Box::new(value))
     }
 }

@@ -2,16 +2,26 @@
 
 //! Shapes of the actions in `actions.toml`.
 
+mod access_key;
 mod actions;
+mod group;
+mod group_policy;
 mod instance_profile;
 mod managed_policy;
 mod role;
 mod role_policy;
 mod shared;
+mod user;
+mod user_policy;
 
+pub use access_key::*;
 pub use actions::*;
+pub use group::*;
+pub use group_policy::*;
 pub use instance_profile::*;
 pub use managed_policy::*;
 pub use role::*;
 pub use role_policy::*;
 pub use shared::*;
+pub use user::*;
+pub use user_policy::*;

@@ -7,6 +7,13 @@ pub struct AttachedPermissionsBoundary {
     pub permissions_boundary_arn: Option<String>,
 }
 
+/// AWS's `AttachedPolicy`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AttachedPolicy {
+    pub policy_name: Option<String>,
+    pub policy_arn: Option<String>,
+}
+
 /// AWS's `Role`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Role {
@@ -35,4 +42,17 @@ pub struct RoleLastUsed {
 pub struct Tag {
     pub key: Option<String>,
     pub value: Option<String>,
+}
+
+/// AWS's `User`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct User {
+    pub path: Option<String>,
+    pub user_name: Option<String>,
+    pub user_id: Option<String>,
+    pub arn: Option<String>,
+    pub create_date: Option<String>,
+    pub password_last_used: Option<String>,
+    pub permissions_boundary: Option<AttachedPermissionsBoundary>,
+    pub tags: Vec<Tag>,
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::*;
-use crate::{Decision, EndpointOrigin, Origin, Policies, Request, decide};
+use crate::{Decision, EndpointOrigin, Origin, Permissions, Policies, Request, decide};
 use expect_test::expect;
 
 const OWNER: &str = "111122223333";
@@ -53,6 +53,7 @@ impl Case<'_> {
             endpoint: self.origin.endpoint_policy(),
             resource: self.policy,
             owner: OWNER,
+            identity: None,
         };
         let decision = decide(&request, &policies);
         let text = match &decision {
@@ -362,4 +363,171 @@ fn the_way_decides_which_keys_there_are() {
         }
     "#]]
     .assert_eq(&report);
+}
+
+fn permissions(policies: &[&str], session: Option<&str>) -> Permissions {
+    let read = |text: &str| Document::parse(text, Kind::Identity).unwrap();
+    Permissions {
+        policies: policies.iter().map(|text| read(text)).collect(),
+        session: session.map(read),
+    }
+}
+
+const GET: &str = r#"{"Statement":{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}}"#;
+const PUT: &str = r#"{"Statement":{"Effect":"Allow","Action":"s3:PutObject","Resource":"*"}}"#;
+const NOT_GET: &str =
+    r#"{"Statement":{"Sid":"No","Effect":"Deny","Action":"s3:Get*","Resource":"*"}}"#;
+
+/// What comes of `s3:GetObject` for a caller with policies, with the bucket's statement for a principal, if any.
+fn with_policies(
+    caller: &Caller,
+    own: &Permissions,
+    principal: Option<&str>,
+    trusts: bool,
+) -> String {
+    let context = Context::default();
+    let request = Request {
+        caller,
+        canonical_user_id: None,
+        action: "s3:GetObject",
+        resource: "arn:aws:s3:::bucket/key",
+        context: &context,
+    };
+    let document = principal.map(|principal| {
+        let text = format!(
+            r#"{{"Statement":{{"Effect":"Allow","Principal":{{"AWS":"{principal}"}},"Action":"s3:GetObject","Resource":"arn:aws:s3:::bucket/*"}}}}"#
+        );
+        Document::parse(&text, Kind::Bucket("bucket")).unwrap()
+    });
+    let policies = Policies {
+        endpoint: None,
+        resource: document.as_ref(),
+        owner: OWNER,
+        identity: Some(own),
+    };
+    let decision = match trusts {
+        true => crate::decide_on_trust(&request, &policies),
+        false => decide(&request, &policies),
+    };
+    match decision {
+        Ok(authorized) => format!("by the {} policy", authorized.by),
+        Err(denial) => denial.to_string(),
+    }
+}
+
+#[test]
+fn within_an_account_either_side_allows_and_from_another_both() {
+    let (own, far) = (user(OWNER, "anna"), user("444455556666", "bert"));
+    let nothing = permissions(&[], None);
+    let get = permissions(&[PUT, GET], None);
+    let name = "arn:aws:iam::111122223333:user/anna";
+    let cases = [
+        (
+            &own,
+            &nothing,
+            None,
+            "no statement of the identity-based policy allows it",
+        ),
+        (&own, &get, None, "by the identity-based policy"),
+        (&own, &nothing, Some(name), "by the resource-based policy"),
+        (&own, &nothing, Some("*"), "by the resource-based policy"),
+        // The account's own policies have the say.
+        (
+            &own,
+            &nothing,
+            Some(OWNER),
+            "no statement of the identity-based policy allows it",
+        ),
+        (&own, &get, Some(OWNER), "by the identity-based policy"),
+        (
+            &far,
+            &get,
+            None,
+            "no statement of the resource-based policy allows it",
+        ),
+        (
+            &far,
+            &nothing,
+            Some("444455556666"),
+            "no statement of the identity-based policy allows it",
+        ),
+        (
+            &far,
+            &get,
+            Some("444455556666"),
+            "by the resource-based policy",
+        ),
+    ];
+    for (caller, own, principal, expected) in cases {
+        assert_eq!(
+            with_policies(caller, own, principal, false),
+            expected,
+            "{principal:?}"
+        );
+    }
+}
+
+#[test]
+fn denials_and_sessions_count_whatever_allows() {
+    let own = user(OWNER, "anna");
+    let denied = permissions(&[GET, NOT_GET], None);
+    let name = Some("arn:aws:iam::111122223333:user/anna");
+    for principal in [None, name] {
+        assert_eq!(
+            with_policies(&own, &denied, principal, false),
+            "denied by No of the identity-based policy"
+        );
+    }
+    let session = session(OWNER, "reader", "s");
+    for (policy, expected) in [
+        (GET, "by the identity-based policy"),
+        (PUT, "no statement of the session policy allows it"),
+        (NOT_GET, "denied by No of the session policy"),
+    ] {
+        let limited = permissions(&[GET], Some(policy));
+        assert_eq!(with_policies(&session, &limited, None, false), expected);
+    }
+    let nothing = permissions(&[PUT], Some(GET));
+    assert_eq!(
+        with_policies(&session, &nothing, None, false),
+        "no statement of the identity-based policy allows it"
+    );
+}
+
+#[test]
+fn a_role_is_assumed_only_if_it_trusts() {
+    let (own, far) = (user(OWNER, "anna"), user("444455556666", "bert"));
+    let (nothing, get) = (permissions(&[], None), permissions(&[GET], None));
+    let no_trust = "no statement of the resource-based policy allows it";
+    let not_own = "no statement of the identity-based policy allows it";
+    let cases = [
+        (&own, &get, None, no_trust),
+        (&own, &nothing, Some(OWNER), not_own),
+        (&own, &get, Some(OWNER), "by the resource-based policy"),
+        (
+            &own,
+            &nothing,
+            Some("arn:aws:iam::111122223333:user/anna"),
+            "by the resource-based policy",
+        ),
+        (
+            &far,
+            &nothing,
+            Some("arn:aws:iam::444455556666:user/bert"),
+            not_own,
+        ),
+        (
+            &far,
+            &get,
+            Some("arn:aws:iam::444455556666:user/bert"),
+            "by the resource-based policy",
+        ),
+    ];
+    for (caller, own, principal, expected) in cases {
+        assert_eq!(
+            with_policies(caller, own, principal, true),
+            expected,
+            "{principal:?}"
+        );
+    }
 }

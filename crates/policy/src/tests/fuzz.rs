@@ -146,6 +146,7 @@ fn ask(text: &str, value: &str) {
                 endpoint: Some(&document),
                 resource: Some(&document),
                 owner: "111122223333",
+                identity: None,
             };
             let decision = decide(&request, &policies);
             if let Err(denial) = decision {

@@ -180,6 +180,7 @@ proptest! {
             endpoint: documents.0.as_ref(),
             resource: documents.1.as_ref(),
             owner: OWNER,
+            identity: None,
         };
         let expected = naive(&asked, endpoint.as_deref(), bucket.as_deref());
         prop_assert_eq!(decide(&request, &policies).is_ok(), expected, "{:?}", asked);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use http::HeaderMap;
-use policy::{Caller, Context, Document, Identity, Kind, Origin, Policies, Source};
+use policy::{Caller, Context, Document, Identity, Kind, Origin, Permissions, Policies, Source};
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::dto::{
     CreateBucketInput, PostObjectInput, PublicAccessBlockConfiguration, PutObjectTaggingInput,
@@ -75,6 +75,8 @@ pub(crate) struct Asker {
     witness: Option<Witness>,
     /// When the caller's session began, if it is one.
     issued_s: Option<i64>,
+    /// What the caller's own policies let it do; `None` is everything.
+    permissions: Option<Arc<Permissions>>,
 }
 
 /// What stands before an action on a bucket: the bucket's policy, read once.
@@ -166,7 +168,7 @@ fn bear_witness(context: &S3AccessContext<'_>, asker: &Asker) {
 impl Access {
     fn asker(&self, context: &mut S3AccessContext<'_>) -> S3Result<Asker> {
         let mut known = Context::default();
-        let mut issued = None;
+        let (mut issued, mut permissions) = (None, None);
         let caller = match context.credentials() {
             None => Caller::Anonymous,
             Some(credentials) => {
@@ -175,6 +177,7 @@ impl Access {
                 let token = given.or(token.as_deref());
                 let signer = self.keys.0.signer(&credentials.access_key, token)?;
                 issued = signer.issued_s;
+                permissions = signer.permissions;
                 if let Some(issued_s) = signer.issued_s {
                     known.put("aws:TokenIssueTime", facts::iso8601(issued_s));
                 }
@@ -197,6 +200,7 @@ impl Access {
             context: known,
             witness: context.extensions_mut().get::<Witness>().cloned(),
             issued_s: issued,
+            permissions,
         })
     }
 }
@@ -293,6 +297,7 @@ impl Asker {
             endpoint: self.origin.endpoint_policy(),
             resource: document,
             owner,
+            identity: self.permissions.as_deref(),
         };
         let Err(denial) = policy::decide(&request, &policies) else {
             return Ok(());
@@ -336,7 +341,9 @@ impl Gate<'_> {
             return ask(&format!("arn:aws:s3:::{bucket}"), &self.context);
         };
         let resource = format!("arn:aws:s3:::{bucket}/{key}");
-        let is_asked = document.is_some() || asker.origin.endpoint_policy().is_some();
+        let is_asked = document.is_some()
+            || asker.origin.endpoint_policy().is_some()
+            || asker.permissions.is_some();
         match is_asked.then(|| asker.s3.store.object(bucket, key)) {
             Some(Ok(record)) if !record.attributes.tags.is_empty() => {
                 let mut context = self.context.clone();

@@ -122,6 +122,7 @@ impl<'a> Asked<'a> {
             endpoint: None,
             resource: Some(document),
             owner,
+            identity: None,
         };
         match policy::decide(&request, &policies) {
             Ok(_) => Ok(()),

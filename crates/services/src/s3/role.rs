@@ -39,6 +39,7 @@ impl S3 {
             endpoint: None,
             resource: document.as_ref(),
             owner: &info.owner,
+            identity: None,
         };
         policy::decide(&request, &policies)
             .map(|_| ())

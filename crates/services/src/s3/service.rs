@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
-use policy::Identity;
+use policy::{Identity, Permissions};
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::host::{S3Host, VirtualHost};
 use s3s::service::{S3Service, S3ServiceBuilder};
@@ -28,12 +28,14 @@ pub trait Credentials: Send + Sync + 'static {
 }
 
 /// Who signed a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Signer {
     /// Who it is.
     pub identity: Identity,
     /// When its temporary key was given out, in seconds since 1970.
     pub issued_s: Option<i64>,
+    /// What its policies let it do; `None` is everything.
+    pub permissions: Option<Arc<Permissions>>,
 }
 
 /// Why an access key is of no use.

@@ -15,6 +15,10 @@ pub struct AssumeRole {
     pub session_name: String,
     /// How long the keys are good, in seconds.
     pub duration_s: u64,
+    /// The policy that the session has to pass besides the role's.
+    pub policy: Option<String>,
+    /// What the role's owner has told the caller to say.
+    pub external_id: Option<String>,
 }
 
 /// What AssumeRole gives out.
@@ -35,9 +39,7 @@ pub struct TemporaryCredentials {
 }
 
 /// Parameters that AWS knows and Weir does not: what they restrict or promise would not hold.
-pub(super) const UNSUPPORTED: [&str; 9] = [
-    "ExternalId",
-    "Policy",
+pub(super) const UNSUPPORTED: [&str; 7] = [
     "PolicyArns",
     "ProvidedContexts",
     "SerialNumber",
@@ -75,6 +77,8 @@ impl AssumeRole {
             account: account.to_owned(),
             session_name: session_name.to_owned(),
             duration_s,
+            policy: value(parameters, "Policy").map(str::to_owned),
+            external_id: value(parameters, "ExternalId").map(str::to_owned),
         })
     }
 }
@@ -206,6 +210,8 @@ mod tests {
             account: "111122223333".to_owned(),
             session_name: "me@home".to_owned(),
             duration_s: 900,
+            policy: None,
+            external_id: None,
         };
         assert_eq!(asked, Ok(expected));
     }
@@ -255,7 +261,10 @@ mod tests {
                 &root,
                 &[("RoleArn", ROLE), name, ("Tags.member.1.Key", "k")],
             ),
-            (&root, &[("RoleArn", ROLE), name, ("Policy", "{}")]),
+            (
+                &root,
+                &[("RoleArn", ROLE), name, ("PolicyArns.member.1.arn", "{}")],
+            ),
         ] {
             let (status, code, message) = parse(pairs, caller).unwrap_err();
             report += &format!("{status} {code}: {message}\n");
@@ -275,7 +284,7 @@ mod tests {
             400 MalformedInput: long is not a valid value for DurationSeconds
             400 ValidationError: The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining
             400 UnsupportedOperation: The parameter Tags is not supported.
-            400 UnsupportedOperation: The parameter Policy is not supported.
+            400 UnsupportedOperation: The parameter PolicyArns is not supported.
         "#]].assert_eq(&report);
     }
 

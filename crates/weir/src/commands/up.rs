@@ -108,6 +108,7 @@ fn config(arguments: &Up) -> anyhow::Result<server::Config> {
         .account
         .parse()
         .map_err(|_| anyhow::anyhow!("--account: '{}' is not twelve digits", arguments.account))?;
+    config.enforce_iam = arguments.enforce_iam;
     config.aggregation = match arguments.aggregation {
         Aggregation::Nitro => server::Aggregation::Nitro,
         Aggregation::AsRequested => server::Aggregation::AsRequested,

@@ -2,9 +2,14 @@
 
 //! Wire forms of the shapes in `iam-api`.
 
+mod access_key;
 pub(crate) mod actions;
+mod group;
+mod group_policy;
 mod instance_profile;
 mod managed_policy;
 mod role;
 mod role_policy;
 mod shared;
+mod user;
+mod user_policy;

@@ -21,13 +21,6 @@ impl Encode for AttachRolePolicyResponse {
     fn encode(&self, _xml: &mut Writer) {}
 }
 
-impl Encode for AttachedPolicy {
-    fn encode(&self, xml: &mut Writer) {
-        xml.option("PolicyName", &self.policy_name);
-        xml.option("PolicyArn", &self.policy_arn);
-    }
-}
-
 impl Decode for DeleteRolePolicyRequest {
     fn decode(mut node: Node<'_>) -> Result<Self, Error> {
         node.expect_no_value()?;

@@ -12,6 +12,13 @@ impl Encode for AttachedPermissionsBoundary {
     }
 }
 
+impl Encode for AttachedPolicy {
+    fn encode(&self, xml: &mut Writer) {
+        xml.option("PolicyName", &self.policy_name);
+        xml.option("PolicyArn", &self.policy_arn);
+    }
+}
+
 impl Encode for Role {
     fn encode(&self, xml: &mut Writer) {
         xml.option("Path", &self.path);
@@ -54,5 +61,18 @@ impl Encode for Tag {
     fn encode(&self, xml: &mut Writer) {
         xml.option("Key", &self.key);
         xml.option("Value", &self.value);
+    }
+}
+
+impl Encode for User {
+    fn encode(&self, xml: &mut Writer) {
+        xml.option("Path", &self.path);
+        xml.option("UserName", &self.user_name);
+        xml.option("UserId", &self.user_id);
+        xml.option("Arn", &self.arn);
+        xml.option("CreateDate", &self.create_date);
+        xml.option("PasswordLastUsed", &self.password_last_used);
+        xml.option("PermissionsBoundary", &self.permissions_boundary);
+        xml.member_list("Tags", &self.tags);
     }
 }

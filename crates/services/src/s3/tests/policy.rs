@@ -36,6 +36,7 @@ impl Credentials for Keys {
         Ok(Signer {
             identity,
             issued_s: (access_key == "session").then_some(0),
+            permissions: None,
         })
     }
 }
