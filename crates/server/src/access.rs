@@ -763,7 +763,15 @@ mod tests {
                 .map(|call| format!("{} on {}\n", call.action, call.resources.join(" ")))
                 .collect::<String>()
         };
-        expect![[""]].assert_eq(
+        expect![[r#"
+            ec2:DescribeSubnets on *
+            ec2:RunInstances on arn:aws:ec2:us-east-1:123456789012:instance/* arn:aws:ec2:us-east-1:123456789012:network-interface/* arn:aws:ec2:us-east-1:123456789012:subnet/subnet-00000001 arn:aws:ec2:us-east-1:123456789012:volume/* arn:aws:ec2:us-east-1::image/ami-1
+            ec2:CreateVpc on arn:aws:ec2:us-east-1:123456789012:vpc/*
+            ec2:CreateTags on arn:aws:ec2:us-east-1:123456789012:vpc/*
+            iam:CreateUser on arn:aws:iam::123456789012:user/ops/anna
+            iam:AttachUserPolicy on arn:aws:iam::123456789012:user/anna
+            iam:ListRoles on arn:aws:iam::123456789012:role/
+        "#]].assert_eq(
             &[
                 ec2(&[
                     ("Action", "DescribeSubnets"),

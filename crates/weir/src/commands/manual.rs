@@ -63,7 +63,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         man(Some(dir.path())).unwrap();
         let up = std::fs::read_to_string(dir.path().join("weir-up.1")).unwrap();
-        assert!(up.contains("ephemeral") && !up.contains("again"), "{up}");
+        assert!(
+            up.contains("ephemeral") && !up.contains("\\-\\-again"),
+            "{up}"
+        );
         for name in [
             "weir.1",
             "weir-exec.1",
