@@ -294,6 +294,40 @@ def iam(w):
     yield "TagInstanceProfile", profile | tag
     yield "UntagInstanceProfile", profile | keys
     yield "DeleteInstanceProfile", {"InstanceProfileName": "spare"}
+    user, group, key = {"UserName": "one"}, {"GroupName": "one"}, {"UserName": "one", "AccessKeyId": w.access_key}
+    yield "GetUser", user
+    yield "ListUsers", {}
+    yield "ListUserTags", user
+    yield "GetUserPolicy", user | {"PolicyName": "one"}
+    yield "ListUserPolicies", user
+    yield "ListAttachedUserPolicies", user
+    yield "ListAccessKeys", user
+    yield "GetGroup", group
+    yield "ListGroups", {}
+    yield "ListGroupsForUser", user
+    yield "GetGroupPolicy", group | {"PolicyName": "one"}
+    yield "ListGroupPolicies", group
+    yield "ListAttachedGroupPolicies", group
+    yield "CreateUser", {"UserName": "new", "Path": "/a/"} | tag
+    yield "UpdateUser", user | {"NewPath": "/b/"}
+    yield "TagUser", user | tag
+    yield "UntagUser", user | keys
+    yield "DeleteUser", {"UserName": "spare"}
+    yield "PutUserPolicy", user | {"PolicyName": "new", "PolicyDocument": ALLOW}
+    yield "DeleteUserPolicy", user | {"PolicyName": "more"}
+    yield "DetachUserPolicy", user | {"PolicyArn": w.policy_attached}
+    yield "AttachUserPolicy", user | {"PolicyArn": w.policy}
+    yield "UpdateAccessKey", key | {"Status": "Inactive"}
+    yield "DeleteAccessKey", key
+    yield "CreateAccessKey", user
+    yield "CreateGroup", {"GroupName": "new", "Path": "/a/"}
+    yield "RemoveUserFromGroup", user | group
+    yield "AddUserToGroup", user | group
+    yield "DeleteGroup", {"GroupName": "spare"}
+    yield "PutGroupPolicy", group | {"PolicyName": "new", "PolicyDocument": ALLOW}
+    yield "DeleteGroupPolicy", group | {"PolicyName": "more"}
+    yield "DetachGroupPolicy", group | {"PolicyArn": w.policy_attached}
+    yield "AttachGroupPolicy", group | {"PolicyArn": w.policy}
 
 
 def sts(w):

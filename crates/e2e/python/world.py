@@ -228,6 +228,16 @@ class World:
         iam.create_policy_version(PolicyArn=self.policy, PolicyDocument=ALLOW)
         iam.attach_role_policy(RoleName="one", PolicyArn=self.policy_attached)
         iam.add_role_to_instance_profile(InstanceProfileName="inside", RoleName="inside")
+        for name in ("one", "spare"):
+            iam.create_user(UserName=name)
+            iam.create_group(GroupName=name)
+        for name in ("one", "more"):
+            iam.put_user_policy(UserName="one", PolicyName=name, PolicyDocument=ALLOW)
+            iam.put_group_policy(GroupName="one", PolicyName=name, PolicyDocument=ALLOW)
+        iam.attach_user_policy(UserName="one", PolicyArn=self.policy_attached)
+        iam.attach_group_policy(GroupName="one", PolicyArn=self.policy_attached)
+        iam.add_user_to_group(GroupName="one", UserName="one")
+        self.access_key = iam.create_access_key(UserName="one")["AccessKey"]["AccessKeyId"]
 
     def trails(self):
         lab, service = self.lab, {"Service": "cloudtrail.amazonaws.com"}

@@ -45,6 +45,13 @@ pub(crate) fn list_access_keys(
     tx: &mut Transaction<'_>,
     request: &ListAccessKeysRequest,
 ) -> Result<ListAccessKeysResponse, Error> {
+    // Those of the root, which are not IAM's.
+    if request.user_name.is_none() {
+        return Ok(ListAccessKeysResponse {
+            is_truncated: Some(false),
+            ..Default::default()
+        });
+    }
     let user = find_named(tx, &request.user_name)?;
     let Listed {
         rows,
