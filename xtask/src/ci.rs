@@ -27,7 +27,8 @@ pub fn run(root: &Path) -> Result<()> {
     run.stop_if_failed()?;
 
     // The tests over the wire start this binary; Cargo builds it for the tests of its own crate only.
-    run.cargo("build", &["build", "--package", "weir"]);
+    // All of the workspace's features, as the tests have them, so that nothing is compiled twice.
+    run.cargo("build", &["build", "--workspace", "--bin", "weir"]);
     run.stop_if_failed()?;
     run.tests();
     run.stop_if_failed()?;

@@ -258,7 +258,8 @@ fn weir() -> &'static Path {
         let folder = this.ancestors().nth(2).expect("…/PROFILE/deps/it-…");
         let target = folder.parent().expect("…/PROFILE");
         let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "--package", "weir", "--target-dir"]);
+        build.args(["build", "--quiet", "--workspace", "--bin", "weir"]);
+        build.arg("--target-dir");
         build.arg(target).current_dir(crate_folder());
         if folder.ends_with("release") {
             build.arg("--release");

@@ -1,5 +1,7 @@
 //! Access keys of users (IAM User Guide, "Manage access keys for IAM users").
 
+use std::ops::RangeInclusive;
+
 use iam_api::{
     AccessKeyMetadata, CreateAccessKeyRequest, CreateAccessKeyResponse, DeleteAccessKeyRequest,
     DeleteAccessKeyResponse, ListAccessKeysRequest, ListAccessKeysResponse, UpdateAccessKeyRequest,
@@ -109,8 +111,17 @@ fn find(
     user: &Option<String>,
     id: &Option<String>,
 ) -> Result<AccessKey, Error> {
-    let user: &User = find_named(tx, user)?;
     let id = id.as_deref().unwrap_or_default();
+    if !ID_LEN.contains(&id.len()) {
+        let (bound, words) = match id.len() < *ID_LEN.start() {
+            true => (ID_LEN.start(), "greater"),
+            false => (ID_LEN.end(), "less"),
+        };
+        return Err(validation(format!(
+            "1 validation error detected: Value '{id}' at 'accessKeyId' failed to satisfy constraint: Member must have length {words} than or equal to {bound}"
+        )));
+    }
+    let user: &User = find_named(tx, user)?;
     let key = tx.state().access_keys.get(&id.to_owned());
     key.filter(|key| key.user == entity::key(&user.name))
         .cloned()
@@ -120,6 +131,9 @@ fn find(
 fn status(key: &AccessKey) -> String {
     if key.active { "Active" } else { "Inactive" }.to_owned()
 }
+
+/// How long an id may be (IAM API Reference, "UpdateAccessKey").
+const ID_LEN: RangeInclusive<usize> = 16..=128;
 
 const IDS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 const SECRETS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
