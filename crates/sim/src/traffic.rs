@@ -413,10 +413,17 @@ fn fragment(random: &mut Random, past: &[Past], mut sent: Sent) -> Sent {
             .fragment
             .map_or(0, |first| first.identification);
     }
-    if !later && sent.segment.lacks_ports() && sent.segment.protocol == protocol::ICMPV6 {
-        // Type 0 would be an error, and identifier 0 is that of nobody knows what.
-        sent.segment.icmp_type = icmpv6::ECHO_REPLY;
-        (sent.segment.src_port, sent.segment.dst_port) = (1, 1);
+    if !later && sent.segment.lacks_ports() {
+        // Identifier 0 is that of nobody knows what, and type 0 of ICMPv6 would be an error.
+        let echo_reply = match sent.segment.protocol {
+            protocol::ICMP => Some(icmp::ECHO_REPLY),
+            protocol::ICMPV6 => Some(icmpv6::ECHO_REPLY),
+            _ => None,
+        };
+        if let Some(icmp_type) = echo_reply {
+            sent.segment.icmp_type = icmp_type;
+            (sent.segment.src_port, sent.segment.dst_port) = (1, 1);
+        }
     }
     sent.segment.fragment = Some(Fragment {
         identification,
