@@ -75,8 +75,8 @@ pub(crate) fn open_journal(folder: &Path) -> anyhow::Result<Journal> {
     Ok(Journal::with_lock(folder, lock)?)
 }
 
-/// Removes what killed daemons have left. A folder whose lock is held belongs to a living one, and
-/// one without a lock may belong to one that is just starting.
+/// Removes what killed daemons have left. A folder whose lock is held belongs to a living one, and one without a journal
+/// may belong to one that is just starting: it makes the journal when it has the lock, and nobody may take that from it.
 fn sweep(parent: &Path) {
     let Ok(entries) = std::fs::read_dir(parent) else {
         return;
@@ -84,6 +84,9 @@ fn sweep(parent: &Path) {
     for entry in entries.flatten() {
         let name = entry.file_name();
         if !name.to_string_lossy().starts_with(TEMPORARY) {
+            continue;
+        }
+        if !entry.path().join(JOURNAL).exists() {
             continue;
         }
         let Ok(lock) = std::fs::File::open(entry.path().join("lock")) else {
@@ -99,6 +102,7 @@ fn sweep(parent: &Path) {
 
 /// How the names of temporary state folders begin.
 const TEMPORARY: &str = "weir-ephemeral-";
+const JOURNAL: &str = "journal.sqlite";
 
 impl Drop for StateFolder {
     fn drop(&mut self) {
@@ -123,12 +127,18 @@ mod tests {
             let lock = std::fs::File::create(folder.join("lock")).unwrap();
             (folder, lock)
         };
+        let begun = |folder: &Path| std::fs::write(folder.join(JOURNAL), "").unwrap();
         let (dead, lock) = make("dead");
+        begun(&dead);
+        drop(lock);
+        let (starting, lock) = make("starting");
         drop(lock);
         let (living, lock) = make("living");
+        begun(&living);
         flock(&lock, FlockOperation::NonBlockingLockExclusive).unwrap();
         sweep(parent.path());
         assert!(!dead.exists());
+        assert!(starting.exists());
         assert!(living.exists());
     }
 }
