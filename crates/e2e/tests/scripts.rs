@@ -28,6 +28,11 @@ fn every_parameter_of_every_action_when_it_is_wrong() {
 }
 
 #[test]
+fn clients_that_mean_no_good() {
+    script("hostile.py");
+}
+
+#[test]
 fn audit_tools_read_what_is_there() {
     script("audit_tools.py");
 }

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use dataplane::{Origin, ServiceWay};
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
-use hyper::body::Incoming;
 use model::{AwsService, Region, VpcEndpointId, World};
 use policy::{Document, EndpointOrigin, Kind};
 
 use crate::clock;
+use crate::connections::Arriving;
 use crate::daemon::Daemon;
 use crate::http as port;
 use crate::patience::Patience;
@@ -40,7 +40,7 @@ const POLICIES_MAX: usize = 1024;
 pub(crate) async fn answer(
     daemon: &Arc<Daemon>,
     arrival: Arrival,
-    mut request: Request<Incoming>,
+    mut request: Request<Arriving>,
 ) -> Response<s3s::Body> {
     let origin = {
         let world = daemon.writer.world();
@@ -68,7 +68,7 @@ async fn dynamodb(
     daemon: &Arc<Daemon>,
     arrival: Arrival,
     origin: &policy::Origin,
-    request: Request<Incoming>,
+    request: Request<Arriving>,
 ) -> Response<s3s::Body> {
     let Some(upstream) = &daemon.reception.dynamodb else {
         let mut response = Response::new(s3s::Body::empty());

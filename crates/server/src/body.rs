@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use hyper::body::Body;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Larger bodies of calls other than S3's are refused; the largest AWS takes are those of PutLogEvents.
 const BODY_MAX: usize = 8 << 20;
 /// A client has so long to send the body of a call.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
-/// Bodies up to this size wait for nobody.
+/// The first bytes of a body are not counted: calls that are small are always taken.
 const SMALL: usize = 64 << 10;
-/// All other bodies that are being read may have so many bytes together.
+/// What has come of all other bodies that are being read may have so many bytes together.
 const SUM_MAX: usize = 64 << 20;
 
 /// Bytes that the bodies of calls may still have, [`SUM_MAX`] of them when there is none.
@@ -25,6 +25,9 @@ pub(crate) enum Unreadable {
     /// It is larger than any call's.
     #[error("The request body is larger than {BODY_MAX} bytes.")]
     TooLarge,
+    /// Others' bodies take all the room that there is.
+    #[error("The service is reading as many large requests as it can. Try again.")]
+    NoRoom,
     /// It did not come.
     #[error("The request body was not received in time.")]
     TooSlow,
@@ -38,6 +41,7 @@ impl Unreadable {
     pub(crate) fn code(self) -> (u16, &'static str) {
         match self {
             Self::TooLarge => (413, "RequestEntityTooLarge"),
+            Self::NoRoom => (503, "ServiceUnavailable"),
             Self::TooSlow => (408, "RequestTimeout"),
             Self::Incomplete => (400, "IncompleteBody"),
         }
@@ -58,30 +62,43 @@ impl BodyBudget {
     /// When it is too large, or does not come.
     pub(crate) async fn read<B>(&self, body: B) -> Result<Bytes, Unreadable>
     where
-        B: Body<Data = Bytes>,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+        B: Body<Data = Bytes> + Unpin,
     {
-        let sizes = body.size_hint();
-        if sizes.lower() > BODY_MAX as u64 {
+        if body.size_hint().lower() > BODY_MAX as u64 {
             return Err(Unreadable::TooLarge);
         }
-        let size = sizes
-            .upper()
-            .and_then(|size| usize::try_from(size).ok())
-            .map_or(BODY_MAX, |size| size.min(BODY_MAX));
-        let read = async {
-            let _share = match u32::try_from(size) {
-                Ok(share) if size > SMALL => Some(self.0.acquire_many(share).await),
-                _ => None,
-            };
-            Limited::new(body, BODY_MAX).collect().await
-        };
-        match tokio::time::timeout(BODY_TIMEOUT, read).await {
-            Ok(Ok(body)) => Ok(body.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Unreadable::TooLarge),
-            Ok(Err(_)) => Err(Unreadable::Incomplete),
+        match tokio::time::timeout(BODY_TIMEOUT, self.collect(body)).await {
+            Ok(read) => read,
             Err(_) => Err(Unreadable::TooSlow),
         }
+    }
+
+    async fn collect<B>(&self, mut body: B) -> Result<Bytes, Unreadable>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let mut whole = Vec::new();
+        let mut room: Option<SemaphorePermit<'_>> = None;
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|_| Unreadable::Incomplete)?;
+            let Ok(part) = frame.into_data() else {
+                continue;
+            };
+            whole.extend_from_slice(&part);
+            if whole.len() > BODY_MAX {
+                return Err(Unreadable::TooLarge);
+            }
+            if whole.len() > SMALL {
+                let size = u32::try_from(part.len()).map_err(|_| Unreadable::TooLarge)?;
+                let more = self.0.try_acquire_many(size);
+                let more = more.map_err(|_| Unreadable::NoRoom)?;
+                match &mut room {
+                    Some(room) => room.merge(more),
+                    None => room = Some(more),
+                }
+            }
+        }
+        Ok(Bytes::from(whole))
     }
 }
 
@@ -104,6 +121,20 @@ mod tests {
             _: &mut std::task::Context<'_>,
         ) -> std::task::Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
             std::task::Poll::Ready(self.0.pop().map(|chunk| chunk.map(Frame::data)))
+        }
+    }
+
+    struct Never;
+
+    impl Body for Never {
+        type Data = Bytes;
+        type Error = std::io::Error;
+
+        fn poll_frame(
+            self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+            std::task::Poll::Pending
         }
     }
 
@@ -135,5 +166,20 @@ mod tests {
             Err(Unreadable::Incomplete)
         );
         assert_eq!(budget.0.available_permits(), SUM_MAX);
+    }
+
+    #[tokio::test]
+    async fn what_has_not_come_takes_no_room() {
+        let budget = BodyBudget::default();
+        let _taken = budget.0.try_acquire_many(SUM_MAX as u32).unwrap();
+        let read = |size| budget.read(Full::new(Bytes::from(vec![0; size])));
+        assert_eq!(read(SMALL).await.map(|b| b.len()), Ok(SMALL));
+        assert_eq!(read(SMALL + 1).await, Err(Unreadable::NoRoom));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_come_is_given_up() {
+        let budget = BodyBudget::default();
+        assert_eq!(budget.read(Never).await, Err(Unreadable::TooSlow));
     }
 }

@@ -14,7 +14,7 @@ use services::cloudtrail::Trails;
 use services::firehose::{Firehose, Limits};
 use services::logs::Logs;
 use services::s3::{S3, S3Endpoint};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
@@ -129,7 +129,7 @@ async fn serve(
     let mut journal = open_journal(state)?;
     make_private(&state.join("console"))?;
     let world = journal.load().context("the state cannot be read")?;
-    let (listener, listen) = listen_on(config.listen).await?;
+    let (listener, listen) = listen_on(config.listen)?;
     host::remove_stale_cgroups();
 
     let (datapath, inquiries) = Datapath::start(&config)?;
@@ -228,9 +228,21 @@ impl Signals {
     }
 }
 
+/// Clients that may wait to be accepted; more would have to call again a second later.
+const BACKLOG: u32 = 4096;
+
 /// The port, and which it is.
-async fn listen_on(address: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
-    let listener = TcpListener::bind(address).await.with_context(|| {
+fn listen_on(address: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
+    let open = || {
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    let listener = open().with_context(|| {
         format!("cannot listen on {address} (`--listen 127.0.0.1:0` takes any free port)")
     })?;
     let listen = listener.local_addr()?;

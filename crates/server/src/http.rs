@@ -12,14 +12,15 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use model::Region;
 use policy::Origin;
+use rustix::net::sockopt::set_tcp_user_timeout;
 use services::firehose::Entrance as FirehoseEntrance;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::arrival::{self, Arrival};
 use crate::auth::{self, Identity};
 use crate::cloudtrail::{self, Draft};
+use crate::connections::{Arriving, Connections, Leaving, Place};
 use crate::daemon::Daemon;
 use crate::respond::{self, Answer};
 use crate::service::Service;
@@ -27,19 +28,15 @@ use crate::{access, browser, clock, ec2, missing, sts, weir};
 
 /// A client has so long to send the head of a request.
 pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// Connections at a time; further ones wait. Leaves descriptors for everything else.
-const CONNECTIONS_MAX: usize = 512;
+/// Larger heads are refused. No call of AWS's has one half as large.
+pub(crate) const HEAD_MAX: usize = 64 << 10;
+/// A client may leave an answer alone for so long before its connection ends.
+const UNREAD_MAX: Duration = Duration::from_secs(600);
 
 /// Serves connections until the daemon ends.
 pub(crate) async fn serve(listener: TcpListener, daemon: Arc<Daemon>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let connections = Arc::new(Connections::default());
     loop {
-        if places.available_permits() == 0 {
-            tracing::warn!("{CONNECTIONS_MAX} connections are open; more have to wait");
-        }
-        let Ok(place) = places.clone().acquire_owned().await else {
-            return;
-        };
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -49,16 +46,33 @@ pub(crate) async fn serve(listener: TcpListener, daemon: Arc<Daemon>) {
                 continue;
             }
         };
+        let Some(place) = connections.take() else {
+            turn_away(&stream);
+            continue;
+        };
         let _ = stream.set_nodelay(true);
+        let _ = set_tcp_user_timeout(&stream, UNREAD_MAX.as_millis() as u32);
         let daemon = daemon.clone();
         tokio::spawn(async move {
-            let _place = place;
             let from = Entrance::Port(peer.ip());
-            if let Err(error) = connection(stream, from, daemon).await {
+            let ended = tokio::select! {
+                ended = connection(stream, from, Some(place.clone()), daemon) => ended,
+                () = place.given_up() => Err(anyhow::anyhow!("another took its place")),
+            };
+            if let Err(error) = ended {
                 tracing::debug!(%error, "a connection ended early");
             }
         });
     }
+}
+
+/// Says that there is no place for a connection.
+fn turn_away(stream: &TcpStream) {
+    tracing::debug!("a connection was turned away: all others are due an answer");
+    let answer =
+        b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    // A new connection has room for so little.
+    let _ = stream.try_write(answer);
 }
 
 /// Where a connection came in.
@@ -78,20 +92,24 @@ pub(crate) enum Entrance {
 pub(crate) async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
     entrance: Entrance,
+    place: Option<Arc<Place>>,
     daemon: Arc<Daemon>,
 ) -> anyhow::Result<()> {
-    let service = service_fn(move |request| {
-        let daemon = daemon.clone();
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (daemon, place) = (daemon.clone(), place.clone());
         async move {
-            Ok::<_, Infallible>(match entrance {
+            let request = request.map(|body| Arriving::new(body, place.clone()));
+            let answer = match entrance {
                 Entrance::Port(peer) => answer(&daemon, peer, request).await,
                 Entrance::Service(arrival) => arrival::answer(&daemon, arrival, request).await,
-            })
+            };
+            Ok::<_, Infallible>(answer.map(|body| Leaving::new(body, place)))
         }
     });
     hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_MAX)
         .serve_connection(TokioIo::new(stream), service)
         .await?;
     Ok(())
@@ -103,7 +121,7 @@ type Body = s3s::Body;
 async fn answer(
     daemon: &Arc<Daemon>,
     peer: IpAddr,
-    mut request: Request<Incoming>,
+    mut request: Request<Arriving>,
 ) -> Response<Body> {
     if request.method() == Method::GET && request.uri().path() == "/_weir/health" {
         return whole(respond::json(200, &clock::request_id(), &daemon.health()));
@@ -158,7 +176,7 @@ pub(crate) async fn call(
     origin: &Origin,
     region: Option<Region>,
     service: Service,
-    request: Request<Incoming>,
+    request: Request<Arriving>,
 ) -> Answer {
     let request_id = clock::request_id();
     match believe(daemon, origin, region, service, request, &request_id).await {
@@ -194,7 +212,7 @@ pub(crate) async fn believe(
     origin: &Origin,
     region: Option<Region>,
     service: Service,
-    request: Request<Incoming>,
+    request: Request<Arriving>,
     request_id: &str,
 ) -> Result<Believed, Answer> {
     let (parts, body) = request.into_parts();

@@ -12,6 +12,7 @@ mod capture;
 mod clock;
 mod cloudtrail;
 mod config;
+mod connections;
 mod daemon;
 mod datapath;
 mod destinations;

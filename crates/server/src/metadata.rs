@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 
 use crate::clock;
 use crate::daemon::Daemon;
-use crate::http::HEAD_TIMEOUT;
+use crate::http::{HEAD_MAX, HEAD_TIMEOUT};
 
 /// How many hops packets may travel whose answer says nothing else.
 const HOPS: u8 = 64;
@@ -55,6 +55,7 @@ pub(crate) async fn serve(
     hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_MAX)
         .serve_connection(TokioIo::new(stream), service)
         .await?;
     Ok(())

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, Request, header};
-use hyper::body::Incoming;
 
 use crate::clock;
+use crate::connections::Arriving;
 use crate::daemon::Daemon;
 use crate::ec2;
 use crate::respond::{self, Answer};
@@ -17,7 +17,7 @@ const REST_XML: [&str; 3] = ["cloudfront", "route53", "s3-outposts"];
 pub(crate) async fn answer(
     daemon: &Arc<Daemon>,
     signed_for: &str,
-    request: Request<Incoming>,
+    request: Request<Arriving>,
 ) -> Answer {
     let id = clock::request_id();
     let (parts, body) = request.into_parts();

@@ -2,17 +2,17 @@
 
 use http::request::Parts;
 use http::{Request, Response};
-use hyper::body::Incoming;
 use policy::Origin;
 use services::s3::Witness;
 
+use crate::connections::Arriving;
 use crate::daemon::Daemon;
 use crate::patience::Patience;
 use crate::{auth, trails};
 
 impl Daemon {
     /// Answers an S3 request.
-    pub(crate) async fn s3(&self, mut request: Request<Incoming>) -> Response<s3s::Body> {
+    pub(crate) async fn s3(&self, mut request: Request<Arriving>) -> Response<s3s::Body> {
         auth::adopt(&mut request, &self.keyring);
         let witness = Witness::default();
         request.extensions_mut().insert(witness.clone());

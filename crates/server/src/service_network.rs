@@ -236,12 +236,12 @@ async fn admit(
         secure,
     };
     if !secure {
-        return port::connection(stream, Entrance::Service(arrival), daemon.clone()).await;
+        return port::connection(stream, Entrance::Service(arrival), None, daemon.clone()).await;
     }
     let config = daemon.reception.authority.endpoint(service, region)?;
     let handshake = TlsAcceptor::from(config).accept(stream);
     let stream = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await??;
-    port::connection(stream, Entrance::Service(arrival), daemon.clone()).await
+    port::connection(stream, Entrance::Service(arrival), None, daemon.clone()).await
 }
 
 /// Who has how many connections.
