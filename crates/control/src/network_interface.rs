@@ -85,6 +85,7 @@ pub(crate) fn delete_network_interface(
 ) -> Result<DeleteNetworkInterfaceResponse, Error> {
     let id = parameter::id(&request.network_interface_id, "NetworkInterfaceId")?;
     let eni = tx.find::<NetworkInterface>(id)?;
+    check_not_of_endpoint(eni)?;
     if eni.is_in_use() {
         return Err(Error::InvalidParameterValue(format!(
             "Network interface '{id}' is currently in use."
@@ -133,10 +134,25 @@ pub(crate) fn create(tx: &mut Transaction<'_>, wanted: Wanted) -> Result<Network
 /// "Requester-managed network interfaces").
 pub(crate) fn own(tx: &Transaction<'_>, id: NetworkInterfaceId) -> Result<NetworkInterface, Error> {
     let eni = tx.take::<NetworkInterface>(id)?;
+    check_not_of_endpoint(&eni)?;
     if eni.interface_type.is_requester_managed() {
         return Err(Error::not_yours());
     }
     Ok(eni)
+}
+
+/// Endpoints have a code of their own for their interfaces.
+fn check_not_of_endpoint(eni: &NetworkInterface) -> Result<(), Error> {
+    match eni.interface_type {
+        InterfaceType::VpcEndpoint => Err(Error::new(
+            "OperationNotPermitted",
+            format!(
+                "The network interface '{}' is managed by a VPC endpoint and cannot be changed.",
+                eni.id
+            ),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Deletes a network interface with its flow logs; Elastic IP addresses stay, mapped to nothing.

@@ -15,6 +15,7 @@ mod network_acl;
 mod network_interface;
 mod prefix_list;
 mod properties;
+mod refusal;
 mod region;
 mod route_table;
 mod security_group;

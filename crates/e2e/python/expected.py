@@ -86,7 +86,9 @@ EXCEPTIONS = {
     "ec2 ReplaceRoute NatGatewayId not found": {"InvalidNatGatewayID.NotFound"},
     # vpc-endpoints.md: these spell the ids' codes in a way of their own.
     "ec2 ModifyVpcEndpoint AddRouteTableId.1 not found": {"InvalidRouteTableId.NotFound"},
+    "ec2 DescribePrefixLists PrefixListId.1 not found": {"InvalidPrefixListId.NotFound"},
     "ec2 CreateVpcEndpoint SubnetId.1 not found": {"InvalidSubnetId.NotFound"},
+    "ec2 CreateVpcEndpoint VpcEndpointType enum": {"InvalidVpcEndpointType"},
     "ec2 CreateVpcEndpoint * long": {"UnsupportedOperation", "MissingParameter", "InvalidParameter", "InvalidServiceName", "InvalidPolicyDocument", *NO_SUCH_TEXT, *INVALID},
     "ec2 ModifyVpcEndpoint * long": {"UnsupportedOperation", "InvalidParameter", "InvalidPolicyDocument", *NO_SUCH_TEXT, *INVALID},
     "ec2 *VpcEndpointService* long": {

@@ -92,7 +92,9 @@ pub(crate) fn describe_prefix_lists(
         Page::USUAL,
     )?;
     let mut rows: Vec<AwsPrefixList> = AwsPrefixList::all(tx.scope().region).collect();
-    listed(&ids, rows.iter().map(AwsPrefixList::id))?;
+    // This action has a spelling of its own for lists that do not exist.
+    listed(&ids, rows.iter().map(AwsPrefixList::id))
+        .map_err(|error| Error::new("InvalidPrefixListId.NotFound", error.to_string()))?;
     rows.retain(|list| {
         let matches = filters.matches(&Tags::new(), |name| match name {
             "prefix-list-id" => vec![list.id().to_string()],

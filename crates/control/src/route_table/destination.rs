@@ -61,7 +61,7 @@ pub(super) fn check(
         .filter_map(|text| text.parse::<IpNet>().ok());
     if reserved.any(|range| range.contains(&net)) {
         return Err(Error::invalid_value(
-            "destinationCidrBlock",
+            parameter_of(destination),
             destination,
             "This range is reserved for AWS services.",
         ));
@@ -98,18 +98,25 @@ fn check_family(
         }
         _ => return Ok(()),
     };
-    let name = match destination {
-        Destination::Ipv4(_) => "destinationCidrBlock",
-        Destination::Ipv6(_) => "destinationIpv6CidrBlock",
-        Destination::PrefixList(_) => "destinationPrefixListId",
-    };
     if destination.to_string() == NAT64 {
         return Err(Error::new(
             "UnsupportedOperation",
             "NAT64 is not supported.",
         ));
     }
-    Err(Error::invalid_value(name, destination, why))
+    Err(Error::invalid_value(
+        parameter_of(destination),
+        destination,
+        why,
+    ))
+}
+
+fn parameter_of(destination: Destination) -> &'static str {
+    match destination {
+        Destination::Ipv4(_) => "destinationCidrBlock",
+        Destination::Ipv6(_) => "destinationIpv6CidrBlock",
+        Destination::PrefixList(_) => "destinationPrefixListId",
+    }
 }
 
 /// Whether a block is the whole block of a subnet.

@@ -504,7 +504,7 @@ fn modification_is_refused() {
         InvalidParameterValue: The specified value for version (0) is not valid. Prefix list pl-00000000000000017 has the versions 1 to 2.
         InvalidParameterValue: The specified value for version (3) is not valid. Prefix list pl-00000000000000017 has the versions 1 to 2.
         InvalidParameterValue: The prefix list com.amazonaws.us-east-1.s3 has no versions.
-        InvalidPrefixListID.NotFound: The prefix list ID 'pl-00000000000000017' does not exist
+        InvalidPrefixListId.NotFound: The prefix list ID 'pl-00000000000000017' does not exist
         InvalidPrefixListID.NotFound: The prefix list ID 'pl-0123456789abcdef0' does not exist
         InvalidPrefixListID.NotFound: The prefix list ID 'pl-0123456789abcdef0' does not exist
     "#]].assert_eq(&out);

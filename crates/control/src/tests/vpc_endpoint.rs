@@ -385,7 +385,7 @@ fn creation_is_refused() {
         InvalidRouteTableId.Malformed: Invalid id: "rtb-x" (expecting "rtb-...")
         InvalidParameter: Route table rtb-0000000000000001f does not belong to VPC vpc-00000000000000002
         UnsupportedOperation: VPC endpoints of type GatewayLoadBalancer are not supported.
-        InvalidParameterValue: Value (gateway) for parameter VpcEndpointType is invalid. Valid values: Gateway, Interface, GatewayLoadBalancer, Resource, ServiceNetwork.
+        InvalidVpcEndpointType: Value (gateway) for parameter VpcEndpointType is invalid. Valid values: Gateway, Interface, GatewayLoadBalancer, Resource, ServiceNetwork.
         InvalidParameter: Subnet IDs are only supported for Interface type VPC Endpoint.
         InvalidParameter: Security group IDs are only supported for Interface type VPC Endpoint.
         InvalidParameter: Private DNS is only supported for Interface type VPC Endpoint.
@@ -522,9 +522,9 @@ fn changes_are_refused() {
         RouteAlreadyExists: route table rtb-00000000000000004 already has a route with destination-prefix-list-id pl-63a5400a
         InvalidParameter: Route table rtb-00000000000000017 is not associated with VPC endpoint vpce-00000000000000018
         InvalidRouteTableId.NotFound: The routeTable ID 'rtb-0123456789abcdef0' does not exist
-        InvalidParameter: Subnet IDs are only supported for Interface type VPC Endpoint.
-        InvalidParameter: Security group IDs are only supported for Interface type VPC Endpoint.
-        InvalidParameter: Private DNS is only supported for Interface type VPC Endpoint.
+        InvalidVpcEndpointType: Subnet IDs are only supported for Interface type VPC Endpoint.
+        InvalidVpcEndpointType: Security group IDs are only supported for Interface type VPC Endpoint.
+        InvalidVpcEndpointType: Private DNS is only supported for Interface type VPC Endpoint.
         UnsupportedOperation: Gateway endpoints with the IP address type ipv6 are not supported.
         MissingParameter: The request must contain the parameter VpcEndpointId
         InvalidVpcEndpointId.Malformed: Invalid id: "vpce-x" (expecting "vpce-...")

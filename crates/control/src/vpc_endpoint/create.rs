@@ -13,6 +13,8 @@ use crate::tag::from_specifications;
 use crate::{Error, Transaction, parameter, token};
 
 const ACTION: &str = "CreateVpcEndpoint";
+/// Of types that there are not, and of changes that an endpoint's type does not have.
+pub(super) const INVALID_TYPE: &str = "InvalidVpcEndpointType";
 const TYPES: &[&str] = &[
     GATEWAY,
     INTERFACE,
@@ -52,7 +54,8 @@ fn create(
         ),
     ])?;
     let kind = request.vpc_endpoint_type.as_deref().unwrap_or(GATEWAY);
-    match parameter::one_of(kind, "VpcEndpointType", TYPES)? {
+    let known = parameter::one_of(kind, "VpcEndpointType", TYPES);
+    match known.map_err(|error| Error::new(INVALID_TYPE, error.to_string()))? {
         GATEWAY => create_gateway(tx, request),
         INTERFACE => interface::create(tx, request),
         kind => Err(Error::new(
@@ -107,6 +110,7 @@ fn create_gateway(
 fn check_gateway(tx: &Transaction<'_>, request: &CreateVpcEndpointRequest) -> Result<(), Error> {
     let subnets = !request.subnet_ids.is_empty() || !request.subnet_configurations.is_empty();
     check_interface_only(
+        "InvalidParameter",
         subnets,
         !request.security_group_ids.is_empty(),
         request.private_dns_enabled,
@@ -128,6 +132,7 @@ fn check_gateway(tx: &Transaction<'_>, request: &CreateVpcEndpointRequest) -> Re
 
 /// Refuses what only endpoints with network interfaces have.
 pub(super) fn check_interface_only(
+    code: &'static str,
     subnets: bool,
     groups: bool,
     private_dns_enabled: Option<bool>,
@@ -140,7 +145,7 @@ pub(super) fn check_interface_only(
     match given.iter().find(|(given, _)| *given) {
         None => Ok(()),
         Some((_, what)) => Err(Error::new(
-            "InvalidParameter",
+            code,
             format!("{what} only supported for Interface type VPC Endpoint."),
         )),
     }

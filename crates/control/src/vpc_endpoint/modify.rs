@@ -4,7 +4,9 @@ use ::policy::Kind;
 use ec2_api::{ModifyVpcEndpointRequest, ModifyVpcEndpointResponse};
 use model::{RouteTableId, VpcEndpoint, VpcEndpointId, VpcEndpointKind, VpcEndpointState};
 
-use super::create::{check_address_type, check_dns_options, check_interface_only, once_each};
+use super::create::{
+    INVALID_TYPE, check_address_type, check_dns_options, check_interface_only, once_each,
+};
 use super::{gateway, interface, policy};
 use crate::{Error, Transaction, parameter};
 
@@ -62,7 +64,7 @@ fn check_gateway(request: &ModifyVpcEndpointRequest) -> Result<(), Error> {
         || !request.subnet_configurations.is_empty();
     let groups =
         !request.add_security_group_ids.is_empty() || !request.remove_security_group_ids.is_empty();
-    check_interface_only(subnets, groups, request.private_dns_enabled)?;
+    check_interface_only(INVALID_TYPE, subnets, groups, request.private_dns_enabled)?;
     check_address_type(&request.ip_address_type)?;
     check_dns_options(&request.dns_options)
 }
