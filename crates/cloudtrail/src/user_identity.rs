@@ -23,11 +23,13 @@ pub struct Caller {
 impl Caller {
     /// `Username` of LookupEvents: a user's name, a session's, or `root`.
     pub fn user_name(&self) -> &str {
-        let resource = self
-            .arn
-            .rsplit_once(':')
-            .map_or("", |(_, resource)| resource);
+        let resource = self.resource();
         resource.rsplit('/').next().unwrap_or(resource)
+    }
+
+    /// The last part of the ARN, in which there may be colons.
+    fn resource(&self) -> &str {
+        self.arn.splitn(6, ':').nth(5).unwrap_or_default()
     }
 
     /// As another account's event shows it: the account, and no more of it than must be.
@@ -44,7 +46,7 @@ impl Caller {
             access_key_id,
             session_began,
         } = self;
-        let kind = match arn.rsplit_once(':').map_or("", |(_, resource)| resource) {
+        let kind = match self.resource() {
             "root" => "Root",
             resource if resource.starts_with("assumed-role/") => "AssumedRole",
             resource if resource.starts_with("user/") => "IAMUser",

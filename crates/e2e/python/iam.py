@@ -1,9 +1,15 @@
 """IAM of callers, enforced: users, groups, roles, sessions, and what each of the services says to those who may not."""
 
 import json
+import tempfile
+import urllib.error
+import urllib.request
 
 import boto3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import Credentials
 from weirtest import Daemon, Lab, main, refused, same
 
 ACCOUNT, OTHER = "111122223333", "444455556666"
@@ -345,9 +351,204 @@ def test_weirs_own_commands_have_root_keys(lab):
                                   DeliverLogsPermissionArn=f"arn:aws:iam::{ACCOUNT}:role/logs")
 
 
+def test_nobody_becomes_another_by_a_name(lab):
+    """A user whose path looks like a role, and sessions of a role that is gone, or that was never checked."""
+    iam = root(lab.daemon).iam
+    trust = policy({"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:user/jack"}, "Action": "sts:AssumeRole"})
+    jack = user(lab.daemon, "jack")
+
+    def create():
+        iam.create_role(RoleName="boss", AssumeRolePolicyDocument=trust)
+        iam.put_role_policy(RoleName="boss", PolicyName="all", PolicyDocument=policy(allow("*")))
+
+    create()
+    disguised = user(lab.daemon, "Boss", path="/x:role/")
+    with refused("UnauthorizedOperation", status=403):
+        disguised.ec2.describe_vpcs()
+    keys = jack.sts.assume_role(RoleArn=f"arn:aws:iam::{ACCOUNT}:role/boss", RoleSessionName="jack")["Credentials"]
+    session = Caller(lab.daemon, keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
+    session.ec2.describe_vpcs()
+    iam.delete_role_policy(RoleName="boss", PolicyName="all")
+    iam.delete_role(RoleName="boss")
+    create()
+    with refused("UnauthorizedOperation", status=403):
+        session.ec2.describe_vpcs()
+
+    with tempfile.TemporaryDirectory() as state:
+        with Daemon(state) as daemon:
+            iam = root(daemon).iam
+            create()
+            keys = boto3.client(
+                "sts", endpoint_url=daemon.endpoint, region_name="us-east-1", aws_access_key_id=ACCOUNT,
+                aws_secret_access_key="any",
+            ).assume_role(RoleArn=f"arn:aws:iam::{ACCOUNT}:role/boss", RoleSessionName="anybody")["Credentials"]
+        with Daemon(state, "--enforce-iam") as daemon:
+            anybody = Caller(daemon, keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
+            with refused("UnauthorizedOperation", status=403):
+                anybody.ec2.describe_vpcs()
+
+
+def test_a_denial_holds_whatever_the_resource_is_called(lab):
+    ec2 = root(lab.daemon).ec2
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.1.0/24")["Subnet"]["SubnetId"]
+    table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+    association = ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)["AssociationId"]
+    address = ec2.allocate_address(Domain="vpc")
+    interface = ec2.create_network_interface(SubnetId=subnet)["NetworkInterface"]
+    group = ec2.create_security_group(VpcId=vpc, GroupName="g", Description="g")["GroupId"]
+    other = ec2.create_security_group(VpcId=vpc, GroupName="h", Description="h")["GroupId"]
+    rule = ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[
+        {"IpProtocol": "tcp", "FromPort": 1, "ToPort": 1, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}])
+    rule = rule["SecurityGroupRules"][0]["SecurityGroupRuleId"]
+    block = ec2.associate_vpc_cidr_block(VpcId=vpc, CidrBlock="10.10.0.0/16")["CidrBlockAssociation"]["AssociationId"]
+    internet = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    ec2.attach_internet_gateway(InternetGatewayId=internet, VpcId=vpc)
+    bound = ec2.associate_address(
+        AllocationId=address["AllocationId"], NetworkInterfaceId=interface["NetworkInterfaceId"])["AssociationId"]
+    acl = ec2.describe_network_acls(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["NetworkAcls"][0]
+    ec2.create_tags(Resources=[address["AllocationId"], group, vpc], Tags=[{"Key": "keep", "Value": "yes"}])
+    kept = [arn("route-table", table), arn("network-acl", acl["NetworkAclId"])]
+    kate = user(
+        lab.daemon, "kate", allow("ec2:*"), deny("ec2:*", kept),
+        deny("ec2:*", Condition={"StringEquals": {"aws:ResourceTag/keep": "yes"}}),
+    ).ec2
+    for call in (
+        lambda: kate.disassociate_route_table(AssociationId=association),
+        lambda: kate.replace_network_acl_association(
+            AssociationId=acl["Associations"][0]["NetworkAclAssociationId"], NetworkAclId="acl-00000000"),
+        lambda: kate.disassociate_address(AssociationId=bound),
+        lambda: kate.disassociate_address(PublicIp=address["PublicIp"]),
+        lambda: kate.disassociate_vpc_cidr_block(AssociationId=block),
+        lambda: kate.revoke_security_group_ingress(GroupId=other, SecurityGroupRuleIds=[rule]),
+        lambda: kate.delete_security_group(GroupId=group),
+    ):
+        with refused("UnauthorizedOperation", ".*with an explicit deny.*", status=403):
+            call()
+    # What a rule or a route points to is no resource of the call.
+    lena = user(lab.daemon, "lena", allow(["ec2:AuthorizeSecurityGroupIngress"], arn("security-group", other)),
+                allow("ec2:CreateRoute", arn("route-table", table))).ec2
+    lena.authorize_security_group_ingress(GroupId=other, IpPermissions=[
+        {"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": group}]}])
+    lena.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=internet)
+    with refused("UnauthorizedOperation", status=403):
+        lena.authorize_security_group_ingress(GroupId=group, IpPermissions=[{"IpProtocol": "-1"}])
+    # Names of IAM are found whatever their case: denials, too.
+    mona = user(lab.daemon, "mona", allow("iam:*"), deny("iam:*", f"arn:aws:iam::{ACCOUNT}:user/kate"))
+    for name in ("kate", "KATE", "Kate"):
+        with refused("AccessDenied", ".*explicit deny.*", status=403):
+            mona.iam.list_access_keys(UserName=name)
+    with refused("AccessDenied", ".*explicit deny.*", status=403):
+        mona.iam.update_user(UserName="mona", NewUserName="kate")
+
+
+def test_exceptions_in_policies_and_keys_that_are_no_longer_good(lab):
+    iam = root(lab.daemon).iam
+    own = root(lab.daemon)
+    own.s3.create_bucket(Bucket="n-one")
+    own.s3.create_bucket(Bucket="n-two")
+    nora = user(
+        lab.daemon, "nora",
+        {"Effect": "Allow", "NotAction": ["iam:*", "ec2:Delete*"], "Resource": "*"},
+        {"Effect": "Deny", "Action": "s3:*", "NotResource": ["arn:aws:s3:::n-one", "arn:aws:s3:::n-one/*"]},
+    )
+    vpc = nora.ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    with refused("UnauthorizedOperation", status=403):
+        nora.ec2.delete_vpc(VpcId=vpc)
+    with refused("AccessDenied", status=403):
+        nora.iam.list_users()
+    nora.s3.put_object(Bucket="n-one", Key="k", Body=b"text")
+    for call in (lambda: nora.s3.put_object(Bucket="n-two", Key="k", Body=b""), nora.s3.list_buckets):
+        with refused("AccessDenied", status=403):
+            call()
+    # Copies need to be allowed at both ends; of many keys each is asked for.
+    own.s3.put_object(Bucket="n-two", Key="k", Body=b"secret")
+    with refused("AccessDenied", status=403):
+        nora.s3.copy_object(Bucket="n-one", Key="stolen", CopySource="n-two/k")
+    told = user(lab.daemon, "olaf", allow("s3:DeleteObject", "arn:aws:s3:::n-one/mine/*")).s3.delete_objects(
+        Bucket="n-one", Delete={"Objects": [{"Key": "mine/1"}, {"Key": "k"}]})
+    same(([d["Key"] for d in told["Deleted"]], [(e["Key"], e["Code"]) for e in told["Errors"]]),
+         (["mine/1"], [("k", "AccessDenied")]))
+    # A presigned URL is worth what its signer may do when it is used; nothing of it is worth anything to others.
+    url = nora.s3.generate_presigned_url("get_object", Params={"Bucket": "n-one", "Key": "k"})
+    other = nora.s3.generate_presigned_url("get_object", Params={"Bucket": "n-two", "Key": "k"})
+    same([page(u) for u in (url, other, url.split("?")[0], url.replace("/k?", "/j?"))], [200, 403, 403, 403])
+    iam.update_access_key(UserName="nora", AccessKeyId=nora.keys[0], Status="Inactive")
+    with refused("AuthFailure", status=401):
+        nora.ec2.describe_vpcs()
+    with refused("InvalidAccessKeyId", status=403):
+        nora.s3.list_objects_v2(Bucket="n-one")
+    same(page(url), 403)
+    iam.update_access_key(UserName="nora", AccessKeyId=nora.keys[0], Status="Active")
+    same(page(url), 200)
+    iam.delete_access_key(UserName="nora", AccessKeyId=nora.keys[0])
+    same(page(url), 403)
+    with refused("InvalidClientTokenId", status=403):
+        nora.sts.get_caller_identity()
+
+
+def test_who_gives_a_role_away_needs_to_be_allowed_that(lab):
+    own = root(lab.daemon)
+    trust = policy({"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"})
+    role = own.iam.create_role(RoleName="pass", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    own.iam.create_instance_profile(InstanceProfileName="profile")
+    own.iam.add_role_to_instance_profile(InstanceProfileName="profile", RoleName="pass")
+    own.s3.create_bucket(Bucket="of-pass")
+    vpc = own.ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnet = own.ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
+    image = own.ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    pete = user(lab.daemon, "pete", allow(["ec2:*", "firehose:*", "s3:*"]))
+
+    run = lambda: pete.ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, SubnetId=subnet, DryRun=True,
+                                         IamInstanceProfile={"Name": "profile"})
+    stream = lambda: pete.firehose.create_delivery_stream(
+        DeliveryStreamName="s", ExtendedS3DestinationConfiguration={"RoleARN": role, "BucketARN": "arn:aws:s3:::of-pass"})
+    logs = lambda: pete.ec2.create_flow_logs(
+        ResourceIds=[vpc], ResourceType="VPC", TrafficType="ALL", LogDestinationType="s3", LogDestination="arn:aws:s3:::of-pass")
+    with refused("UnauthorizedOperation", f".*iam:PassRole on resource: {role} .*", status=403):
+        run()
+    with refused("AccessDeniedException", f".*iam:PassRole on resource: {role} .*"):
+        stream()
+    with refused("UnauthorizedOperation", ".*logs:CreateLogDelivery.*", status=403):
+        logs()
+    give = allow("iam:PassRole", role, Condition={"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}})
+    own.iam.put_user_policy(UserName="pete", PolicyName="more", PolicyDocument=policy(give, allow("logs:CreateLogDelivery")))
+    with refused("DryRunOperation", status=412):
+        run()
+    with refused("AccessDeniedException", ".*iam:PassRole.*"):
+        stream()
+    logs()
+
+
+def test_weirs_own_operations_are_asked_about(lab):
+    quinn = user(lab.daemon, "quinn", allow("ec2:*"))
+    key, secret, _ = quinn.keys
+    for operation in ("Status", "Reset", "Export", "Flush", "Trace", "Capture", "Plan"):
+        request = AWSRequest("POST", lab.daemon.endpoint + "/", data=b"{}", headers={
+            "X-Amz-Target": f"Weir.{operation}", "Content-Type": "application/x-amz-json-1.1"})
+        SigV4Auth(Credentials(key, secret), "weir", "us-east-1").add_auth(request)
+        sent = urllib.request.Request(lab.daemon.endpoint + "/", b"{}", dict(request.headers))
+        try:
+            urllib.request.urlopen(sent)
+            raise AssertionError(f"{operation} was carried out")
+        except urllib.error.HTTPError as error:
+            told = error.read().decode()
+            assert "AccessDeniedException" in told and f"weir:{operation}" in told, told
+    health = json.loads(urllib.request.urlopen(lab.daemon.endpoint + "/_weir/health").read())
+    same(sorted(health), ["generation", "started_us", "status", "version"])
+
+
+def page(url):
+    try:
+        with urllib.request.urlopen(url) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
 class Enforcing(Daemon):
     def __init__(self):
-        super().__init__(None, "--enforce-iam")
+        super().__init__(None, "--enforce-iam", "--quota", "vpcs=50")
 
 
 if __name__ == "__main__":

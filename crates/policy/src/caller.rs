@@ -88,7 +88,8 @@ impl Caller {
                 context.put("aws:PrincipalAccount", &identity.account);
                 context.put("aws:userid", &identity.user_id);
                 context.put("aws:ViaAWSService", "false");
-                let resource = identity.arn.rsplit(':').next().unwrap_or_default();
+                // Paths may have colons.
+                let resource = identity.arn.splitn(6, ':').nth(5).unwrap_or_default();
                 let kind = match resource.split('/').next() {
                     Some("user") => "User",
                     Some("assumed-role") => "AssumedRole",

@@ -56,10 +56,10 @@ pub(crate) fn check(
     let nothing = State::default();
     let state = world.region(&scope).unwrap_or(&nothing);
     let asked = match service {
-        Service::Ec2 => ec2::asked(scope, &form, own.is_some()),
+        Service::Ec2 => ec2::asked(world, scope, &form, own.is_some()),
         Service::ElasticLoadBalancing | Service::Sts => vec![of_form(service, &form)],
         Service::Logs => vec![of_logs(identity, parts, body)],
-        Service::Firehose => vec![of_firehose(identity, parts, body)],
+        Service::Firehose => of_firehose(identity, parts, body, own.is_some()),
         Service::DynamoDb => of_dynamodb(identity, parts, body)?,
         // Neither is at an endpoint.
         Service::Iam => iam::asked(state, identity, &form),
@@ -302,7 +302,7 @@ fn of_logs(identity: &Identity, parts: &Parts, body: &[u8]) -> Asked {
 
 /// A call of Firehose: its resource is a delivery stream, but for the one that lists them ("Actions, resources, and
 /// condition keys for Amazon Kinesis Firehose").
-fn of_firehose(identity: &Identity, parts: &Parts, body: &[u8]) -> Asked {
+fn of_firehose(identity: &Identity, parts: &Parts, body: &[u8], own_policies: bool) -> Vec<Asked> {
     let target = parts
         .headers
         .get("x-amz-target")
@@ -314,11 +314,31 @@ fn of_firehose(identity: &Identity, parts: &Parts, body: &[u8]) -> Asked {
     let name = name.filter(|_| operation != "ListDeliveryStreams");
     let model::Scope { account, region } = identity.scope;
     let arn = |name| format!("arn:aws:firehose:{region}:{account}:deliverystream/{name}");
-    Asked {
+    let mut calls = vec![Asked {
         action: format!("firehose:{operation}"),
         resources: vec![name.map_or_else(|| "*".to_owned(), arn)],
         keys: Keys::new(),
+    }];
+    if own_policies {
+        let mut roles = Vec::new();
+        find_roles(&input, &mut roles);
+        let given = roles.into_iter();
+        calls.extend(given.map(|role| iam::pass_role(role, "firehose.amazonaws.com")));
     }
+    calls
+}
+
+/// The roles that a call of Firehose gives to it, wherever they are.
+fn find_roles<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
+    let nested: Box<dyn Iterator<Item = &Value>> = match value {
+        Value::Object(fields) => {
+            found.extend(fields.get("RoleARN").and_then(Value::as_str));
+            Box::new(fields.values())
+        }
+        Value::Array(values) => Box::new(values.iter()),
+        _ => return,
+    };
+    nested.for_each(|value| find_roles(value, found));
 }
 
 /// A call of DynamoDB: its resources are the tables that it names, and indexes of them ("Actions, resources, and
@@ -756,7 +776,7 @@ mod tests {
                 "CreateUser" | "AttachUserPolicy" | "ListRoles" => {
                     iam::asked(&state, &identity(), &form)
                 }
-                _ => ec2::asked(scope, &form, true),
+                _ => ec2::asked(&world, scope, &form, true),
             };
             calls
                 .iter()

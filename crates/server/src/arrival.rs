@@ -63,7 +63,7 @@ pub(crate) async fn answer(
     port::whole(port::call(daemon, &origin, region, service, request).await)
 }
 
-/// Lets a request go on to what stands for DynamoDB. Its body is looked at only if the endpoint has a policy.
+/// Lets a request go on to what stands for DynamoDB. Its body is looked at only if a policy is asked.
 async fn dynamodb(
     daemon: &Arc<Daemon>,
     arrival: Arrival,
@@ -75,7 +75,7 @@ async fn dynamodb(
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
         return response;
     };
-    if origin.endpoint_policy().is_none() {
+    if origin.endpoint_policy().is_none() && !daemon.keyring.enforces() {
         return upstream.send(request.map(Patience::with)).await;
     }
     let (region, id) = (Some(arrival.region), clock::request_id());

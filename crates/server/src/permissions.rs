@@ -22,8 +22,11 @@ pub(crate) fn of(world: &World, caller: &Identity, session: Option<&str>) -> Opt
         let attached = attached.iter().filter_map(|arn| managed(state, arn));
         permissions.policies.extend(attached);
     };
-    if caller.principal_arn.contains(":role/") {
-        if let Some(role) = state.roles.get(&name) {
+    if is_role(caller) {
+        // A session of a role that is gone has nothing of another that has its name now.
+        let role = state.roles.get(&name);
+        let own = role.filter(|role| caller.user_id.split(':').next() == Some(role.id.as_str()));
+        if let Some(role) = own {
             add(&role.policies, &role.attached_policies);
         }
         return Some(permissions);
@@ -35,6 +38,12 @@ pub(crate) fn of(world: &World, caller: &Identity, session: Option<&str>) -> Opt
         }
     }
     Some(permissions)
+}
+
+/// Whether the caller is a session of a role. Paths of users may have anything in them.
+fn is_role(caller: &Identity) -> bool {
+    let resource = caller.principal_arn.splitn(6, ':').nth(5);
+    resource.is_some_and(|resource| resource.starts_with("role/"))
 }
 
 /// The user behind an access key, if it is one's.

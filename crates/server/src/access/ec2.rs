@@ -1,12 +1,21 @@
 //! What a call of EC2 is about: the resources that it makes and names, and what conditions know of them ("Actions,
 //! resources, and condition keys for Amazon EC2").
 
-use model::{Scope, State, Tags};
+use model::{Scope, State, Tags, World};
 
-use super::{Asked, Keys, tags_of_form};
+use super::{Asked, Keys, iam, tags_of_form};
+
+mod part;
 
 /// What a call asks for. With `own_policies`, also what only a caller's own policies are asked about.
-pub(super) fn asked(scope: Scope, form: &[(String, String)], own_policies: bool) -> Vec<Asked> {
+pub(super) fn asked(
+    world: &World,
+    scope: Scope,
+    form: &[(String, String)],
+    own_policies: bool,
+) -> Vec<Asked> {
+    let nothing = State::default();
+    let state = world.region(&scope).unwrap_or(&nothing);
     let value = |name: &str| {
         let found = form.iter().find(|(key, _)| key == name);
         found.map(|(_, value)| value.as_str())
@@ -14,7 +23,7 @@ pub(super) fn asked(scope: Scope, form: &[(String, String)], own_policies: bool)
     let operation = value("Action").unwrap_or_default();
     let mut calls = vec![Asked {
         action: format!("ec2:{operation}"),
-        resources: resources(scope, operation, form, own_policies),
+        resources: resources(state, scope, operation, form, own_policies),
         keys: Keys::new(),
     }];
     if !own_policies {
@@ -44,9 +53,19 @@ pub(super) fn asked(scope: Scope, form: &[(String, String)], own_policies: bool)
     }
     // Who gives a role to a service needs to be allowed that, too.
     if let Some(role) = value("DeliverLogsPermissionArn") {
+        calls.push(iam::pass_role(role, "vpc-flow-logs.amazonaws.com"));
+    }
+    let profile = value("IamInstanceProfile.Name").or(value("IamInstanceProfile.Arn"));
+    if let Some(profile) = profile {
+        let role = iam::role_of_profile(world, scope.account, profile);
+        calls.push(iam::pass_role(&role, "ec2.amazonaws.com"));
+    }
+    // Services' own logs go by a delivery of CloudWatch Logs ("Publish flow logs to Amazon S3").
+    let to = value("LogDestinationType").filter(|to| *to != "cloud-watch-logs");
+    if operation == "CreateFlowLogs" && to.is_some() {
         calls.push(Asked {
-            action: "iam:PassRole".to_owned(),
-            resources: vec![role.to_owned()],
+            action: "logs:CreateLogDelivery".to_owned(),
+            resources: vec!["*".to_owned()],
             keys: Keys::new(),
         });
     }
@@ -54,6 +73,7 @@ pub(super) fn asked(scope: Scope, form: &[(String, String)], own_policies: bool)
 }
 
 fn resources(
+    state: &State,
     scope: Scope,
     operation: &str,
     form: &[(String, String)],
@@ -64,17 +84,18 @@ fn resources(
         return vec!["*".to_owned()];
     }
     let made = CREATED.iter().find(|(action, _)| *action == operation);
-    // A request for a peering connection is up to the requester's VPC, not to the peer's.
-    let named: Vec<(&str, &str)> = form
-        .iter()
-        .filter(|(key, _)| key != "PeerVpcId")
+    let about = form.iter().filter(|(key, _)| is_about(operation, key));
+    let named: Vec<(&str, &str)> = about
+        .clone()
         .filter_map(|(_, value)| kind_of(value).map(|kind| (kind, value.as_str())))
         .collect();
+    let whole = about.flat_map(|(key, value)| part::resources_of(state, operation, key, value));
     let mut resources: Vec<String> = made
         .map(|(_, kind)| (*kind, "*"))
         .into_iter()
         .chain(named.iter().copied())
         .map(|(kind, id)| arn(scope, kind, id))
+        .chain(whole.map(|(kind, id)| arn(scope, kind, &id)))
         .collect();
     if operation == "RunInstances" && own_policies {
         resources.push(arn(scope, "volume", "*"));
@@ -92,6 +113,24 @@ fn resources(
         resources.push("*".to_owned());
     }
     resources
+}
+
+/// Whether what a parameter names is a resource of the call. What rules and routes point to is not, nor is the peer's VPC of a
+/// request for a peering connection.
+fn is_about(operation: &str, parameter: &str) -> bool {
+    match operation {
+        "CreateRoute" | "ReplaceRoute" | "DeleteRoute" => parameter == "RouteTableId",
+        _ => {
+            let in_rule = [
+                "IpPermissions.",
+                "SecurityGroupRule.",
+                "SourceSecurityGroup",
+            ];
+            let in_rule = in_rule.iter().any(|prefix| parameter.starts_with(prefix));
+            let is_rule_id = parameter.ends_with(".SecurityGroupRuleId");
+            parameter != "PeerVpcId" && (!in_rule || is_rule_id)
+        }
+    }
 }
 
 fn arn(scope: Scope, kind: &str, id: &str) -> String {
