@@ -75,6 +75,7 @@ impl Dataplane {
             recorders,
             ..Watch::default()
         };
+        self.open_or_close();
     }
 
     /// What has been noted since the last call, in the order of the packets and of their way. Whoever watches calls this

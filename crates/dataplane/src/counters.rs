@@ -36,6 +36,21 @@ impl Counters {
         DropReason::ALL.iter().map(|&r| (r, self.dropped(r)))
     }
 
+    /// These and others.
+    pub(crate) fn plus(mut self, others: &Self) -> Self {
+        self.forwarded += others.forwarded;
+        self.emitted += others.emitted;
+        self.cached += others.cached;
+        for (count, other) in self.dropped.iter_mut().zip(others.dropped) {
+            *count += other;
+        }
+        self
+    }
+
+    pub(crate) fn drop_many(&mut self, reason: DropReason, count: u64) {
+        self.dropped[reason as usize] += count;
+    }
+
     pub(crate) fn drop(&mut self, reason: DropReason) {
         self.dropped[reason as usize] += 1;
     }

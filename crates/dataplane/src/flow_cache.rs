@@ -17,7 +17,9 @@ use foldhash::fast::FixedState;
 use model::Timestamp;
 use packet::Mac;
 
+use crate::counters::Counters;
 use crate::drop_reason::DropReason;
+use crate::fast_path::{FastFlow, FastPath, Tally};
 use crate::meter::{Record, Records};
 use crate::ports::PortId;
 
@@ -42,6 +44,11 @@ pub(crate) struct FlowCache {
     ripe: Vec<u32>,
     harvested: usize,
     limit: usize,
+    fast_path: Option<Box<dyn FastPath>>,
+    /// Whether what the fast path has counted is known, for the harvest that is going on.
+    absorbed: bool,
+    /// What the fast path has done.
+    carried: Counters,
 }
 
 /// What is decided on a flow.
@@ -84,7 +91,23 @@ impl FlowCache {
             ripe: Vec::new(),
             harvested: 0,
             limit,
+            fast_path: None,
+            absorbed: false,
+            carried: Counters::default(),
         }
+    }
+
+    pub(crate) fn set_fast_path(&mut self, fast_path: Box<dyn FastPath>) {
+        self.fast_path = Some(fast_path);
+    }
+
+    pub(crate) fn fast_path(&mut self) -> Option<&mut (dyn FastPath + 'static)> {
+        self.fast_path.as_deref_mut()
+    }
+
+    /// What the fast path has done, as far as it has told.
+    pub(crate) fn carried(&self) -> &Counters {
+        &self.carried
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -138,6 +161,22 @@ impl FlowCache {
         self.dirty.push(at);
     }
 
+    /// The same for a flow that the fast path has not carried this time: it may have had no room.
+    #[inline]
+    pub(crate) fn mark_dirty_and_offer(&mut self, at: u32) {
+        self.mark_dirty(at);
+        if self.fast_path.is_some() {
+            self.offer_again(at);
+        }
+    }
+
+    #[cold]
+    fn offer_again(&mut self, at: u32) {
+        if let Some(key) = self.flows.key(at) {
+            self.offer(at, &key);
+        }
+    }
+
     /// What the interfaces on a flow's way record.
     pub(crate) fn records(&self, at: u32) -> Records {
         let known = self.flows.key(at).zip(self.flows.get(at));
@@ -157,13 +196,62 @@ impl FlowCache {
     pub(crate) fn last_seen(&self, at: u32, owner: Owner) -> Option<Timestamp> {
         let mut known = self.flows.memberships(at)?.iter();
         let known = known.any(|member| member.owner == owner);
-        self.flows.get(at).filter(|_| known).map(|e| e.last)
+        let entry = self.flows.get(at).filter(|_| known)?;
+        let carried = self.fast_path.as_ref().and_then(|fast| fast.last_seen(at));
+        Some(carried.map_or(entry.last, |last| last.max(entry.last)))
     }
 
     /// The next packet of a flow is decided again.
     pub(crate) fn forget(&mut self, at: u32) {
         if let Some(entry) = self.flows.get_mut(at) {
             entry.epoch = 0;
+            if let Some(fast_path) = &mut self.fast_path {
+                fast_path.suspend(at);
+            }
+        }
+    }
+
+    /// Counts what the fast path has carried of the flow at a place.
+    fn absorb_at(&mut self, at: u32) {
+        let fast_path = self.fast_path.as_mut();
+        if let Some(tally) = fast_path.and_then(|fast| fast.take(at)) {
+            credit(
+                &mut self.flows,
+                &self.kinds,
+                &mut self.dirty,
+                &mut self.carried,
+                at,
+                tally,
+            );
+        }
+    }
+
+    /// Counts what the fast path has carried of so many flows; tells whether there are more.
+    fn absorb(&mut self, limit: usize) -> bool {
+        let Some(fast_path) = &mut self.fast_path else {
+            return false;
+        };
+        let (flows, kinds) = (&mut self.flows, &self.kinds);
+        let (dirty, carried) = (&mut self.dirty, &mut self.carried);
+        fast_path.harvest(limit, &mut |at, tally| {
+            credit(flows, kinds, dirty, carried, at, tally);
+        })
+    }
+
+    /// Lets the fast path carry the flow at a place, as far as that is possible.
+    fn offer(&mut self, at: u32, key: &FlowTuple) {
+        let Some(fast_path) = &mut self.fast_path else {
+            return;
+        };
+        let entry = self.flows.get(at).filter(|entry| entry.epoch != 0);
+        let remembered = self.flows.memberships(at).is_some_and(|by| !by.is_empty());
+        let flow = entry.and_then(|entry| {
+            let kind = self.kinds.get(entry.kind)?;
+            FastFlow::new(key, entry, kind, remembered)
+        });
+        match flow {
+            Some(flow) => fast_path.set(at, &flow),
+            None => fast_path.suspend(at),
         }
     }
 
@@ -180,10 +268,14 @@ impl FlowCache {
         let memberships = Kept::new(&verdict.memberships);
         let (kind, port) = Kind::new(&key, verdict);
         let kind = self.kinds.add(kind);
+        if let Some(at) = known {
+            self.absorb_at(at);
+        }
         let Some(at) = known else {
             let entry = Entry::new(epoch, kind, begun, port, key.protocol());
             let path = self.flows.insert(hash, &key, entry, memberships);
             self.reserve();
+            self.offer(path, &key);
             return Ok(Put {
                 path,
                 counted: None,
@@ -202,6 +294,7 @@ impl FlowCache {
             let before = std::mem::replace(&mut entry.kind, kind);
             self.kinds.remove(before);
         }
+        self.offer(at, &key);
         Ok(Put {
             path: at,
             counted,
@@ -246,6 +339,10 @@ impl FlowCache {
     /// Takes what was counted until now, flow by flow in the order of their first packets, so many at once; tells
     /// whether there is more.
     pub(crate) fn harvest(&mut self, limit: usize, mut each: impl FnMut(Record, &Counted)) -> bool {
+        if !self.absorbed {
+            self.absorbed = !self.absorb(limit);
+            return true;
+        }
         if self.harvested == self.ripe.len() {
             self.ripe.clear();
             self.harvested = 0;
@@ -267,7 +364,9 @@ impl FlowCache {
             }
         }
         self.harvested = end;
-        end < self.ripe.len()
+        let more = end < self.ripe.len();
+        self.absorbed = more;
+        more
     }
 
     /// Takes out the flow at a place if it has been idle for as long as it may. Answers what it had counted, who
@@ -279,17 +378,25 @@ impl FlowCache {
         now: Timestamp,
     ) -> Option<(Option<Former>, Memberships, Timestamp)> {
         const AT_LEAST: u32 = 10;
-        let entry = self.flows.get(at)?;
-        let rested = now.since(entry.last);
-        let longer_than = |secs: u32| rested > Duration::from_secs(secs.into());
-        if !longer_than(AT_LEAST) {
-            return None;
+        let rests = |cache: &Self| {
+            let entry = cache.flows.get(at)?;
+            let rested = now.since(entry.last);
+            let longer_than = |secs: u32| rested > Duration::from_secs(secs.into());
+            if !longer_than(AT_LEAST) {
+                return None;
+            }
+            let kind = cache.kinds.get(entry.kind)?;
+            // A tracked flow may rest for days; its connection remembers it without an entry.
+            let holds = entry.epoch == epoch && !kind.deny;
+            (!holds || longer_than(kind.idle_secs.min(300))).then_some(())
+        };
+        rests(self)?;
+        if self.fast_path.is_some() {
+            self.absorb_at(at);
+            rests(self)?;
         }
-        let kind = self.kinds.get(entry.kind)?;
-        // A tracked flow may rest for days; its connection remembers it without an entry.
-        let holds = entry.epoch == epoch && !kind.deny;
-        if holds && !longer_than(kind.idle_secs.min(300)) {
-            return None;
+        if let Some(fast_path) = &mut self.fast_path {
+            fast_path.remove(at);
         }
         let (key, mut entry, kept) = self.flows.take(at)?;
         // A place that is in a list of flows to harvest is given back when the harvest gets there.
@@ -312,5 +419,27 @@ impl FlowCache {
     /// One after the other of those places.
     pub(crate) fn place(&self, nth: u32) -> u32 {
         self.flows.place(nth)
+    }
+}
+
+/// Counts what the fast path has carried of a flow.
+fn credit(
+    flows: &mut Flows,
+    kinds: &Kinds,
+    dirty: &mut Vec<u32>,
+    carried: &mut Counters,
+    at: u32,
+    tally: Tally,
+) {
+    let Some(entry) = flows.get_mut(at) else {
+        return;
+    };
+    carried.cached += tally.packets;
+    match kinds.get(entry.kind).and_then(|kind| kind.reason) {
+        Some(reason) => carried.drop_many(reason, tally.packets),
+        None => carried.forwarded += tally.packets,
+    }
+    if entry.credit(&tally) {
+        dirty.push(at);
     }
 }

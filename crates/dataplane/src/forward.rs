@@ -13,6 +13,7 @@ use crate::compile::Snapshot;
 use crate::connection::Connections;
 use crate::counters::Counters;
 use crate::drop_reason::DropReason;
+use crate::fast_path::FastPath;
 use crate::flow_cache::{FlowCache, FlowTuple, Translation};
 use crate::fragment::Fragments;
 use crate::health_check::HealthChecks;
@@ -156,6 +157,9 @@ impl Dataplane {
     pub fn install(&mut self, snapshot: Arc<Snapshot>) -> Arc<Snapshot> {
         self.health_checks.install(&snapshot.health_checks);
         self.epoch = self.epoch.checked_add(1).unwrap_or(1);
+        if let Some(fast_path) = self.cache.fast_path() {
+            fast_path.begin_epoch(self.epoch);
+        }
         std::mem::replace(&mut self.snapshot, snapshot)
     }
 
@@ -167,6 +171,27 @@ impl Dataplane {
     /// Decides every packet anew if false. The answers are the same; tests compare them.
     pub fn set_caching(&mut self, caching: bool) {
         self.caching = caching;
+        self.open_or_close();
+    }
+
+    /// Lets a switch carry packets of flows that have been decided on. To be called before there are any.
+    pub fn set_fast_path(&mut self, mut fast_path: Box<dyn FastPath>) {
+        fast_path.begin_epoch(self.epoch);
+        self.cache.set_fast_path(fast_path);
+        self.open_or_close();
+    }
+
+    /// What carries packets of flows that have been decided on.
+    pub fn fast_path(&mut self) -> Option<&mut (dyn FastPath + 'static)> {
+        self.cache.fast_path()
+    }
+
+    /// Every packet is needed where none is cached, and while somebody watches.
+    pub(crate) fn open_or_close(&mut self) {
+        let closed = !self.caching || self.watch.on;
+        if let Some(fast_path) = self.cache.fast_path() {
+            fast_path.set_closed(closed);
+        }
     }
 
     /// Whom a source in the service network stands for, as long as it has connections.
@@ -175,8 +200,8 @@ impl Dataplane {
     }
 
     /// What has happened so far.
-    pub fn counters(&self) -> &Counters {
-        &self.counters
+    pub fn counters(&self) -> Counters {
+        self.counters.plus(self.cache.carried())
     }
 
     /// How many flows are in the cache.
@@ -374,13 +399,13 @@ impl Dataplane {
             };
             if !done {
                 if fresh {
-                    self.cache.mark_dirty(at);
+                    self.cache.mark_dirty_and_offer(at);
                 }
                 return Some(self.drop(DropReason::Malformed));
             }
         }
         if fresh {
-            self.cache.mark_dirty(at);
+            self.cache.mark_dirty_and_offer(at);
         }
         if self.watch.on {
             self.watch.note(&self.cache.records(at));
@@ -414,7 +439,7 @@ impl Dataplane {
         }
         let translation = kind.translation(entry.port);
         if entry.count(Count::of(ip, offload), now) {
-            self.cache.mark_dirty(at);
+            self.cache.mark_dirty_and_offer(at);
         }
         if self.watch.on {
             self.watch.note(&self.cache.records(at));

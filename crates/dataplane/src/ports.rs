@@ -36,8 +36,14 @@ impl PortId {
         self.0 >> INDEX_BITS
     }
 
-    pub(crate) const fn bits(self) -> u32 {
+    /// Index and generation in one number, which is no other device's.
+    pub const fn bits(self) -> u32 {
         self.0
+    }
+
+    /// The port of which these are the [`PortId::bits`].
+    pub const fn from_bits(bits: u32) -> Self {
+        Self(bits)
     }
 }
 

@@ -340,6 +340,10 @@ impl<'a> Walk<'a> {
                     egress,
                 });
                 self.way.idle_secs = self.way.idle_secs.min(seen.idle_secs);
+                if let Some(fast_path) = self.cache.fast_path() {
+                    let port = interface.port;
+                    fast_path.begun(port, self.connections.begun(port));
+                }
                 Ok(())
             }
             Err(crate::connection::TableFull) => {

@@ -141,7 +141,7 @@ impl NetworkNamespace {
     }
 }
 
-fn open_tap(name: &str) -> Result<OwnedFd> {
+pub(crate) fn open_tap(name: &str) -> Result<OwnedFd> {
     let fd = rustix::fs::open(
         "/dev/net/tun",
         OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC,

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::device;
 use crate::error::{Error, Result};
+use crate::fabric;
 use crate::netns::NetworkNamespace;
 use crate::sandbox::identity::Identity;
 use crate::sandbox::limits::Hierarchy;
@@ -42,6 +43,7 @@ pub fn doctor() -> Vec<Check> {
     checks.extend([
         check_identity(),
         check_limits(),
+        check_fabric(),
         check_ping(),
         check_ipv6(),
         check_uplink(),
@@ -73,6 +75,18 @@ fn enforcement_checks() -> Vec<Check> {
         check_namespaces(),
         check_tap(),
     ]
+}
+
+fn check_fabric() -> Check {
+    match fabric::probe() {
+        Ok(()) => ok("ebpf", "the kernel carries the packets of known flows"),
+        Err(error) => Check {
+            name: "ebpf",
+            status: Status::Degraded,
+            detail: error.to_string(),
+            remedy: "as root on Linux 6.6 or later, packets of known flows stay in the kernel",
+        },
+    }
 }
 
 fn check_kernel() -> Check {

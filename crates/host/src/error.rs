@@ -31,6 +31,9 @@ pub enum Error {
     /// The uplink cannot be set up on this machine.
     #[error("the uplink cannot be set up: {0}")]
     Uplink(String),
+    /// The kernel cannot carry flows on this machine.
+    #[error("the kernel cannot carry flows: {0}")]
+    Fabric(String),
     /// The forwarding loop has ended.
     #[error("the forwarding loop has stopped")]
     LoopStopped,

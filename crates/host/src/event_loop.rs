@@ -1,4 +1,4 @@
-//! The forwarding loop: one thread that moves frames between TAP devices as a [`Switch`] tells it.
+//! The forwarding loop: one thread that moves frames between devices as a [`Switch`] tells it.
 
 mod ports;
 
@@ -17,12 +17,14 @@ use crate::error::{During, Error, Result};
 use crate::sys;
 
 use ports::{BUFFER_LEN, Ports};
-pub use ports::{Frame, Output, PortCounters, PortId};
+pub use ports::{Frame, Output, PortCounters, PortId, Wire};
+
+use crate::fabric::Punt;
 
 /// What decides where frames go. All methods run on the loop's thread.
 pub trait Switch: Send + 'static {
-    /// Frames came in by `ingress`, in this order. Whatever is not sent on through `out` is dropped.
-    fn burst(&mut self, ingress: PortId, frames: &mut [Frame<'_>], out: &mut Output<'_>);
+    /// Frames came in, in this order. Whatever is not sent on through `out` is dropped.
+    fn burst(&mut self, frames: &mut [Frame<'_>], out: &mut Output<'_>);
 
     /// Time has passed: called about every [`EventLoopOptions::tick`].
     fn tick(&mut self, out: &mut Output<'_>);
@@ -85,8 +87,8 @@ pub struct EventLoop<S: Switch> {
 }
 
 impl<S: Switch> EventLoop<S> {
-    /// Starts the thread.
-    pub fn spawn(switch: S, options: EventLoopOptions) -> Result<Self> {
+    /// Starts the thread. What links send reaches it by `punt`; without one, all ports are TAP devices.
+    pub fn spawn(switch: S, options: EventLoopOptions, punt: Option<Punt>) -> Result<Self> {
         let wakeup = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
             .during(|| "create an event descriptor".into())?;
         let wakeup = Arc::new(wakeup);
@@ -99,13 +101,18 @@ impl<S: Switch> EventLoop<S> {
             epoll::EventFlags::IN,
         )
         .during(|| "listen to commands".into())?;
+        if let Some(punt) = &punt {
+            let data = epoll::EventData::new_u64(PUNT);
+            epoll::add(&epoll, &punt.tap, data, epoll::EventFlags::IN)
+                .during(|| "listen to what comes up from links".into())?;
+        }
         let (commands, receiver) = channel();
         let mut runner = Runner {
             switch,
             epoll,
             wakeup: Arc::clone(&wakeup),
             commands: receiver,
-            ports: Ports::default(),
+            ports: Ports::new(punt),
             buffer: vec![0; BUFFER_LEN].into_boxed_slice(),
         };
         let thread = std::thread::Builder::new()
@@ -119,24 +126,16 @@ impl<S: Switch> EventLoop<S> {
         })
     }
 
-    /// Adds a TAP device as a port, in the place of one with the same number.
-    pub fn add_port(&self, port: PortId, device: OwnedFd) -> Result<()> {
-        if port.0 >= PORTS_MAX {
-            return Err(Error::Invalid(format!(
-                "port {} is beyond the table",
-                port.0
-            )));
-        }
-        self.command(|reply| Command::AddPort {
-            port,
-            device,
-            reply,
-        })?
+    /// Adds a port, in the place of one with the same index.
+    pub fn add_port(&self, port: PortId, wire: Wire) -> Result<()> {
+        self.command(|reply| Command::AddPort { port, wire, reply })?
     }
 
-    /// Removes a port; its device is closed, and so it is gone, when this returns.
+    /// Removes the port with this index, whatever its generation; its device is gone when this returns.
     pub fn remove_port(&self, port: PortId) -> Result<()> {
+        // To remove a device may take the kernel long: not on the loop's thread.
         self.command(|reply| Command::RemovePort { port, reply })
+            .map(drop)
     }
 
     /// Runs `work` between two bursts and waits for what it returns: the next frame that is read finds its effect.
@@ -192,12 +191,12 @@ type Work<S> = Box<dyn FnOnce(&mut S, &mut Output<'_>) + Send>;
 enum Command<S> {
     AddPort {
         port: PortId,
-        device: OwnedFd,
+        wire: Wire,
         reply: std::sync::mpsc::SyncSender<Result<()>>,
     },
     RemovePort {
         port: PortId,
-        reply: std::sync::mpsc::SyncSender<()>,
+        reply: std::sync::mpsc::SyncSender<Option<Wire>>,
     },
     Run(Work<S>),
     Stop,
@@ -237,10 +236,13 @@ impl<S: Switch> Runner<S> {
                 return;
             }
             for data in ready {
-                if let Ok(port) = u32::try_from(data) {
-                    self.ports
-                        .receive(PortId(port), &mut self.buffer, &mut self.switch, now);
-                }
+                let from = match u32::try_from(data) {
+                    Ok(port) => Some(PortId(port)),
+                    Err(_) if data == PUNT => None,
+                    Err(_) => continue,
+                };
+                self.ports
+                    .receive(from, &mut self.buffer, &mut self.switch, now);
             }
             if now.monotonic_ns >= next_tick_ns {
                 next_tick_ns = now.monotonic_ns.saturating_add(tick_ns);
@@ -258,16 +260,11 @@ impl<S: Switch> Runner<S> {
         _ = rustix::io::read(&*self.wakeup, count.as_mut_slice());
         while let Ok(command) = self.commands.try_recv() {
             match command {
-                Command::AddPort {
-                    port,
-                    device,
-                    reply,
-                } => {
-                    _ = reply.send(self.ports.add(port, device, &self.epoll));
+                Command::AddPort { port, wire, reply } => {
+                    _ = reply.send(self.ports.add(port, wire, &self.epoll));
                 }
                 Command::RemovePort { port, reply } => {
-                    self.ports.remove(port);
-                    _ = reply.send(());
+                    _ = reply.send(self.ports.remove(port));
                 }
                 Command::Run(work) => work(
                     &mut self.switch,
@@ -284,5 +281,5 @@ impl<S: Switch> Runner<S> {
 }
 
 const EVENTS_MAX: usize = 64;
-const PORTS_MAX: u32 = 1 << 20;
 const WAKEUP: u64 = u64::MAX;
+const PUNT: u64 = u64::MAX - 1;

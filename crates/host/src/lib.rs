@@ -13,6 +13,7 @@ mod device;
 pub mod doctor;
 mod error;
 mod event_loop;
+mod fabric;
 mod netlink;
 mod netns;
 pub mod probe;
@@ -26,7 +27,10 @@ mod vnet_header;
 pub use device::{Interface, InterfaceAddress, InterfaceRoute, Neighbour, Tap};
 pub use error::{Error, Result};
 pub use event_loop::{
-    Clock, EventLoop, EventLoopOptions, Frame, Output, PortCounters, PortId, Switch, clock,
+    Clock, EventLoop, EventLoopOptions, Frame, Output, PortCounters, PortId, Switch, Wire, clock,
+};
+pub use fabric::{
+    Fabric, FabricOptions, FlowAction, FlowKey, FlowTable, FlowTally, Link, Punt, Slot, Wiring,
 };
 pub use netns::NetworkNamespace;
 pub use sandbox::exec::{ExecTarget, exec_in};

@@ -13,8 +13,10 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
 use serde::{Deserialize, Serialize};
 
-use crate::device::{Interface, Tap, check_name};
+use crate::device::{Interface, check_name};
 use crate::error::{During, Error, Result};
+use crate::event_loop::Wire;
+use crate::fabric::Wiring;
 use crate::netns::NetworkNamespace;
 use crate::sys;
 
@@ -130,7 +132,7 @@ pub struct Sandbox {
 impl Sandbox {
     /// Starts a sandbox with its interfaces, whose other ends are returned in order. Nothing of the user's runs in it
     /// until [`Sandbox::boot`], so there is time to connect them first.
-    pub fn start(mut config: SandboxConfig) -> Result<(Self, Vec<Tap>)> {
+    pub fn start(mut config: SandboxConfig, wiring: &Wiring) -> Result<(Self, Vec<Wire>)> {
         config.check()?;
         config.sockets = filesystem::sockets();
         let groups = ControlGroups::create(&config.name, &config.limits);
@@ -152,9 +154,9 @@ impl Sandbox {
         }
         sandbox.send_config()?;
         // While the first process arranges its files, we make its interfaces.
-        let taps = sandbox.make_interfaces();
+        let wires = sandbox.make_interfaces(wiring);
         sandbox.await_ready()?;
-        Ok((sandbox, taps?))
+        Ok((sandbox, wires?))
     }
 
     /// Lets the user data run, if there is any.
@@ -164,10 +166,10 @@ impl Sandbox {
             .during(|| "boot a sandbox".into())
     }
 
-    /// Adds an interface while the sandbox runs. It is removed when its [`Tap`] is dropped.
-    pub fn attach(&mut self, interface: &Interface) -> Result<Tap> {
+    /// Adds an interface while the sandbox runs. It is removed when its [`Wire`] is dropped.
+    pub fn attach(&mut self, interface: &Interface, wiring: &Wiring) -> Result<Wire> {
         check_name(&interface.name)?;
-        Tap::create(&self.namespace, interface)
+        wiring.connect(&self.namespace, interface)
     }
 
     /// Asks every process to end, waits for at most `grace`, then ends them all. Only the console file remains.
@@ -234,13 +236,13 @@ impl Sandbox {
             .during(|| "configure a sandbox".into())
     }
 
-    fn make_interfaces(&self) -> Result<Vec<Tap>> {
+    fn make_interfaces(&self, wiring: &Wiring) -> Result<Vec<Wire>> {
         self.namespace
             .prepare(self.config.identity.file_owner().1)?;
         self.config
             .interfaces
             .iter()
-            .map(|interface| Tap::create(&self.namespace, interface))
+            .map(|interface| wiring.connect(&self.namespace, interface))
             .collect()
     }
 

@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::path::Path;
 use std::ptr;
 
@@ -349,4 +349,82 @@ pub(crate) fn set_ids(uid: u32, gid: u32) -> io::Result<()> {
         check_long(libc::syscall(libc::SYS_setresuid, uid, uid, uid))?;
     }
     Ok(())
+}
+
+/// A socket that sends frames with virtio-net headers, and receives nothing.
+pub(crate) fn packet_socket(send_buffer: libc::c_int) -> io::Result<OwnedFd> {
+    let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    // SAFETY: a new descriptor, which nobody else knows.
+    let socket = unsafe {
+        let fd = check(libc::socket(libc::AF_PACKET, kind, 0))?;
+        OwnedFd::from_raw_fd(fd)
+    };
+    let on: libc::c_int = 1;
+    set_option(socket.as_fd(), libc::SOL_PACKET, libc::PACKET_VNET_HDR, on)?;
+    // Root of a user namespace gets what everybody may have.
+    set_option(
+        socket.as_fd(),
+        libc::SOL_SOCKET,
+        libc::SO_SNDBUFFORCE,
+        send_buffer,
+    )
+    .or_else(|_| {
+        set_option(
+            socket.as_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_SNDBUF,
+            send_buffer,
+        )
+    })?;
+    Ok(socket)
+}
+
+fn set_option(
+    socket: BorrowedFd<'_>,
+    level: libc::c_int,
+    option: libc::c_int,
+    value: libc::c_int,
+) -> io::Result<()> {
+    // SAFETY: the option's value is one int.
+    check(unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            level,
+            option,
+            (&raw const value).cast(),
+            size_of::<libc::c_int>() as libc::socklen_t,
+        )
+    })?;
+    Ok(())
+}
+
+/// Sends a frame and what is in front of it out by a device.
+pub(crate) fn send_frame(
+    socket: BorrowedFd<'_>,
+    ifindex: u32,
+    header: &[u8],
+    frame: &[u8],
+) -> io::Result<()> {
+    // SAFETY: plain data for which zero is valid.
+    let mut to: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
+    to.sll_family = libc::AF_PACKET as u16;
+    to.sll_ifindex = ifindex as i32;
+    to.sll_halen = 6;
+    let mut parts = [header, frame].map(|part| libc::iovec {
+        iov_base: part.as_ptr().cast_mut().cast(),
+        iov_len: part.len(),
+    });
+    // SAFETY: plain data for which zero is valid.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_name = (&raw mut to).cast();
+    message.msg_namelen = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
+    message.msg_iov = parts.as_mut_ptr();
+    message.msg_iovlen = parts.len();
+    // SAFETY: everything that the message points to outlives the call, which only reads it.
+    let sent = unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const message, libc::MSG_DONTWAIT) };
+    if sent < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
 }

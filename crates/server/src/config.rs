@@ -37,6 +37,10 @@ pub struct Config {
     pub uplink: bool,
     /// The name server that is asked for names of the real internet, with an uplink; without one, this machine's.
     pub resolver: Option<SocketAddr>,
+    /// Who carries the packets of flows that have been decided on.
+    pub carrier: Carrier,
+    /// How many flows the kernel carries, if it does; the packets of others are carried by the daemon.
+    pub kernel_flows: u32,
     /// Where flow logs for S3 go; without one, to the embedded S3.
     pub s3_endpoint: Option<Endpoint>,
     /// Where flow logs for CloudWatch Logs go; without one, to the embedded one.
@@ -53,6 +57,17 @@ pub struct Config {
     quotas: Quotas,
     /// The program that sandboxes are started with: this one.
     pub executable: PathBuf,
+}
+
+/// Who carries the packets of flows that have been decided on. The answers are the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// The kernel where it can, else the daemon.
+    Auto,
+    /// The kernel; the daemon does not start where it cannot.
+    Kernel,
+    /// The daemon.
+    Weir,
 }
 
 /// An AWS-compatible service elsewhere, and the keys to use there.
@@ -80,6 +95,8 @@ impl fmt::Debug for Endpoint {
     }
 }
 
+/// How many flows the kernel carries unless told otherwise: 16 MiB.
+pub const KERNEL_FLOWS: u32 = 1 << 17;
 /// The port that clients of local AWS tools expect.
 pub const DEFAULT_PORT: u16 = 4566;
 /// The account of access keys that Weir does not know.
@@ -105,6 +122,8 @@ impl Config {
             s3_files: S3Files::default(),
             uplink: false,
             resolver: None,
+            carrier: Carrier::Auto,
+            kernel_flows: KERNEL_FLOWS,
             s3_endpoint: None,
             logs_endpoint: None,
             firehose_endpoint: None,

@@ -354,7 +354,7 @@ impl Daemon {
                 .values()
                 .map(|s| s.network_interfaces.len())
                 .sum(),
-            datapath: "user space, one TAP per interface".to_owned(),
+            datapath: self.datapath.in_words().to_owned(),
             packets: self.datapath.counters(),
             uptime_s: self.uptime_s(),
             flow_logs: self.flow_logs.summary(),

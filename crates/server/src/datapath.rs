@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,14 +11,16 @@ use dataplane::{
     InterfaceMetadata, Limits, Offload, Options, Origin, Snapshot, Verdict,
 };
 use host::{
-    EventLoop, EventLoopOptions, Frame, Output, PortId, Switch, Tap, UPLINK_MAC, Uplink, VnetHeader,
+    EventLoop, EventLoopOptions, Fabric, FabricOptions, FlowTable, Frame, Output, PortId, Punt,
+    Switch, UPLINK_MAC, Uplink, VnetHeader, Wire, Wiring,
 };
 use model::{Entropy, MacAddress, Timestamp, World};
 use tokio::sync::mpsc;
 
 use crate::capture::{Captures, Ended, Mirror, Mirrors};
 use crate::clock::SystemEntropy;
-use crate::config::Config;
+use crate::config::{Carrier, Config};
+use crate::fast_path::{KernelPath, loop_port};
 use crate::service_network::{self, SERVICES_MAC};
 use crate::writer::Enforce;
 
@@ -30,6 +31,7 @@ pub(crate) struct Datapath {
     event_loop: EventLoop<PacketSwitch>,
     numbers: Mutex<Numbers>,
     captures: Captures,
+    wiring: Wiring,
 }
 
 /// What compiles worlds and gives devices their ports, and which of those are connected.
@@ -103,20 +105,41 @@ impl Datapath {
             hash_seed,
             ..Limits::default()
         };
+        let mut dataplane = Dataplane::new(nothing, limits);
+        let (wiring, punt) = match fabric(config)? {
+            Some((fabric, table, punt)) => {
+                dataplane.set_fast_path(Box::new(KernelPath::new(table)));
+                (Wiring::Fabric(fabric), Some(punt))
+            }
+            None => (Wiring::Taps, None),
+        };
         let switch = PacketSwitch {
-            dataplane: Dataplane::new(nothing, limits),
-            ids: Vec::new(),
+            dataplane,
             inquiries: inquirer,
             mirrors: Mirrors::default(),
         };
-        let event_loop = EventLoop::spawn(switch, EventLoopOptions::default())?;
+        let event_loop = EventLoop::spawn(switch, EventLoopOptions::default(), punt)?;
         let datapath = Self {
             options,
             event_loop,
             numbers: Mutex::new(numbers),
             captures: Captures::default(),
+            wiring,
         };
         Ok((datapath, inquiries))
+    }
+
+    /// How the interfaces of sandboxes are connected.
+    pub(crate) fn wiring(&self) -> &Wiring {
+        &self.wiring
+    }
+
+    /// What moves packets.
+    pub(crate) fn in_words(&self) -> &'static str {
+        match self.wiring {
+            Wiring::Taps => "user space, one TAP per interface",
+            Wiring::Fabric(_) => "the kernel (eBPF), new flows in user space",
+        }
     }
 
     /// The writer's way to put a world in force.
@@ -130,27 +153,24 @@ impl Datapath {
     /// # Errors
     ///
     /// If the device has been deleted meanwhile.
-    pub(crate) fn connect(&self, device: Device, tap: Tap) -> host::Result<Connection> {
+    pub(crate) fn connect(&self, device: Device, wire: Wire) -> host::Result<Connection> {
         let mut numbers = self.numbers();
         let Some(id) = numbers.compiler.ports().get(&device) else {
             return Err(host::Error::Invalid(format!(
                 "{device:?} does not exist any more"
             )));
         };
-        let port = PortId(u32::try_from(id.index()).unwrap_or(u32::MAX));
+        let port = loop_port(id);
         // A number whose device is gone may still be connected to what is left of it, which must not send in the
         // name of the new device.
         numbers
             .connected
-            .retain(|_, (connected, _)| *connected != port);
+            .retain(|_, (connected, _)| !connected.has_index_of(port));
         self.event_loop.remove_port(port)?;
         numbers.connections += 1;
         let connection = Connection(numbers.connections);
         numbers.connected.insert(device, (port, connection));
-        let fd: OwnedFd = tap.into_fd();
-        self.event_loop
-            .call(move |switch, _| switch.identify(port, id))?;
-        self.event_loop.add_port(port, fd)?;
+        self.event_loop.add_port(port, wire)?;
         Ok(connection)
     }
 
@@ -161,7 +181,7 @@ impl Datapath {
     /// If the host cannot be its way there; the words say what is missing.
     pub(crate) fn connect_uplink(&self, executable: &Path) -> host::Result<Uplink> {
         let (uplink, tap) = Uplink::open(executable, INTERNET_ROUTER_MAC.0)?;
-        self.connect(Device::Uplink, tap)?;
+        self.connect(Device::Uplink, Wire::Tap(tap))?;
         Ok(uplink)
     }
 
@@ -172,7 +192,7 @@ impl Datapath {
     /// If the kernel refuses.
     pub(crate) fn connect_services(&self) -> host::Result<host::ServiceNetwork> {
         let (network, tap) = host::ServiceNetwork::create(&service_network::interface())?;
-        self.connect(Device::Services, tap)?;
+        self.connect(Device::Services, Wire::Tap(tap))?;
         Ok(network)
     }
 
@@ -259,7 +279,7 @@ impl Datapath {
     pub(crate) fn answer_inquiry(&self, id: u64, response: Option<Vec<u8>>) -> host::Result<()> {
         self.event_loop.post(move |switch, out| {
             switch.dataplane.answer_inquiry(id, response.as_deref());
-            send_all(&switch.ids, switch.dataplane.emitted(), out);
+            send_all(switch.dataplane.emitted(), out);
             switch.inquire(out);
         })
     }
@@ -310,7 +330,7 @@ impl Datapath {
     #[must_use]
     pub(crate) fn measures(&self) -> Measures {
         let read = |dataplane: &mut Dataplane| Measures {
-            counters: *dataplane.counters(),
+            counters: dataplane.counters(),
             flows: dataplane.flows(),
             connections: dataplane.connections(),
         };
@@ -344,6 +364,25 @@ impl Datapath {
     }
 }
 
+/// The kernel as far as it carries flows here, if it is to.
+fn fabric(config: &Config) -> host::Result<Option<(Arc<Fabric>, FlowTable, Punt)>> {
+    if config.carrier == Carrier::Weir {
+        return Ok(None);
+    }
+    let options = FabricOptions {
+        flows: config.kernel_flows,
+        ..FabricOptions::default()
+    };
+    match Fabric::create(options) {
+        Ok(made) => Ok(Some(made)),
+        Err(error) if config.carrier == Carrier::Auto => {
+            tracing::info!(%error, "every packet is forwarded by this program");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// Puts worlds in force.
 pub(crate) struct Enforcer(Arc<Datapath>);
 
@@ -366,8 +405,6 @@ impl Enforce for Enforcer {
 /// The data plane as the loop sees it.
 struct PacketSwitch {
     dataplane: Dataplane,
-    /// What the data plane calls each port of the loop.
-    ids: Vec<Option<dataplane::PortId>>,
     /// Who asks name servers outside.
     inquiries: mpsc::Sender<Inquiry>,
     /// Who captures.
@@ -381,7 +418,7 @@ impl PacketSwitch {
             let id = inquiry.id;
             if self.inquiries.try_send(inquiry).is_err() {
                 self.dataplane.answer_inquiry(id, None);
-                send_all(&self.ids, self.dataplane.emitted(), out);
+                send_all(self.dataplane.emitted(), out);
             }
         }
     }
@@ -398,32 +435,12 @@ impl PacketSwitch {
             self.mirrors.give(self.dataplane.take_sights());
         }
     }
-
-    fn identify(&mut self, port: PortId, id: dataplane::PortId) {
-        let index = port.0 as usize;
-        if self.ids.len() <= index {
-            self.ids.resize(index + 1, None);
-        }
-        self.ids[index] = Some(id);
-    }
-}
-
-/// The loop's port, unless a new device has got the number since.
-fn port(ids: &[Option<dataplane::PortId>], id: dataplane::PortId) -> Option<PortId> {
-    let known = ids.get(id.index()).copied().flatten();
-    (known == Some(id)).then_some(PortId(id.index() as u32))
 }
 
 /// Writes frames of the data plane's own.
-fn send_all(
-    ids: &[Option<dataplane::PortId>],
-    frames: &[(dataplane::PortId, Vec<u8>)],
-    out: &mut Output<'_>,
-) {
+fn send_all(frames: &[(dataplane::PortId, Vec<u8>)], out: &mut Output<'_>) {
     for (to, frame) in frames {
-        if let Some(port) = port(ids, *to) {
-            out.send(port, &VnetHeader::NONE, frame);
-        }
+        out.send(loop_port(*to), &VnetHeader::NONE, frame);
     }
 }
 
@@ -435,26 +452,20 @@ fn offload(header: &VnetHeader) -> Offload {
 }
 
 impl Switch for PacketSwitch {
-    fn burst(&mut self, ingress: PortId, frames: &mut [Frame<'_>], out: &mut Output<'_>) {
-        let Some(from) = self.ids.get(ingress.0 as usize).copied().flatten() else {
-            return;
-        };
-        let Self { dataplane, ids, .. } = self;
-        dataplane.forward_burst(
+    fn burst(&mut self, frames: &mut [Frame<'_>], out: &mut Output<'_>) {
+        self.dataplane.forward_burst(
             frames,
             now(out),
-            |Frame { header, bytes }| Ingress {
-                from,
-                bytes,
-                offload: offload(header),
+            |frame| Ingress {
+                from: dataplane::PortId::from_bits(frame.from.0),
+                bytes: frame.bytes,
+                offload: offload(&frame.header),
             },
-            |Frame { header, bytes }, verdict, emitted| match verdict {
+            |frame, verdict, emitted| match verdict {
                 Verdict::Forward(to) => {
-                    if let Some(port) = port(ids, to) {
-                        out.send(port, header, bytes);
-                    }
+                    out.send(loop_port(to), &frame.header, frame.bytes);
                 }
-                Verdict::Emit => send_all(ids, emitted, out),
+                Verdict::Emit => send_all(emitted, out),
                 Verdict::Drop(_) => {}
             },
         );
@@ -465,9 +476,9 @@ impl Switch for PacketSwitch {
     fn tick(&mut self, out: &mut Output<'_>) {
         self.dataplane.sweep(now(out));
         self.dataplane.advertise(now(out));
-        send_all(&self.ids, self.dataplane.emitted(), out);
+        send_all(self.dataplane.emitted(), out);
         self.dataplane.check_health(now(out));
-        send_all(&self.ids, self.dataplane.emitted(), out);
+        send_all(self.dataplane.emitted(), out);
         self.mirror();
     }
 }

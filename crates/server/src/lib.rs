@@ -21,6 +21,7 @@ mod ec2;
 mod explaining;
 mod export;
 mod exporting;
+mod fast_path;
 mod feed;
 mod firehose;
 mod flow_filter;
@@ -59,7 +60,10 @@ mod trails;
 mod weir;
 mod writer;
 
-pub use config::{Config, DEFAULT_ACCOUNT, DEFAULT_PORT, DEFAULT_REGION, Endpoint, credentials};
+pub use config::{
+    Carrier, Config, DEFAULT_ACCOUNT, DEFAULT_PORT, DEFAULT_REGION, Endpoint, KERNEL_FLOWS,
+    credentials,
+};
 pub use daemon::{Ended, run};
 pub use delivery::{S3Files, tls as client_tls};
 pub use export::Export;

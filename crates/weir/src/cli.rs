@@ -189,6 +189,12 @@ pub(crate) struct Up {
     /// Connect the simulated internet to the real one, through this machine; needs root and nft
     #[arg(long)]
     pub(crate) uplink: bool,
+    /// Who carries the packets of flows that have been decided on: the kernel, this program, or the kernel where it can
+    #[arg(long, value_enum, default_value_t = Carrier::Auto)]
+    pub(crate) carrier: Carrier,
+    /// How many flows the kernel has room for, 128 bytes each; the packets of others are carried by this program
+    #[arg(long, value_name = "COUNT", default_value_t = server::KERNEL_FLOWS, value_parser = clap::value_parser!(u32).range(1..=1 << 24))]
+    pub(crate) kernel_flows: u32,
     /// Ask this name server for names of the real internet instead of this machine's
     #[arg(long, value_name = "ADDRESS[:PORT]", requires = "uplink", value_parser = resolver)]
     pub(crate) resolver: Option<SocketAddr>,
@@ -232,6 +238,17 @@ pub(crate) enum Aggregation {
     Nitro,
     /// What each flow log asked for: 60 or 600 seconds
     AsRequested,
+}
+
+/// Who carries the packets of flows that have been decided on. The answers are the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Carrier {
+    /// The kernel, if it lets us: that needs root and Linux 6.6 or later; else this program
+    Auto,
+    /// The kernel; without it, Weir does not start
+    Kernel,
+    /// This program: slower, and the same answers
+    Weir,
 }
 
 /// When files of flow logs come to S3.

@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use model::Timestamp;
 
 use super::flow_tuple::Ends;
+use crate::fast_path::Tally;
 use crate::meter::{Count, Records};
 
 /// A flow and what tells it apart: one cache line for IPv4, two for IPv6.
@@ -70,6 +71,21 @@ impl Entry {
         self.last = self.last.max(now);
         let fresh = !self.is_dirty();
         self.flags |= count.tcp_flags | DIRTY;
+        fresh
+    }
+
+    /// Counts what others have counted; tells whether the flow had none since the last harvest.
+    pub(super) fn credit(&mut self, tally: &Tally) -> bool {
+        // Their clock may be a little behind: nothing comes before what is known.
+        let first = tally.first.max(self.last);
+        if self.packets == 0 {
+            self.first = first;
+        }
+        self.packets += tally.packets;
+        self.bytes += tally.bytes;
+        self.last = self.last.max(tally.last);
+        let fresh = !self.is_dirty();
+        self.flags |= tally.tcp_flags & !DIRTY | DIRTY;
         fresh
     }
 

@@ -79,9 +79,30 @@ impl FlowTuple {
         }
     }
 
-    pub(super) const fn protocol(&self) -> u8 {
+    pub(crate) const fn protocol(&self) -> u8 {
         match *self {
             Self::V4(_, protocol) | Self::V6(_, protocol) => protocol,
+        }
+    }
+
+    pub(crate) const fn from(&self) -> PortId {
+        match self {
+            Self::V4(ends, _) => PortId::from_bits(ends.from),
+            Self::V6(ends, _) => PortId::from_bits(ends.from),
+        }
+    }
+
+    pub(crate) const fn ports(&self) -> [u16; 2] {
+        match self {
+            Self::V4(ends, _) => ends.ports,
+            Self::V6(ends, _) => ends.ports,
+        }
+    }
+
+    pub(crate) const fn addresses(&self) -> (IpAddr, IpAddr) {
+        match self {
+            Self::V4(ends, _) => (IpAddr::V4(ends.src), IpAddr::V4(ends.dst)),
+            Self::V6(ends, _) => (IpAddr::V6(ends.src), IpAddr::V6(ends.dst)),
         }
     }
 

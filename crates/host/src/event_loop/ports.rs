@@ -1,4 +1,4 @@
-//! The TAP devices of a loop: bursts of frames read from them, frames written to them, and their counters.
+//! The devices of a loop: bursts of frames read from them, frames written to them, and their counters.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -7,16 +7,42 @@ use rustix::event::epoll;
 use rustix::io::Errno;
 
 use super::{Clock, Switch};
+use crate::device::Tap;
 use crate::error::{During, Result};
+use crate::fabric::{Link, Punt};
 use crate::vnet_header::VnetHeader;
 
-/// A port of the forwarding loop, numbered by the caller. Small numbers, please: they index a table.
+/// A port of the forwarding loop, numbered by the caller: a small index in the lower 20 bits, and above it a generation,
+/// so that what was meant for a port never reaches the next one with its index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PortId(pub u32);
 
+impl PortId {
+    pub(crate) const fn index(self) -> u32 {
+        self.0 & 0xf_ffff
+    }
+
+    /// Whether two ports, of any generation, have one index: then there can be only one of them.
+    #[must_use]
+    pub const fn has_index_of(self, other: Self) -> bool {
+        self.index() == other.index()
+    }
+}
+
+/// How a port is reached.
+#[derive(Debug)]
+pub enum Wire {
+    /// By a device of its own.
+    Tap(Tap),
+    /// By the fabric.
+    Link(Link),
+}
+
 /// A frame as it was read.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Frame<'a> {
+    /// Where it came from.
+    pub from: PortId,
     /// What its sender left for others to do.
     pub header: VnetHeader,
     /// The frame itself, from its Ethernet header on.
@@ -40,9 +66,7 @@ impl Output<'_> {
     /// the switch's own with [`VnetHeader::NONE`]. `false` if it was dropped, because there is no such port
     /// or its queue is full; drops are counted.
     pub fn send(&mut self, port: PortId, header: &VnetHeader, frame: &[u8]) -> bool {
-        self.ports
-            .get_mut(port)
-            .is_some_and(|port| port.write(header, frame))
+        self.ports.send(port, header, frame)
     }
 
     /// Is there a port with this number?
@@ -51,11 +75,10 @@ impl Output<'_> {
         self.ports.get(port).is_some()
     }
 
-    /// All ports and what passed through them.
+    /// All ports and what passed through them here; of links, that is what came up and what was sent from here.
     pub fn counters(&self) -> impl Iterator<Item = (PortId, PortCounters)> + '_ {
-        (0..)
-            .zip(&self.ports.0)
-            .filter_map(|(id, port)| Some((PortId(id), port.as_ref()?.counters)))
+        let ports = self.ports.by_index.iter().flatten();
+        ports.map(|port| (port.id, port.counters))
     }
 }
 
@@ -74,50 +97,83 @@ pub struct PortCounters {
     pub dropped_frames: u64,
 }
 
-#[derive(Default)]
-pub(super) struct Ports(Vec<Option<Port>>);
+pub(super) struct Ports {
+    by_index: Vec<Option<Port>>,
+    punt: Option<Punt>,
+}
 
 impl Ports {
+    pub(super) fn new(punt: Option<Punt>) -> Self {
+        Self {
+            by_index: Vec::new(),
+            punt,
+        }
+    }
+
     fn get(&self, id: PortId) -> Option<&Port> {
-        self.0.get(id.0 as usize)?.as_ref()
+        let port = self.by_index.get(id.index() as usize)?.as_ref();
+        port.filter(|port| port.id == id)
     }
 
     fn get_mut(&mut self, id: PortId) -> Option<&mut Port> {
-        self.0.get_mut(id.0 as usize)?.as_mut()
+        let port = self.by_index.get_mut(id.index() as usize)?.as_mut();
+        port.filter(|port| port.id == id)
     }
 
-    pub(super) fn add(&mut self, id: PortId, device: OwnedFd, epoll: &OwnedFd) -> Result<()> {
-        rustix::io::ioctl_fionbio(&device, true).during(|| "prepare a TAP device".into())?;
+    pub(super) fn add(&mut self, id: PortId, mut wire: Wire, epoll: &OwnedFd) -> Result<()> {
         self.remove(id);
-        epoll::add(
-            epoll,
-            device.as_fd(),
-            epoll::EventData::new_u64(id.0.into()),
-            epoll::EventFlags::IN,
-        )
-        .during(|| "listen to a TAP device".into())?;
-        let index = id.0 as usize;
-        if self.0.len() <= index {
-            self.0.resize_with(index + 1, || None);
+        if let Wire::Link(link) = &mut wire {
+            link.open(id)?;
         }
-        self.0[index] = Some(Port {
-            device,
+        if let Wire::Tap(tap) = &wire {
+            rustix::io::ioctl_fionbio(tap, true).during(|| "prepare a TAP device".into())?;
+            let data = epoll::EventData::new_u64(id.0.into());
+            epoll::add(epoll, tap.as_fd(), data, epoll::EventFlags::IN)
+                .during(|| "listen to a TAP device".into())?;
+        }
+        let index = id.index() as usize;
+        if self.by_index.len() <= index {
+            self.by_index.resize_with(index + 1, || None);
+        }
+        self.by_index[index] = Some(Port {
+            id,
+            wire,
             counters: PortCounters::default(),
         });
         Ok(())
     }
 
-    /// Closing a device's only descriptor takes it out of the epoll as well.
-    pub(super) fn remove(&mut self, id: PortId) {
-        if let Some(port) = self.0.get_mut(id.0 as usize) {
-            *port = None;
-        }
+    /// Closing a TAP device's only descriptor takes it out of the epoll as well.
+    pub(super) fn remove(&mut self, id: PortId) -> Option<Wire> {
+        let port = self.by_index.get_mut(id.index() as usize)?.take();
+        port.map(|port| port.wire)
     }
 
-    /// Takes a limited number of frames from one port, so that a busy one does not keep the others waiting.
+    fn send(&mut self, to: PortId, header: &VnetHeader, frame: &[u8]) -> bool {
+        let socket = self.punt.as_ref().map(|punt| &punt.socket);
+        let port = self.by_index.get_mut(to.index() as usize);
+        let Some(port) = port.and_then(Option::as_mut).filter(|port| port.id == to) else {
+            return false;
+        };
+        let sent = match (&port.wire, socket) {
+            (Wire::Tap(tap), _) => write(tap, header, frame),
+            (Wire::Link(link), Some(socket)) => socket.send(link.ifindex(), header, frame).is_ok(),
+            (Wire::Link(_), None) => false,
+        };
+        if sent {
+            port.counters.sent_frames += 1;
+            port.counters.sent_bytes += frame.len() as u64;
+        } else {
+            port.counters.dropped_frames += 1;
+        }
+        sent
+    }
+
+    /// Takes a limited number of frames from one port, or of what comes up from links, so that a busy one does not keep
+    /// the others waiting.
     pub(super) fn receive(
         &mut self,
-        id: PortId,
+        from: Option<PortId>,
         buffer: &mut [u8],
         switch: &mut impl Switch,
         clock: Clock,
@@ -127,30 +183,117 @@ impl Ports {
         // for a look at whether there are more.
         let mut longest_burst = 1;
         while left > 0 {
-            let Some(port) = self.get_mut(id) else { return };
             let mut frames: [Frame<'_>; FRAMES_PER_WAKEUP] = Default::default();
-            let (count, rest) = port.read_burst(&mut frames[..longest_burst.min(left)], buffer);
+            let most = &mut frames[..longest_burst.min(left)];
+            let (count, rest) = match from {
+                Some(port) => self.read_tap(port, most, buffer),
+                None => self.read_punt(most, buffer),
+            };
             longest_burst = FRAMES_PER_WAKEUP;
             if count > 0 {
                 let mut out = Output { ports: self, clock };
-                switch.burst(id, &mut frames[..count], &mut out);
+                switch.burst(&mut frames[..count], &mut out);
             }
             match rest {
-                Rest::Unknown => left -= count,
+                Rest::Unknown => left -= count.max(1),
                 Rest::Nothing => return,
                 Rest::Gone(error) => {
                     // The interface went away with its namespace; level-triggered, it would wake us for ever.
-                    tracing::debug!(port = id.0, error = %io::Error::from(error), "a port is gone");
-                    return self.remove(id);
+                    tracing::debug!(?from, error = %io::Error::from(error), "a port is gone");
+                    drop(from.and_then(|port| self.remove(port)));
+                    return;
                 }
             }
         }
     }
+
+    fn read_tap<'b>(
+        &mut self,
+        from: PortId,
+        frames: &mut [Frame<'b>],
+        buffer: &'b mut [u8],
+    ) -> (usize, Rest) {
+        let Some(port) = self.get_mut(from) else {
+            return (0, Rest::Nothing);
+        };
+        let Wire::Tap(tap) = &port.wire else {
+            return (0, Rest::Nothing);
+        };
+        let (count, rest) = read_burst(tap, frames, buffer);
+        for frame in &mut frames[..count] {
+            frame.from = from;
+            port.counters.received(frame);
+        }
+        (count, rest)
+    }
+
+    /// Frames that come up have the name of their port in place of their source, which the program has looked at.
+    fn read_punt<'b>(&mut self, frames: &mut [Frame<'b>], buffer: &'b mut [u8]) -> (usize, Rest) {
+        let Some(punt) = &self.punt else {
+            return (0, Rest::Nothing);
+        };
+        let (read, rest) = read_burst(&punt.tap, frames, buffer);
+        let mut known = 0;
+        for at in 0..read {
+            let frame = &mut frames[at];
+            let Some((kind, name)) = frame.take_source() else {
+                continue;
+            };
+            frame.from = name;
+            let port = self.by_index.get_mut(name.index() as usize);
+            let port = port.and_then(Option::as_mut).filter(|port| port.id == name);
+            // Its port may be gone by now, or may not be here yet.
+            let Some(port) = port else { continue };
+            let Wire::Link(link) = &port.wire else {
+                continue;
+            };
+            if kind == OWN_SOURCE {
+                frame.set_source(link.mac());
+            }
+            port.counters.received(frame);
+            frames.swap(known, at);
+            known += 1;
+        }
+        (known, rest)
+    }
 }
 
 struct Port {
-    device: OwnedFd,
+    id: PortId,
+    wire: Wire,
     counters: PortCounters,
+}
+
+impl PortCounters {
+    fn received(&mut self, frame: &Frame<'_>) {
+        self.received_frames += 1;
+        self.received_bytes += frame.bytes.len() as u64;
+    }
+}
+
+impl Default for Frame<'_> {
+    fn default() -> Self {
+        Self {
+            from: PortId(0),
+            header: VnetHeader::NONE,
+            bytes: &mut [],
+        }
+    }
+}
+
+impl Frame<'_> {
+    /// Takes out what is in place of the source: of which kind it is, and of which port. A zero is left.
+    fn take_source(&mut self) -> Option<(u8, PortId)> {
+        let source: &mut [u8; 6] = self.bytes.get_mut(6..12)?.try_into().ok()?;
+        let [kind, _, name @ ..] = std::mem::take(source);
+        Some((kind, PortId(u32::from_ne_bytes(name))))
+    }
+
+    fn set_source(&mut self, mac: [u8; 6]) {
+        if let Some(source) = self.bytes.get_mut(6..12) {
+            source.copy_from_slice(&mac);
+        }
+    }
 }
 
 /// What else there is to read after a burst.
@@ -160,51 +303,40 @@ enum Rest {
     Gone(Errno),
 }
 
-impl Port {
-    /// Reads frames one behind the other; tells how many.
-    fn read_burst<'b>(
-        &mut self,
-        frames: &mut [Frame<'b>],
-        mut room: &'b mut [u8],
-    ) -> (usize, Rest) {
-        for (count, slot) in frames.iter_mut().enumerate() {
-            if room.len() < FRAME_LEN_MAX {
-                return (count, Rest::Unknown);
-            }
-            let length = match rustix::io::read(&self.device, &mut *room) {
-                Ok(length) => length,
-                Err(Errno::AGAIN | Errno::INTR) => return (count, Rest::Nothing),
-                Err(error) => return (count, Rest::Gone(error)),
-            };
-            let (read, behind) = room.split_at_mut(length);
-            room = behind;
-            let Some((header, bytes)) = read.split_first_chunk_mut() else {
-                return (count, Rest::Nothing);
-            };
-            self.counters.received_frames += 1;
-            self.counters.received_bytes += bytes.len() as u64;
-            *slot = Frame {
-                header: VnetHeader::from_bytes(header),
-                bytes,
-            };
+/// Reads as many frames as there are, and as there is room for; all that are read have their headers.
+fn read_burst<'b>(
+    device: impl AsFd,
+    frames: &mut [Frame<'b>],
+    mut room: &'b mut [u8],
+) -> (usize, Rest) {
+    for (count, slot) in frames.iter_mut().enumerate() {
+        if room.len() < FRAME_LEN_MAX {
+            return (count, Rest::Unknown);
         }
-        (frames.len(), Rest::Unknown)
+        let length = match rustix::io::read(&device, &mut *room) {
+            Ok(length) => length,
+            Err(Errno::AGAIN | Errno::INTR) => return (count, Rest::Nothing),
+            Err(error) => return (count, Rest::Gone(error)),
+        };
+        let (read, behind) = room.split_at_mut(length);
+        room = behind;
+        let Some((header, bytes)) = read.split_first_chunk_mut() else {
+            return (count, Rest::Nothing);
+        };
+        slot.header = VnetHeader::from_bytes(header);
+        slot.bytes = bytes;
     }
-
-    fn write(&mut self, header: &VnetHeader, frame: &[u8]) -> bool {
-        let header = header.to_bytes();
-        let parts = [io::IoSlice::new(&header), io::IoSlice::new(frame)];
-        let sent = rustix::io::writev(&self.device, &parts).is_ok();
-        if sent {
-            self.counters.sent_frames += 1;
-            self.counters.sent_bytes += frame.len() as u64;
-        } else {
-            self.counters.dropped_frames += 1;
-        }
-        sent
-    }
+    (frames.len(), Rest::Unknown)
 }
 
+fn write(device: impl AsFd, header: &VnetHeader, frame: &[u8]) -> bool {
+    let header = header.to_bytes();
+    let parts = [io::IoSlice::new(&header), io::IoSlice::new(frame)];
+    rustix::io::writev(device, &parts).is_ok()
+}
+
+/// In the first byte of a source that was replaced: it was the link's own.
+const OWN_SOURCE: u8 = 2;
 /// The largest super-frame, with its Ethernet and virtio-net headers, and room to spare.
 const FRAME_LEN_MAX: usize = 70 * 1024;
 /// A burst ends behind the frame that takes it over so many bytes: long frames cost more to keep than to look at, and

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 
 use crate::support::{config, run, scratch, shell};
-use host::{Identity, Limits, Sandbox};
+use host::{Identity, Limits, Sandbox, Wiring};
 
 pub(crate) const TESTS: &[(&str, fn())] = &[
     ("confinement::is_not_root", is_not_root),
@@ -42,13 +42,13 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
 ];
 
 fn sandbox() -> Sandbox {
-    Sandbox::start(config(1)).unwrap().0
+    Sandbox::start(config(1), &Wiring::Taps).unwrap().0
 }
 
 fn is_not_root() {
     let config = config(1);
     let (uid, gid) = config.identity.ids();
-    let sandbox = Sandbox::start(config).unwrap().0;
+    let sandbox = Sandbox::start(config, &Wiring::Taps).unwrap().0;
     assert_eq!(
         shell(&sandbox, "id -u; id -g; id -un"),
         format!("{uid}\n{gid}\nec2-user")
@@ -69,7 +69,7 @@ fn is_not_root() {
 }
 
 fn sees_only_its_own_interfaces() {
-    let (sandbox, _taps) = Sandbox::start(config(1)).unwrap();
+    let (sandbox, _taps) = Sandbox::start(config(1), &Wiring::Taps).unwrap();
     let names = shell(
         &sandbox,
         "awk -F: 'NR>2 {print $1}' /proc/net/dev | tr -d ' ' | sort",
@@ -192,7 +192,7 @@ fn services_of_the_host_are_out_of_reach() {
     if in_var.exists() {
         std::fs::set_permissions(in_var, std::fs::Permissions::from_mode(0o777)).unwrap();
     }
-    let sandbox = Sandbox::start(config).unwrap().0;
+    let sandbox = Sandbox::start(config, &Wiring::Taps).unwrap().0;
     let script = format!(
         "import socket
 def refused(family, address):
@@ -221,7 +221,7 @@ fn process_limit_holds() {
         processes: 20,
         ..config.limits
     };
-    let sandbox = Sandbox::start(config).unwrap().0;
+    let sandbox = Sandbox::start(config, &Wiring::Taps).unwrap().0;
     let script = "import os, time
 started = 0
 for _ in range(40):
@@ -245,7 +245,7 @@ fn memory_limit_holds() {
         memory_bytes: 200 << 20,
         ..config.limits
     };
-    let sandbox = Sandbox::start(config).unwrap().0;
+    let sandbox = Sandbox::start(config, &Wiring::Taps).unwrap().0;
     let (status, output, _) = run(
         &sandbox,
         &["python3", "-c", "x = b'x' * (400 << 20); print(len(x))"],

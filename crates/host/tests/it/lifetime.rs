@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::support::{config, interface, run, scratch, shell, until};
-use host::{Error, Sandbox, SandboxConfig};
+use host::{Error, Sandbox, SandboxConfig, Wiring};
 
 pub(crate) const TESTS: &[(&str, fn())] = &[
     ("lifetime::user_data_runs_at_boot", user_data_runs_at_boot),
@@ -46,7 +46,7 @@ fn user_data_runs_at_boot() {
     config.user_data = Some(b"#!/bin/sh\nid -u; pwd; echo oops >&2; exit 3\n".to_vec());
     let (uid, _) = config.identity.ids();
     let console = console_of(&config);
-    let (mut sandbox, _taps) = Sandbox::start(config).unwrap();
+    let (mut sandbox, _taps) = Sandbox::start(config, &Wiring::Taps).unwrap();
     assert_eq!(console(), "", "nothing runs before the boot");
     sandbox.boot().unwrap();
     let expected = format!("{uid}\n/home/ec2-user\noops\n[weir] user data ended with status 3\n");
@@ -64,7 +64,7 @@ fn console_keeps_the_end() {
             .to_vec(),
     );
     let console = console_of(&config);
-    let (mut sandbox, _taps) = Sandbox::start(config).unwrap();
+    let (mut sandbox, _taps) = Sandbox::start(config, &Wiring::Taps).unwrap();
     sandbox.boot().unwrap();
     until("the last line", || console().ends_with("end\n"));
     let text = console();
@@ -83,7 +83,7 @@ fn stop_asks_before_it_kills() {
             .to_vec(),
     );
     let console = console_of(&config);
-    let (mut sandbox, _taps) = Sandbox::start(config).unwrap();
+    let (mut sandbox, _taps) = Sandbox::start(config, &Wiring::Taps).unwrap();
     sandbox.boot().unwrap();
     until("the user data", || console().contains("up"));
     let pid = sandbox.init_pid();
@@ -127,7 +127,7 @@ fn nothing_survives_a_killed_maker() {
 }
 
 fn control_groups_of_running_makers_stay() {
-    let (sandbox, _taps) = Sandbox::start(config(10)).unwrap();
+    let (sandbox, _taps) = Sandbox::start(config(10), &Wiring::Taps).unwrap();
     // As it is between its making and the sandbox's moving in: a group without processes.
     let empty: Vec<PathBuf> = control_groups(std::process::id())
         .into_iter()
@@ -162,7 +162,7 @@ pub(crate) fn maker(directory: &Path) -> ! {
     host::enter_user_namespace().unwrap();
     let mut config = config(9);
     config.user_data = Some(b"#!/bin/sh\nexec sleep 1000\n".to_vec());
-    let (mut sandbox, _taps) = Sandbox::start(config).unwrap();
+    let (mut sandbox, _taps) = Sandbox::start(config, &Wiring::Taps).unwrap();
     sandbox.boot().unwrap();
     let children = format!("/proc/{0}/task/{0}/children", sandbox.init_pid());
     let mut child = String::new();
@@ -183,7 +183,7 @@ pub(crate) fn maker(directory: &Path) -> ! {
 fn failure_to_start_says_why() {
     let mut wrong = config(1);
     wrong.executable = "/no/such/program".into();
-    let error = Sandbox::start(wrong).unwrap_err();
+    let error = Sandbox::start(wrong, &Wiring::Taps).unwrap_err();
     assert!(
         matches!(error, Error::Sandbox { .. } | Error::System { .. }),
         "{error}"
@@ -191,19 +191,19 @@ fn failure_to_start_says_why() {
     let mut wrong = config(1);
     wrong.hostname = "a/b".into();
     assert!(matches!(
-        Sandbox::start(wrong).unwrap_err(),
+        Sandbox::start(wrong, &Wiring::Taps).unwrap_err(),
         Error::Invalid(_)
     ));
     let mut wrong = config(1);
     wrong.interfaces[0].name = "far-too-long-a-name".into();
     assert!(matches!(
-        Sandbox::start(wrong).unwrap_err(),
+        Sandbox::start(wrong, &Wiring::Taps).unwrap_err(),
         Error::Invalid(_)
     ));
 }
 
 fn joining_an_ended_sandbox_fails() {
-    let (sandbox, _taps) = Sandbox::start(config(1)).unwrap();
+    let (sandbox, _taps) = Sandbox::start(config(1), &Wiring::Taps).unwrap();
     let target = sandbox.exec_target().unwrap();
     drop(sandbox);
     let output = Command::new("/proc/self/exe")
@@ -220,14 +220,14 @@ fn joining_an_ended_sandbox_fails() {
 }
 
 fn interfaces_come_and_go_while_running() {
-    let (mut sandbox, _taps) = Sandbox::start(config(1)).unwrap();
+    let (mut sandbox, _taps) = Sandbox::start(config(1), &Wiring::Taps).unwrap();
     let addresses = "python3 -c \"import socket
 for address in ('10.0.1.1', '10.0.1.7'):
     try:
         socket.socket().bind((address, 0)); print('yes')
     except OSError: print('no')\"";
     assert_eq!(shell(&sandbox, addresses), "no\nno");
-    let second = sandbox.attach(&interface(1, 1)).unwrap();
+    let second = sandbox.attach(&interface(1, 1), &Wiring::Taps).unwrap();
     assert_eq!(shell(&sandbox, addresses), "yes\nno");
     assert_eq!(
         shell(

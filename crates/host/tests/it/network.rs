@@ -1,9 +1,7 @@
 //! Frames through TAP devices and the forwarding loop.
 
-use std::os::fd::OwnedFd;
-
 use crate::support::{LearningSwitch, config, run, shell, start, until};
-use host::{EventLoop, EventLoopOptions, Identity, InterfaceRoute, PortId, Sandbox};
+use host::{EventLoop, EventLoopOptions, Identity, InterfaceRoute, PortId, Sandbox, Wiring};
 
 pub(crate) const TESTS: &[(&str, fn())] = &[
     ("network::two_sandboxes_talk", two_sandboxes_talk),
@@ -31,14 +29,16 @@ struct Pair {
 }
 
 fn pair() -> Pair {
-    let switch =
-        EventLoop::spawn(LearningSwitch::with_ports(2), EventLoopOptions::default()).unwrap();
+    let switch = EventLoop::spawn(
+        LearningSwitch::with_ports(2),
+        EventLoopOptions::default(),
+        None,
+    )
+    .unwrap();
     let mut sandboxes = (1..=2).map(|number| {
-        let (mut sandbox, taps) = Sandbox::start(config(number)).unwrap();
+        let (mut sandbox, taps) = Sandbox::start(config(number), &Wiring::Taps).unwrap();
         for tap in taps {
-            switch
-                .add_port(PortId(u32::from(number) - 1), tap.into_fd())
-                .unwrap();
+            switch.add_port(PortId(u32::from(number) - 1), tap).unwrap();
         }
         sandbox.boot().unwrap();
         sandbox
@@ -142,7 +142,7 @@ fn routes_are_as_given() {
         route("203.0.113.0", 24, None, false),
         route("::", 0, Some("fe80::1"), false),
     ];
-    let (sandbox, _taps) = Sandbox::start(config).unwrap();
+    let (sandbox, _taps) = Sandbox::start(config, &Wiring::Taps).unwrap();
     let table = shell(
         &sandbox,
         "awk 'NR>1 {print $2, $3, $8}' /proc/net/route | sort",
@@ -204,11 +204,6 @@ fn commands_reach_the_switch() {
     until("a tick", || {
         pair.switch.call(|switch, _| switch.ticks).unwrap() > 0
     });
-    let null: OwnedFd = std::fs::File::open("/dev/null").unwrap().into();
-    assert!(
-        pair.switch.add_port(PortId(7), null).is_err(),
-        "a file cannot be polled"
-    );
     let different = matches!(config(1).identity, Identity::NestedUser { .. })
         || config(1).identity != config(2).identity;
     assert!(different, "two sandboxes of root have the same user");

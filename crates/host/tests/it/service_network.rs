@@ -3,7 +3,9 @@
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr};
 
-use host::{EventLoop, EventLoopOptions, PortId, Sandbox, SandboxConfig, ServiceNetwork};
+use host::{
+    EventLoop, EventLoopOptions, PortId, Sandbox, SandboxConfig, ServiceNetwork, Wire, Wiring,
+};
 
 use crate::support::{LearningSwitch, config, interface, run, shell};
 
@@ -24,12 +26,16 @@ c.sendall(b'hello')
 print(c.recv(100).decode())";
 
 fn a_sandbox_reaches_a_socket_and_nothing_else() {
-    let switch =
-        EventLoop::spawn(LearningSwitch::with_ports(2), EventLoopOptions::default()).unwrap();
-    let (mut sandbox, taps) = Sandbox::start(config(1)).unwrap();
+    let switch = EventLoop::spawn(
+        LearningSwitch::with_ports(2),
+        EventLoopOptions::default(),
+        None,
+    )
+    .unwrap();
+    let (mut sandbox, taps) = Sandbox::start(config(1), &Wiring::Taps).unwrap();
     let (services, tap) = ServiceNetwork::create(&interface(0, 9)).unwrap();
-    for (port, tap) in (0..).zip(taps.into_iter().chain([tap])) {
-        switch.add_port(PortId(port), tap.into_fd()).unwrap();
+    for (port, tap) in (0..).zip(taps.into_iter().chain([Wire::Tap(tap)])) {
+        switch.add_port(PortId(port), tap).unwrap();
     }
     sandbox.boot().unwrap();
     let listener = services
@@ -58,7 +64,7 @@ fn authorities_are_added_to_the_hosts() {
         authorities: "an authority".into(),
         ..config(1)
     };
-    let (mut sandbox, _taps) = Sandbox::start(config).unwrap();
+    let (mut sandbox, _taps) = Sandbox::start(config, &Wiring::Taps).unwrap();
     sandbox.boot().unwrap();
     for script in [
         "head -1 $AWS_CA_BUNDLE",

@@ -30,13 +30,17 @@ impl LearningSwitch {
         }
     }
 
-    fn frame(&mut self, ingress: PortId, frame: &Frame<'_>, out: &mut Output<'_>) {
-        let Frame { header, bytes } = frame;
+    fn frame(&mut self, frame: &Frame<'_>, out: &mut Output<'_>) {
+        let Frame {
+            from: ingress,
+            header,
+            bytes,
+        } = frame;
         let Some((macs, _)) = bytes.split_first_chunk::<12>() else {
             return;
         };
         let destination: [u8; 6] = macs[..6].try_into().unwrap();
-        self.ports.insert(macs[6..].try_into().unwrap(), ingress);
+        self.ports.insert(macs[6..].try_into().unwrap(), *ingress);
         self.largest_frame = self.largest_frame.max(bytes.len());
         self.super_frames += u64::from(header.is_gso());
         match self.ports.get(&destination) {
@@ -44,7 +48,7 @@ impl LearningSwitch {
                 out.send(*port, header, bytes);
             }
             None => {
-                for port in self.members.iter().filter(|port| **port != ingress) {
+                for port in self.members.iter().filter(|port| port != &ingress) {
                     out.send(*port, header, bytes);
                 }
             }
@@ -53,9 +57,9 @@ impl LearningSwitch {
 }
 
 impl Switch for LearningSwitch {
-    fn burst(&mut self, ingress: PortId, frames: &mut [Frame<'_>], out: &mut Output<'_>) {
+    fn burst(&mut self, frames: &mut [Frame<'_>], out: &mut Output<'_>) {
         for frame in frames {
-            self.frame(ingress, frame, out);
+            self.frame(frame, out);
         }
     }
 

@@ -13,7 +13,7 @@ use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{LocalModes, Termios, Winsize, tcgetattr, tcsetwinsize};
 
 use crate::support::{command, config, run, shell, until};
-use host::Sandbox;
+use host::{Sandbox, Wiring};
 
 pub(crate) const TESTS: &[(&str, fn())] = &[
     (
@@ -137,7 +137,7 @@ fn size(rows: u16, columns: u16) -> Winsize {
 }
 
 fn sandbox() -> Sandbox {
-    Sandbox::start(config(1)).unwrap().0
+    Sandbox::start(config(1), &Wiring::Taps).unwrap().0
 }
 
 fn sleeps(sandbox: &Sandbox) -> bool {

@@ -27,8 +27,8 @@ impl Instances {
                     readdress(sandbox, known, interface).map(|()| *connection)
                 }
                 None => sandbox
-                    .attach(interface)
-                    .and_then(|tap| self.datapath.connect(*device, tap)),
+                    .attach(interface, self.datapath.wiring())
+                    .and_then(|wire| self.datapath.connect(*device, wire)),
             };
             match done {
                 Ok(connection) => {

@@ -73,14 +73,14 @@ impl Instances {
         config.hidden.push(self.state.clone());
         config.authorities.clone_from(&self.authorities);
         config.interfaces = plan.interfaces.values().cloned().collect();
-        let (mut sandbox, taps) = Sandbox::start(config)?;
+        let (mut sandbox, wires) = Sandbox::start(config, self.datapath.wiring())?;
         let mut connected = Connected::new();
         let booted = plan
             .interfaces
             .iter()
-            .zip(taps)
-            .try_for_each(|((device, interface), tap)| {
-                let connection = self.datapath.connect(*device, tap)?;
+            .zip(wires)
+            .try_for_each(|((device, interface), wire)| {
+                let connection = self.datapath.connect(*device, wire)?;
                 connected.insert(*device, (interface.clone(), connection));
                 Ok(())
             })

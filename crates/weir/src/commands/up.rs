@@ -11,7 +11,7 @@ use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 use server::Ended;
 use tracing_subscriber::EnvFilter;
 
-use crate::cli::{Aggregation, S3Files, Up};
+use crate::cli::{Aggregation, Carrier, S3Files, Up};
 use crate::output;
 
 /// Runs the daemon until it is told to end.
@@ -119,6 +119,12 @@ fn config(arguments: &Up) -> anyhow::Result<server::Config> {
     };
     config.uplink = arguments.uplink;
     config.resolver = arguments.resolver;
+    config.carrier = match arguments.carrier {
+        Carrier::Auto => server::Carrier::Auto,
+        Carrier::Kernel => server::Carrier::Kernel,
+        Carrier::Weir => server::Carrier::Weir,
+    };
+    config.kernel_flows = arguments.kernel_flows;
     for (place, export) in arguments.export.iter().enumerate() {
         let mut before = arguments.export[..place].iter();
         if let Some(other) = before.find(|other| other.shares_output_with(export)) {
