@@ -19,7 +19,7 @@ use aya::programs::{LinkOrder, SchedClassifier, TcAttachType};
 use aya::{Ebpf, EbpfLoader};
 
 pub use flow_table::{FlowAction, FlowKey, FlowTable, FlowTally, Slot};
-use layout::{Control, Port};
+use layout::{Control, Kind, Port};
 pub(crate) use packet_socket::PacketSocket;
 use shared::Shared;
 
@@ -64,12 +64,14 @@ pub struct Punt {
     pub(crate) socket: PacketSocket,
 }
 
-/// A pair of devices: one in somebody's namespace, one in the fabric. Both are gone when this is dropped.
+/// A device in the fabric, and what is behind it: the other device of a pair, in somebody's namespace, or a descriptor.
+/// The device, and with it a pair, is gone when this is dropped.
 #[derive(Debug)]
 pub struct Link {
     fabric: Arc<Fabric>,
     name: String,
     ifindex: u32,
+    kind: Kind,
     mac: [u8; 6],
     port: Option<PortId>,
     /// Detaches the program when dropped; the device is gone by then.
@@ -165,6 +167,35 @@ impl Fabric {
         Ok((fabric, table, Punt { tap, socket }))
     }
 
+    /// Makes a TAP device in the fabric, up, whose frames are read and written by the descriptor, with a
+    /// [`VnetHeader`](crate::VnetHeader) in front. Frames from it are dropped until its port is opened.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel refuses.
+    pub fn tap(self: &Arc<Self>, mac: [u8; 6], mtu: u32) -> Result<(Link, OwnedFd)> {
+        let name = self.name();
+        let (tap, ifindex, program) = self.namespace.run(|| {
+            let tap = open_tap(&name)?;
+            let (ifindex, program) = self.finish(&mut Netlink::open()?, &name, mtu)?;
+            Ok((tap, ifindex, program))
+        })?;
+        let link = Link {
+            fabric: self.clone(),
+            name,
+            ifindex,
+            kind: Kind::Tap,
+            mac,
+            port: None,
+            _program: program,
+        };
+        Ok((link, tap))
+    }
+
+    fn name(&self) -> String {
+        format!("w{}", self.next_name.fetch_add(1, Ordering::Relaxed))
+    }
+
     /// Makes a pair of devices, one of them inside `namespace`, configured and up. Frames from it are dropped until
     /// [`Link::open`].
     pub(crate) fn link(
@@ -172,7 +203,7 @@ impl Fabric {
         namespace: &NetworkNamespace,
         interface: &Interface,
     ) -> Result<Link> {
-        let name = format!("w{}", self.next_name.fetch_add(1, Ordering::Relaxed));
+        let name = self.name();
         let (ifindex, program) = self.namespace.run(|| {
             let mut netlink = Netlink::open()?;
             netlink.add_pair(&Pair {
@@ -192,6 +223,7 @@ impl Fabric {
             fabric: self.clone(),
             name,
             ifindex,
+            kind: Kind::Pair,
             mac: interface.mac,
             port: None,
             _program: program,
@@ -249,7 +281,7 @@ impl Link {
         let Some(entry) = self.fabric.ports.get(index as usize) else {
             return Err(Error::Invalid(format!("port {index} is beyond the table")));
         };
-        entry.open(port.0, self.ifindex, self.mac);
+        entry.open(port.0, self.ifindex, self.mac, self.kind);
         self.port = Some(port);
         self.fabric
             .devices()

@@ -23,6 +23,15 @@ pub(super) struct Control {
     pub(super) closed: AtomicU32,
 }
 
+/// What is behind a device.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kind {
+    /// A descriptor.
+    Tap = 0,
+    /// A device in another namespace.
+    Pair = 1,
+}
+
 /// A device.
 #[derive(Debug)]
 #[repr(C)]
@@ -65,10 +74,10 @@ unsafe impl Mapped for Flow {}
 
 impl Port {
     /// Frames from and to the device pass from now on.
-    pub(super) fn open(&self, name: u32, ifindex: u32, mac: [u8; 6]) {
+    pub(super) fn open(&self, name: u32, ifindex: u32, mac: [u8; 6], kind: Kind) {
         self.ifindex.store(0, Ordering::Release);
         let [a, b, c, d, e, f] = mac;
-        let mac_and_kind = u64::from_ne_bytes([a, b, c, d, e, f, 1, 0]);
+        let mac_and_kind = u64::from_ne_bytes([a, b, c, d, e, f, kind as u8, 0]);
         self.mac_and_kind.store(mac_and_kind, Ordering::Relaxed);
         self.name.store(name, Ordering::Relaxed);
         self.ifindex.store(ifindex, Ordering::Release);

@@ -17,6 +17,7 @@ fn names_everything_and_what_to_do() {
         "tap",
         "users",
         "limits",
+        "ebpf",
         "programs",
         "ipv6",
         "uplink",
