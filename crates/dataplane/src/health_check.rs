@@ -3,10 +3,11 @@
 //!
 //! A check by TCP is a SYN from a node of the load balancer, a packet like any other. It succeeds if the target accepts
 //! it; the node then takes it back, so that no connection comes about. A check by HTTP goes on with a request, and
-//! succeeds if the target answers with one of the codes that are wanted.
+//! succeeds if the target answers with one of the codes that are wanted. By HTTPS, TLS is between the two.
 
 mod http;
 mod send;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -21,9 +22,10 @@ use crate::ports::PortId;
 use crate::session::Endpoint;
 use crate::subject::Subject;
 use crate::tuple::{L4, Tuple};
-use http::{Answered, Exchange, Got, Says};
+use http::{Answered, Exchange, Got, Reaction, Says};
 
 pub(crate) use http::HttpRequest;
+pub use tls::{CheckId, TlsAnswer, TlsStep};
 
 /// The source ports of checks; sessions have those below.
 const FIRST_PORT: u16 = 64_512;
@@ -40,7 +42,7 @@ pub(crate) struct HealthCheck {
     pub(crate) node: PortId,
     pub(crate) address: IpAddr,
     pub(crate) port: u16,
-    /// What is asked by HTTP, if it is.
+    /// What is asked by HTTP or HTTPS, if it is.
     pub(crate) http: Option<Arc<HttpRequest>>,
     pub(crate) interval: Duration,
     pub(crate) timeout: Duration,
@@ -112,6 +114,10 @@ pub(crate) struct HealthChecks {
     arrived: Option<(PortId, u16)>,
     /// What nodes say to the answers of targets.
     says: Vec<Segment>,
+    /// What whoever speaks TLS is to know.
+    tls: Vec<(CheckId, TlsStep)>,
+    /// Checks that were ever begun.
+    begun: u64,
 }
 
 #[derive(Debug)]
@@ -127,10 +133,9 @@ struct Progress {
 /// A check that is under way.
 #[derive(Debug)]
 struct Pending {
-    /// The source port.
-    port: u16,
+    id: CheckId,
     end: Timestamp,
-    /// The connection, if it is by HTTP.
+    /// The connection, if it is by HTTP or HTTPS.
     exchange: Option<Exchange>,
 }
 
@@ -155,6 +160,8 @@ impl HealthChecks {
             progress.check = check.clone();
             self.checks.insert(key, progress);
         }
+        let gone = before.values().filter_map(|gone| gone.pending.as_ref());
+        self.tls.extend(gone.filter_map(Pending::over));
         let checks = &self.checks;
         self.waiting.retain(|_, key| checks.contains_key(key));
     }
@@ -169,11 +176,12 @@ impl HealthChecks {
         let mut segments = Vec::new();
         for (key, progress) in &mut self.checks {
             if let Some(pending) = progress.pending.take_if(|pending| now >= pending.end) {
-                self.waiting.remove(&(progress.check.node, pending.port));
-                let exchange = pending.exchange.as_ref();
-                let reset = exchange.and_then(Exchange::reset);
-                segments.extend(reset.map(|says| progress.check.segment(pending.port, says)));
-                if !exchange.is_some_and(Exchange::is_answered) {
+                self.waiting.remove(&(pending.id.node, pending.id.port));
+                self.tls.extend(pending.over());
+                let mut exchange = pending.exchange;
+                let reset = exchange.as_mut().and_then(Exchange::reset);
+                segments.extend(reset.map(|says| progress.check.segment(pending.id.port, says)));
+                if !exchange.is_some_and(|exchange| exchange.is_answered()) {
                     self.findings.extend(progress.failed(Health::TimedOut));
                 }
             }
@@ -196,8 +204,14 @@ impl HealthChecks {
             };
             segments.push(check.segment(port, opens));
             progress.next = now + check.interval;
-            progress.pending = Some(Pending {
+            self.begun += 1;
+            let id = CheckId {
+                node: check.node,
                 port,
+                number: self.begun,
+            };
+            progress.pending = Some(Pending {
+                id,
                 end: now + check.timeout,
                 exchange: check.http.as_deref().map(Exchange::new),
             });
@@ -234,10 +248,6 @@ impl HealthChecks {
         let Some((node, port)) = self.arrived.take() else {
             return;
         };
-        let key = self.waiting.get(&(node, port)).copied();
-        let Some(progress) = key.and_then(|key| self.checks.get_mut(&key)) else {
-            return;
-        };
         let segment = ip.transport(frame);
         let Ok(header) = Tcp::parse(segment) else {
             return;
@@ -247,15 +257,53 @@ impl HealthChecks {
             sequence: header.sequence(),
             payload: segment.get(header.header_len()..).unwrap_or_default(),
         };
-        let (says, answered, over) = progress.take(got);
-        if over {
-            self.waiting.remove(&(node, port));
-            progress.pending = None;
+        self.react((node, port), |progress| Some(progress.take(got)));
+    }
+
+    /// Takes what became of a step of TLS, if the check is still under way.
+    pub(crate) fn opened(&mut self, id: CheckId, answer: TlsAnswer) {
+        self.react((id.node, id.port), |progress| {
+            let pending = progress.pending.as_mut().filter(|own| own.id == id);
+            let exchange = pending.and_then(|pending| pending.exchange.as_mut());
+            exchange.map(|exchange| exchange.opened(answer))
+        });
+    }
+
+    /// Has something happen to the check that waits at a node's port.
+    fn react(
+        &mut self,
+        place: (PortId, u16),
+        what: impl FnOnce(&mut Progress) -> Option<Reaction>,
+    ) {
+        let key = self.waiting.get(&place).copied();
+        let Some(progress) = key.and_then(|key| self.checks.get_mut(&key)) else {
+            return;
+        };
+        let Some(reaction) = what(progress) else {
+            return;
+        };
+        let Reaction {
+            says,
+            answered,
+            tls,
+        } = reaction;
+        if let Some(pending) = &progress.pending {
+            self.tls.extend(tls.map(|step| (pending.id, step)));
+        }
+        let health = answered.map(|answered| progress.health(answered));
+        if let Some(pending) = progress.pending.take_if(|pending| pending.is_over()) {
+            self.tls.extend(pending.over());
+            self.waiting.remove(&place);
         }
         self.says
-            .extend(says.map(|says| progress.check.segment(port, says)));
+            .extend(says.map(|says| progress.check.segment(place.1, says)));
         self.findings
-            .extend(answered.and_then(|health| progress.found(health)));
+            .extend(health.and_then(|health| progress.found(health)));
+    }
+
+    /// What whoever speaks TLS is to know now.
+    pub(crate) fn take_tls_steps(&mut self) -> Vec<(CheckId, TlsStep)> {
+        std::mem::take(&mut self.tls)
     }
 
     /// What is to be said to targets now.
@@ -286,31 +334,51 @@ impl HealthCheck {
     }
 }
 
+impl Pending {
+    /// Whether nothing more is to come: of a check by TCP, after the first answer.
+    fn is_over(&self) -> bool {
+        self.exchange.as_ref().is_none_or(|exchange| exchange.over)
+    }
+
+    /// The last step of TLS, if there is TLS.
+    fn over(&self) -> Option<(CheckId, TlsStep)> {
+        let exchange = self.exchange.as_ref().filter(|exchange| exchange.secure);
+        exchange.map(|_| (self.id, TlsStep::Over))
+    }
+}
+
 impl Progress {
-    /// What the node says to a segment of its target, what the target thereby turns out to be, and whether the check is
-    /// over.
-    fn take(&mut self, got: Got<'_>) -> (Option<Says>, Option<Health>, bool) {
-        let Some(exchange) = self.pending.as_mut().and_then(|p| p.exchange.as_mut()) else {
-            let reset = Says {
-                flags: tcp::RST,
-                sequence: 1,
-                acknowledgement: 0,
-                payload: Vec::new(),
-            };
-            return match accepts(got.flags) {
-                true => (Some(reset), Some(Health::Healthy), true),
-                false => (None, Some(Health::Failed), true),
-            };
+    /// Takes a segment of the target's.
+    fn take(&mut self, got: Got<'_>) -> Reaction {
+        if let Some(exchange) = self.pending.as_mut().and_then(|p| p.exchange.as_mut()) {
+            return exchange.take(got);
+        }
+        let accepted = accepts(got.flags);
+        let reset = Says {
+            flags: tcp::RST,
+            sequence: 1,
+            acknowledgement: 0,
+            payload: Vec::new(),
         };
-        let (says, answered) = exchange.take(got);
-        let over = exchange.over;
+        Reaction {
+            says: accepted.then_some(reset),
+            answered: Some(match accepted {
+                true => Answered::Connection,
+                false => Answered::Malformed,
+            }),
+            tls: None,
+        }
+    }
+
+    /// What a target that answers so turns out to be.
+    fn health(&self, answered: Answered) -> Health {
         let is_good = |code| self.check.http.as_ref().is_some_and(|h| h.is_good(code));
-        let health = answered.map(|answered| match answered {
+        match answered {
+            Answered::Connection => Health::Healthy,
             Answered::Code(code) if is_good(code) => Health::Healthy,
             Answered::Code(code) => Health::ResponseCodeMismatch(code),
             Answered::Malformed => Health::Failed,
-        });
-        (says, health, over)
+        }
     }
 
     fn found(&mut self, health: Health) -> Option<HealthFinding> {

@@ -63,7 +63,7 @@ pub use explain::{Explanation, Seen, explain, explain_answer};
 pub use fast_path::{FastFlow, FastPath, Tally};
 pub use flow::{Action, Direction, FlowKey, FlowSample, InterfaceMetadata};
 pub use forward::{Dataplane, Ingress, Limits, Offload, Verdict};
-pub use health_check::HealthFinding;
+pub use health_check::{CheckId, HealthFinding, TlsAnswer, TlsStep};
 pub use ports::{Device, PortId, Ports};
 pub use service::dns::outside::Inquiry;
 pub use service::dns::pending::{Pending, Resolved, resolve};

@@ -90,7 +90,7 @@ EXCEPTIONS = {
     "ec2 CreateVpcEndpoint SubnetId.1 not found": {"InvalidSubnetId.NotFound"},
     "ec2 CreateVpcEndpoint VpcEndpointType enum": {"InvalidVpcEndpointType"},
     "ec2 CreateVpcEndpoint * long": {"UnsupportedOperation", "MissingParameter", "InvalidParameter", "InvalidServiceName", "InvalidPolicyDocument", *NO_SUCH_TEXT, *INVALID},
-    "ec2 ModifyVpcEndpoint * long": {"UnsupportedOperation", "InvalidParameter", "InvalidPolicyDocument", *NO_SUCH_TEXT, *INVALID},
+    "ec2 ModifyVpcEndpoint * long": {"UnsupportedOperation", "InvalidParameter", "InvalidVpcEndpointType", "InvalidPolicyDocument", *NO_SUCH_TEXT, *INVALID},
     "ec2 *VpcEndpointService* long": {
         "InvalidParameter", "InvalidPrincipal", "InvalidServiceName", "NetworkLoadBalancerNotFoundException",
         "UnsupportedOperation", "MissingParameter", *NO_SUCH_TEXT, *INVALID},

@@ -43,6 +43,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
 http.server.ThreadingHTTPServer(("", 8080), Handler).serve_forever()
 """
 
+# That over TLS, with a certificate that nobody trusts, for another name.
+SECURE = READY.replace("import http.server, os", "import http.server, os, ssl, subprocess").replace(
+    'http.server.ThreadingHTTPServer(("", 8080), Handler).serve_forever()',
+    """subprocess.run(
+    ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1",
+     "-subj", "/CN=elsewhere.example", "-keyout", "/tmp/key.pem", "-out", "/tmp/certificate.pem"], check=True)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain("/tmp/certificate.pem", "/tmp/key.pem")
+server = http.server.ThreadingHTTPServer(("", 8080), Handler)
+server.socket = context.wrap_socket(server.socket, server_side=True)
+server.serve_forever()""",
+)
+
 
 class Balanced:
     """A client at 10.0.1.10, two servers in another subnet, and a load balancer between them."""
@@ -172,6 +185,32 @@ def test_health_is_asked_by_http(lab):
     web.elb.modify_target_group(TargetGroupArn=web.group, HealthCheckProtocol="TCP")
     web.become(red="healthy", blue="healthy")
     same({page.split()[0] for page in web.pages()}, {"red", "blue"})
+
+
+def test_health_is_asked_by_https(lab):
+    web = Balanced(lab, server=SECURE, HealthCheckProtocol="HTTPS", HealthCheckPath="/ready?full=1")
+    described = web.elb.describe_target_groups(TargetGroupArns=[web.group])["TargetGroups"][0]
+    same((described["HealthCheckProtocol"], described["Matcher"]["HttpCode"]), ("HTTPS", "200-399"))
+    web.listen(*web.servers.values())
+    web.become(red="healthy", blue="healthy")
+    asked = lab.inside(web.servers["red"], "cat", "/tmp/asked").stdout
+    same(asked, f"GET /ready?full=1 HTTP/1.1 {web.node}:80 {web.node}")
+
+    def reason():
+        described = web.elb.describe_target_health(TargetGroupArn=web.group, Targets=[{"Id": web.servers["red"]}])
+        return described["TargetHealthDescriptions"][0]["TargetHealth"]
+
+    lab.inside(web.servers["red"], "sh", "-c", "echo 503 > /tmp/status")
+    web.become(red="unhealthy", blue="healthy")
+    same(reason()["Description"], "Health checks failed with these codes: [503]")
+    lab.inside(web.servers["red"], "rm", "/tmp/status")
+    web.become(red="healthy", blue="healthy")
+    # Checks without TLS are none that it answers.
+    web.elb.modify_target_group(TargetGroupArn=web.group, HealthCheckProtocol="HTTP")
+    web.become(red="unhealthy", blue="unhealthy")
+    same(reason()["Reason"], "Target.FailedHealthChecks")
+    web.elb.modify_target_group(TargetGroupArn=web.group, HealthCheckProtocol="HTTPS")
+    web.become(red="healthy", blue="healthy")
 
 
 ECHO = """

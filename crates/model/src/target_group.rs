@@ -126,6 +126,9 @@ pub struct HealthCheck {
 /// What a health check asks by HTTP, and which answers are good.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HttpHealthCheck {
+    /// Whether over TLS, that is by HTTPS. Certificates are not looked at.
+    #[serde(default)]
+    pub secure: bool,
     /// The path, with a query perhaps.
     pub path: String,
     /// The status codes of a target that works.

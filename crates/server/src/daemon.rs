@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use dataplane::Inquiry;
 use delivery::Remote;
 use delivery::firehose::StreamStore;
 use model::Timestamp;
@@ -16,13 +15,13 @@ use services::logs::Logs;
 use services::s3::{S3, S3Endpoint};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::body::BodyBudget;
 use crate::cloudtrail::EventHistory;
 use crate::config::Config;
-use crate::datapath::Datapath;
+use crate::datapath::{Datapath, Questions};
 use crate::instances::Instances;
 use crate::keyring::{Keyring, S3Keys};
 use crate::metrics::Sources;
@@ -132,7 +131,7 @@ async fn serve(
     let (listener, listen) = listen_on(config.listen)?;
     host::remove_stale_cgroups();
 
-    let (datapath, inquiries) = Datapath::start(&config)?;
+    let (datapath, questions) = Datapath::start(&config)?;
     let datapath = Arc::new(datapath);
     let uplink = connect_uplink(&config, &datapath)?;
     let (services, doors) = service_network::open(&config, &datapath)?;
@@ -184,7 +183,7 @@ async fn serve(
         listen,
         reset: Notify::new(),
     });
-    let mut tasks = start(daemon.clone(), listener, doors, inquiries);
+    let mut tasks = start(daemon.clone(), listener, doors, questions);
     tracing::info!(%listen, state = %state.display(), "ready");
     ready(listen);
     let ended = tokio::select! {
@@ -278,7 +277,7 @@ fn start(
     daemon: Arc<Daemon>,
     listener: TcpListener,
     doors: Vec<Door>,
-    inquiries: mpsc::Receiver<Inquiry>,
+    questions: Questions,
 ) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(daemon.instances.clone().run());
@@ -288,7 +287,11 @@ fn start(
     tasks.spawn(trails::run(daemon.clone()));
     tasks.spawn(reopen(daemon.clone()));
     tasks.spawn(health_checks::note(daemon.clone()));
-    tasks.spawn(resolver::run(daemon.clone(), inquiries));
+    tasks.spawn(health_checks::tls::speak(
+        daemon.clone(),
+        questions.tls_steps,
+    ));
+    tasks.spawn(resolver::run(daemon.clone(), questions.inquiries));
     tasks.spawn(service_network::serve(doors, daemon.clone()));
     tasks.spawn(port::serve(listener, daemon));
     tasks

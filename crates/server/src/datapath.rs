@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use dataplane::{
-    Compiler, Dataplane, Device, FlowSample, HealthFinding, INTERNET_ROUTER_MAC, Ingress, Inquiry,
-    InterfaceMetadata, Limits, Offload, Options, Origin, Snapshot, Verdict,
+    CheckId, Compiler, Dataplane, Device, FlowSample, HealthFinding, INTERNET_ROUTER_MAC, Ingress,
+    Inquiry, InterfaceMetadata, Limits, Offload, Options, Origin, Snapshot, TlsAnswer, TlsStep,
+    Verdict,
 };
 use host::{
     EventLoop, EventLoopOptions, Fabric, FabricOptions, FlowTable, Frame, Output, PortId, Punt,
@@ -68,6 +69,14 @@ pub(crate) struct Measures {
     pub(crate) connections: usize,
 }
 
+/// What the data plane asks of others.
+pub(crate) struct Questions {
+    /// Of name servers outside, with an uplink only.
+    pub(crate) inquiries: mpsc::Receiver<Inquiry>,
+    /// Of who speaks TLS in health checks.
+    pub(crate) tls_steps: mpsc::Receiver<(CheckId, TlsStep)>,
+}
+
 /// Inquiries that wait to be looked at.
 const INQUIRIES_MAX: usize = 1024;
 
@@ -79,12 +88,12 @@ const HARVEST_FLOWS: usize = 1024;
 
 impl Datapath {
     /// Starts the loop with an empty world, and with room for an uplink if there is to be one. Somebody has to answer
-    /// the inquiries that come up with an uplink.
+    /// what it asks.
     ///
     /// # Errors
     ///
     /// If the kernel refuses.
-    pub(crate) fn start(config: &Config) -> host::Result<(Self, mpsc::Receiver<Inquiry>)> {
+    pub(crate) fn start(config: &Config) -> host::Result<(Self, Questions)> {
         let options = Options {
             uplink: config.uplink.then_some(MacAddress(UPLINK_MAC)),
             services: Some(dataplane::ServiceNetwork {
@@ -93,6 +102,7 @@ impl Datapath {
             }),
         };
         let (inquirer, inquiries) = mpsc::channel(INQUIRIES_MAX);
+        let (tls, tls_steps) = mpsc::channel(INQUIRIES_MAX);
         let mut compiler = Compiler::new(options);
         let nothing = compiler.compile(&World::default());
         let numbers = Numbers {
@@ -116,6 +126,7 @@ impl Datapath {
         let switch = PacketSwitch {
             dataplane,
             inquiries: inquirer,
+            tls,
             mirrors: Mirrors::default(),
         };
         let event_loop = EventLoop::spawn(switch, EventLoopOptions::default(), punt)?;
@@ -126,7 +137,11 @@ impl Datapath {
             captures: Captures::default(),
             wiring,
         };
-        Ok((datapath, inquiries))
+        let questions = Questions {
+            inquiries,
+            tls_steps,
+        };
+        Ok((datapath, questions))
     }
 
     /// How the interfaces of sandboxes are connected.
@@ -284,6 +299,20 @@ impl Datapath {
         })
     }
 
+    /// Gives the data plane what became of a step of TLS.
+    ///
+    /// # Errors
+    ///
+    /// If the loop has ended.
+    pub(crate) fn answer_tls(&self, check: CheckId, answer: TlsAnswer) -> host::Result<()> {
+        self.event_loop.post(move |switch, out| {
+            switch.dataplane.take_tls_answer(check, answer, now(out));
+            send_all(switch.dataplane.emitted(), out);
+            switch.mirror();
+            switch.inquire(out);
+        })
+    }
+
     /// The captures that run.
     pub(crate) fn captures(&self) -> &Captures {
         &self.captures
@@ -407,6 +436,8 @@ struct PacketSwitch {
     dataplane: Dataplane,
     /// Who asks name servers outside.
     inquiries: mpsc::Sender<Inquiry>,
+    /// Who speaks TLS in health checks.
+    tls: mpsc::Sender<(CheckId, TlsStep)>,
     /// Who captures.
     mirrors: Mirrors,
 }
@@ -420,6 +451,10 @@ impl PacketSwitch {
                 self.dataplane.answer_inquiry(id, None);
                 send_all(self.dataplane.emitted(), out);
             }
+        }
+        for step in self.dataplane.take_tls_steps() {
+            // A check whose step is lost times out.
+            let _ = self.tls.try_send(step);
         }
     }
 
@@ -480,6 +515,7 @@ impl Switch for PacketSwitch {
         self.dataplane.check_health(now(out));
         send_all(self.dataplane.emitted(), out);
         self.mirror();
+        self.inquire(out);
     }
 }
 

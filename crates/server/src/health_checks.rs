@@ -1,5 +1,7 @@
 //! What health checks of load balancers' targets find out, from the data plane to the writer.
 
+pub(crate) mod tls;
+
 use std::sync::Arc;
 use std::time::Duration;
 

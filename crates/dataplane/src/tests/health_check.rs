@@ -6,7 +6,7 @@ use packet::build::Frame;
 use packet::{Mac, Packet, tcp};
 
 use super::{Net, shown};
-use crate::{Offload, Snapshot, Verdict};
+use crate::{CheckId, Offload, Snapshot, TlsAnswer, TlsStep, Verdict};
 
 const NET: &str = "vpc main 10.0.0.0/16\n\
      subnet lb 10.0.0.0/24 local\n\
@@ -165,4 +165,83 @@ fn nobody_but_the_target_answers_a_check() {
     assert_eq!(net.send(&datagram), "dropped: no_listener");
     assert_eq!(findings(&mut net), []);
     assert_eq!(answer(&mut net, port, ACCEPTS, 0, b"").len(), 1);
+}
+
+/// The steps of TLS since the last call; ids are as many as there are checks.
+fn steps(net: &mut Net) -> Vec<(CheckId, TlsStep)> {
+    net.dataplane.take_tls_steps()
+}
+
+fn opened(net: &mut Net, id: CheckId, to_target: &[u8], text: &[u8]) -> Vec<String> {
+    let answer = TlsAnswer {
+        to_target: to_target.to_vec(),
+        text: text.to_vec(),
+        is_over: false,
+    };
+    let now = net.now;
+    net.dataplane.take_tls_answer(id, answer, now);
+    emitted(net)
+}
+
+#[test]
+fn by_https_bytes_go_through_who_speaks_tls() {
+    let mut net = Net::new(&NET.replace("http:/ready", "https:/ready"));
+    net.dataplane.install(net.dataplane.snapshot().clone());
+    let port = begin(&mut net);
+    assert_eq!(steps(&mut net), []);
+    let mut told = answer(&mut net, port, ACCEPTS, 999, b"");
+    let begun = steps(&mut net);
+    let [(id, TlsStep::Accepted { request })] = &begun[..] else {
+        panic!("{begun:?}");
+    };
+    assert_eq!(id.port, port);
+    let request = String::from_utf8_lossy(request);
+    assert!(request.starts_with("GET /ready HTTP/1.1\r\n"), "{request}");
+    told.extend(opened(&mut net, *id, b"client hello", b""));
+    let sealed = tcp::PSH | tcp::ACK;
+    told.extend(answer(&mut net, port, sealed, 1000, b"server hello"));
+    let received = |bytes: &[u8], is_last| TlsStep::Received {
+        bytes: bytes.to_vec(),
+        is_last,
+    };
+    assert_eq!(steps(&mut net), [(*id, received(b"server hello", false))]);
+    told.extend(opened(&mut net, *id, b"finished, request", b""));
+    told.extend(answer(&mut net, port, sealed | tcp::FIN, 1012, b"sealed"));
+    assert_eq!(steps(&mut net), [(*id, received(b"sealed", true))]);
+    assert_eq!(findings(&mut net), [], "nobody has opened it yet");
+    let text = b"HTTP/1.1 200 OK\r\n";
+    told.extend(opened(&mut net, *id, b"", text));
+    assert_eq!(findings(&mut net), [Health::Healthy]);
+    assert_eq!(steps(&mut net), [(*id, TlsStep::Over)]);
+    expect![[r#"
+        10.0.0.4:CHECK > 10.0.1.11:8080 proto 6 len 40 flags 0x10 (1, 1000) 
+        10.0.0.4:CHECK > 10.0.1.11:8080 proto 6 len 52 flags 0x18 (1, 1000) client hello
+        10.0.0.4:CHECK > 10.0.1.11:8080 proto 6 len 40 flags 0x10 (13, 1012) 
+        10.0.0.4:CHECK > 10.0.1.11:8080 proto 6 len 57 flags 0x18 (13, 1012) finished, request
+        10.0.0.4:CHECK > 10.0.1.11:8080 proto 6 len 40 flags 0x11 (30, 1019) "#]]
+    .assert_eq(&told.join("\n").replace(&port.to_string(), "CHECK"));
+    // What comes too late is another check's.
+    net.wait(10);
+    begin(&mut net);
+    assert_eq!(opened(&mut net, *id, b"late", text), [] as [String; 0]);
+    assert_eq!(findings(&mut net), []);
+}
+
+#[test]
+fn by_https_a_check_that_ends_otherwise_is_over_for_who_speaks_tls() {
+    let mut net = Net::new(&NET.replace("http:/ready", "https:/ready"));
+    net.dataplane.install(net.dataplane.snapshot().clone());
+    let port = begin(&mut net);
+    answer(&mut net, port, ACCEPTS, 999, b"");
+    let id = steps(&mut net)[0].0;
+    net.wait(10);
+    net.dataplane.check_health(net.now);
+    assert_eq!(steps(&mut net), [(id, TlsStep::Over)], "its time is over");
+    let rest = Net::new("vpc main 10.0.0.0/16\n");
+    net.dataplane.install(rest.dataplane.snapshot().clone());
+    let ended = steps(&mut net);
+    assert!(
+        matches!(ended[..], [(other, TlsStep::Over)] if other != id),
+        "nobody wants to know any more: {ended:?}"
+    );
 }

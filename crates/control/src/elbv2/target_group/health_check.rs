@@ -4,7 +4,7 @@
 use elbv2_api::{CreateTargetGroupRequest, Matcher, ModifyTargetGroupRequest};
 use model::{HealthCheck, HttpCodes, HttpHealthCheck};
 
-use super::super::error::{configuration, unsupported, validation};
+use super::super::error::{configuration, validation};
 use super::port;
 use crate::{Error, parameter};
 
@@ -99,12 +99,7 @@ impl<'a> Given<'a> {
 
     fn refuse(&self) -> Result<(), Error> {
         match self.protocol {
-            None | Some("TCP" | "HTTP") => {}
-            Some(other @ "HTTPS") => {
-                return Err(unsupported(format_args!(
-                    "The health check protocol '{other}'"
-                )));
-            }
+            None | Some("TCP" | "HTTP" | "HTTPS") => {}
             Some(other) => {
                 return Err(configuration(format!(
                     "Health check protocol '{other}' must be one of 'HTTP, HTTPS, TCP'"
@@ -124,8 +119,12 @@ impl<'a> Given<'a> {
     fn http(&self, now: Option<&HttpHealthCheck>) -> Result<Option<HttpHealthCheck>, Error> {
         let codes = self.matcher.and_then(|matcher| matcher.http_code.clone());
         let by_http = match self.protocol {
-            Some(protocol) => protocol == "HTTP",
+            Some(protocol) => protocol != "TCP",
             None => now.is_some(),
+        };
+        let secure = match self.protocol {
+            Some(protocol) => protocol == "HTTPS",
+            None => now.is_some_and(|now| now.secure),
         };
         if !by_http {
             return match (self.path, codes) {
@@ -145,7 +144,11 @@ impl<'a> Given<'a> {
         };
         let codes = codes.unwrap_or_else(|| kept(|now| now.codes.as_str(), "200-399"));
         let codes = HttpCodes::try_from(codes).map_err(|error| validation(error.to_string()))?;
-        Ok(Some(HttpHealthCheck { path, codes }))
+        Ok(Some(HttpHealthCheck {
+            secure,
+            path,
+            codes,
+        }))
     }
 }
 

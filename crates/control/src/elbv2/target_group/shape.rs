@@ -18,6 +18,7 @@ pub(super) fn target_group(tx: &Transaction<'_>, row: &TargetGroup) -> elbv2_api
         vpc_id: Some(row.vpc_id.to_string()),
         health_check_protocol: Some(match &check.http {
             None => "TCP".to_owned(),
+            Some(http) if http.secure => "HTTPS".to_owned(),
             Some(_) => "HTTP".to_owned(),
         }),
         health_check_path: check.http.as_ref().map(|http| http.path.clone()),

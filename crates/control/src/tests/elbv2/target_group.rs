@@ -77,6 +77,8 @@ fn a_health_check_by_http() {
             r.health_check_protocol = text("HTTP");
             r.matcher = codes("599");
         }),
+        change(&|r| r.health_check_protocol = text("HTTPS")),
+        change(&|r| r.health_check_path = text("/")),
     ] {
         let changed = done!(fixture, ModifyTargetGroup, request).target_groups;
         seen.push(check(&changed[0]));
@@ -87,8 +89,16 @@ fn a_health_check_by_http() {
         HTTP /ready?full 200,301-302 6
         HTTP /ready?full 200,301-302 3
         TCP   3
-        HTTP / 599 3"#]]
+        HTTP / 599 3
+        HTTPS / 599 3
+        HTTPS / 599 3"#]]
     .assert_eq(&seen.join("\n"));
+    let by_https = CreateTargetGroupRequest {
+        health_check_protocol: text("HTTPS"),
+        ..tcp_group(&fixture, "secure")
+    };
+    let secure = done!(fixture, CreateTargetGroup, by_https).target_groups;
+    assert_eq!(check(&secure[0]), "HTTPS / 200-399 10");
     for (request, error) in [
         (
             change(&|r| r.health_check_path = text("ready")),
@@ -105,10 +115,6 @@ fn a_health_check_by_http() {
         (
             change(&|r| r.matcher = codes("2xx")),
             "ValidationError: Health check matcher HTTP code '2xx' is not valid",
-        ),
-        (
-            change(&|r| r.health_check_protocol = text("HTTPS")),
-            "UnsupportedOperation: The health check protocol 'HTTPS' is not supported.",
         ),
         (
             change(&|r| {
@@ -165,7 +171,6 @@ fn refusals() {
         with(&|r| r.vpc_id = text("vpc-0123456789abcdef0")),
         with(&|r| r.target_type = text("lambda")),
         with(&|r| r.target_type = text("host")),
-        with(&|r| r.health_check_protocol = text("HTTPS")),
         with(&|r| r.health_check_protocol = text("UDP")),
         with(&|r| r.health_check_port = text("http")),
         with(&|r| r.health_check_enabled = Some(false)),
@@ -194,7 +199,6 @@ fn refusals() {
         ValidationError: The vpc ID 'vpc-0123456789abcdef0' does not exist
         UnsupportedOperation: The target type 'lambda' is not supported.
         ValidationError: 1 validation error detected: Value 'host' at 'targetType' failed to satisfy constraint: Member must satisfy enum value set: [instance, ip, lambda, alb]
-        UnsupportedOperation: The health check protocol 'HTTPS' is not supported.
         InvalidConfigurationRequest: Health check protocol 'UDP' must be one of 'HTTP, HTTPS, TCP'
         ValidationError: Health check port 'http' must be 'traffic-port' or in the range '1-65535'
         InvalidConfigurationRequest: Health check enabled must be true for target groups with target type 'instance' or 'ip'
