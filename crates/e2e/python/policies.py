@@ -10,7 +10,7 @@ import boto3
 from botocore import UNSIGNED
 from botocore.config import Config
 
-from weirtest import REGION, Daemon, Lab, main, refused, same
+from weirtest import REGION, Daemon, Lab, demo, main, refused, same
 
 S3 = Config(signature_version="s3v4", retries={"max_attempts": 1}, s3={"addressing_style": "path"})
 
@@ -270,6 +270,21 @@ def test_policies_and_sessions_outlive_the_daemon(_):
             same(client("s3").get_object(Bucket="kept-bucket", Key="key")["Body"].read(), b"data")
             with refused("AccessDenied", status=403):
                 client("s3").put_object(Bucket="kept-bucket", Key="key", Body=b"")
+
+
+def test_the_demo_of_endpoints_finds_everything_as_expected(_):
+    get = "get s3://private-data/report"
+    demo("endpoints", {
+        ("app", get, "time-out"), ("outside", get, "“for our eyes only”"),
+        ("app", get, "“for our eyes only”"), ("outside", get, "AccessDenied"), ("app", get, "AccessDenied"),
+        ("branch", get, "time-out"), ("branch", get, "AccessDenied"), ("branch", get, "“for our eyes only”"),
+        ("you", "set a policy that is none", "InvalidPolicyDocument"), ("branch", "ping the endpoint, 3 times", "0 of 3 replies"),
+    }, {
+        ("app", "egress", "10.1.1.10", "3.5.0.1", "tcp", "ACCEPT", "7"),
+        ("outside", "egress", "10.3.1.10", "3.5.0.1", "tcp", "ACCEPT", "8"),
+        ("branch", "egress", "10.2.1.10", "10.2.1.20", "tcp", "ACCEPT", "1"),
+        ("endpoint", "ingress", "10.2.1.10", "10.2.1.20", "tcp", "REJECT", "-"),
+    })
 
 
 def status_of(url):

@@ -242,6 +242,16 @@ def refused(code, message=None, status=400):
 # The runner
 
 
+def demo(name, attempts, records):
+    """Runs a demo, which has a daemon of its own: it has to find everything as expected, these attempts (who, what was tried,
+    what came back) and these records (interface, direction, from, to, protocol, action and path) among it."""
+    done = subprocess.run([WEIR, "demo", name], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0 and "All as expected" in done.stdout and "✗" not in done.stdout, done.stdout + done.stderr
+    rows = [re.split(r" {2,}", line[1:].strip()) for line in done.stdout.splitlines() if line.startswith("✓")]
+    tried, left = {tuple(row[:3]) for row in rows if len(row) < 8}, {(*row[:5], *row[7:]) for row in rows if len(row) > 7}
+    same((attempts - tried, records - left), (set(), set()), done.stdout)
+
+
 def main(daemon="shared", parallel=6):
     """Runs the tests of the calling script, or those that are named on the command line.
 
