@@ -192,15 +192,16 @@ impl Net {
     pub(crate) fn unwanted(&mut self, about: &str, by: &str, address: &str) -> Verdict {
         let (_, frame) = self.frame(about);
         let mac = Mac(fixture::mac(by).0);
-        let router = match by.parse::<std::net::IpAddr>() {
-            Ok(_) => INTERNET_ROUTER_MAC,
-            Err(_) => Mac(Snapshot::router_mac(fixture::vpc("main")).0),
+        let port = self.port(by);
+        let snapshot = self.dataplane.snapshot();
+        let router = match snapshot.interface(port) {
+            Some(from) => snapshot.vpc_of(from).router_mac,
+            None => INTERNET_ROUTER_MAC,
         };
         let (from, mut error) = (address.parse().unwrap(), Vec::new());
         let kind = packet::icmp_error::IcmpError::PortUnreachable;
         packet::icmp_error::icmp_error(&frame, kind, from, mac, &mut error).unwrap();
         packet::ethernet::set_macs(&mut error, router, mac).unwrap();
-        let port = self.port(by);
         let offload = Offload::default();
         self.dataplane.forward(port, &mut error, offload, self.now)
     }

@@ -6,7 +6,7 @@ mod property;
 use expect_test::expect;
 
 use super::Net;
-use crate::{Source, TraceRequest, trace};
+use crate::{DropReason, Source, TraceRequest, Verdict, trace};
 
 /// A is peered with B and C, B with nobody else; D is in another Region. Every VPC lets everything
 /// in, and B has all kinds of gateways to the outside that there are.
@@ -421,6 +421,33 @@ fn a_packet_that_goes_elsewhere_ends_no_session_of_a_nat_gateway() {
     assert_eq!(net.send(&format!("{back} syn")), "dropped: no_route");
     let late = net.send(&format!("{back} ack"));
     assert!(late.starts_with("to a0: "), "{late}");
+}
+
+/// Of b0, whose subnet has no route to A: only what the gateway has asked for returns to it.
+#[test]
+fn errors_return_to_a_nat_gateway_of_the_peer_about_its_questions_only() {
+    let mut net = Net::new(NAT);
+    let told = net.send("a0 sends icmp 10.1.1.10 > 10.2.1.10 echo-request id 7");
+    assert!(told.starts_with("to b0: 10.1.2.5"), "{told}");
+    let identifier = (1024..=u16::MAX).find(|id| {
+        let answer = format!("b0 sends icmp 10.2.1.10 > 10.1.2.5 echo-reply id {id}");
+        net.send(&answer).starts_with("to a0")
+    });
+    let identifier = identifier.unwrap();
+    for (kind, identifier, expected) in [
+        ("request", identifier, Verdict::Forward(net.port("a0"))),
+        // The gateway has answered nobody, though an answer of its would have the same identifier.
+        ("reply", identifier, Verdict::Drop(DropReason::NoRoute)),
+        (
+            "request",
+            identifier ^ 1,
+            Verdict::Drop(DropReason::NoRoute),
+        ),
+    ] {
+        let about = format!("a0 sends icmp 10.1.2.5 > 10.2.1.10 echo-{kind} id {identifier}");
+        let verdict = net.unwanted(&about, "b0", "10.2.1.10");
+        assert_eq!(verdict, expected, "{about}");
+    }
 }
 
 #[test]
