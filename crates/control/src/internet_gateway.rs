@@ -6,7 +6,7 @@ use ec2_api::{
     DescribeInternetGatewaysRequest, DescribeInternetGatewaysResponse,
     DetachInternetGatewayRequest, DetachInternetGatewayResponse, InternetGatewayAttachment,
 };
-use model::{InternetGateway, InternetGatewayId, NetworkInterface, Tags, Vpc, VpcId};
+use model::{InternetGateway, InternetGatewayId, Owner, Tags, Vpc, VpcId};
 
 use crate::filter::{Filters, optional};
 use crate::page::Page;
@@ -105,8 +105,9 @@ pub(crate) fn detach_internet_gateway(
 
 fn has_public_address(tx: &Transaction<'_>, vpc_id: VpcId) -> bool {
     let mut private = tx
-        .rows::<NetworkInterface>()
-        .filter(|eni| eni.vpc_id == vpc_id)
+        .state()
+        .network_interfaces
+        .of(Owner::Vpc(vpc_id))
         .flat_map(|eni| &eni.private_ip_addresses);
     private.any(|address| address.association.is_some())
         || nat_gateway::has_public_address(tx, vpc_id)

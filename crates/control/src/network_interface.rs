@@ -218,7 +218,7 @@ fn unused_mac(tx: &mut Transaction<'_>) -> Result<MacAddress, Error> {
     for _ in 0..ATTEMPTS_MAX {
         let mac = internet_host::mac(tx.random());
         let taken = tx.states().any(|(_, state)| {
-            state.network_interfaces.values().any(|eni| eni.mac == mac)
+            state.network_interfaces.has_mac(mac)
                 || state.internet_hosts.values().any(|host| host.mac == mac)
         });
         if !taken {

@@ -47,15 +47,20 @@ impl Page {
         Ok(Self { size, after })
     }
 
+    /// The id behind which the page begins, for who would look at every row before it otherwise.
+    pub(crate) fn after<K: FromStr>(&self) -> Result<Option<K>, Error> {
+        let after = self.after.as_deref().map(str::parse::<K>);
+        // A token that is no id was not given out.
+        after.transpose().map_err(|_| Error::InvalidNextToken)
+    }
+
     /// [`Page::take`] of rows that stand in the order of their ids. Looks at no row behind the page but the first.
     pub(crate) fn take_by_id<T, K: Ord + FromStr + ToString>(
         self,
         rows: impl Iterator<Item = T>,
         key: impl Fn(&T) -> K,
     ) -> Result<(Vec<T>, Option<String>), Error> {
-        let after = self.after.as_deref().map(str::parse::<K>);
-        // A token that is no id was not given out.
-        let after = after.transpose().map_err(|_| Error::InvalidNextToken)?;
+        let after = self.after::<K>()?;
         let size = self.size;
         let mut rest = rows.filter(|row| after.as_ref().is_none_or(|after| key(row) > *after));
         let page: Vec<T> = rest.by_ref().take(size).collect();

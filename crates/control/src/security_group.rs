@@ -13,9 +13,7 @@ use ec2_api::{
     CreateSecurityGroupRequest, CreateSecurityGroupResponse, DeleteSecurityGroupRequest,
     DeleteSecurityGroupResponse, DescribeSecurityGroupsRequest, DescribeSecurityGroupsResponse,
 };
-use model::{
-    NetworkInterface, RulePeer, SecurityGroup, SecurityGroupId, SecurityGroupRule, Tags, Vpc, VpcId,
-};
+use model::{Owner, RulePeer, SecurityGroup, SecurityGroupId, SecurityGroupRule, Tags, Vpc, VpcId};
 
 pub(crate) use authorize::{
     authorize_security_group_egress, authorize_security_group_ingress, check_quota,
@@ -218,9 +216,8 @@ pub(crate) fn delete_security_group(
             ),
         ));
     }
-    let carried = tx
-        .rows::<NetworkInterface>()
-        .any(|eni| eni.groups.contains(&id));
+    let interfaces = &tx.state().network_interfaces;
+    let carried = interfaces.has_any(Owner::SecurityGroup(id));
     // Rules of peered VPCs do not keep the group; they become stale.
     let refers = |r: &SecurityGroupRule| {
         r.peered.is_none() && matches!(r.peer, RulePeer::Group { group_id, .. } if group_id == id)

@@ -11,9 +11,7 @@ use ec2_api::{
 };
 use ipnet::{Ipv4Net, Ipv6Net};
 use model::subnet::SubnetIpv6CidrBlock;
-use model::{
-    AvailabilityZone, FlowLogResource, NetworkInterface, State, Subnet, SubnetId, Tags, Vpc, VpcId,
-};
+use model::{AvailabilityZone, FlowLogResource, Owner, State, Subnet, SubnetId, Tags, Vpc, VpcId};
 
 pub(crate) use attribute::modify_subnet_attribute;
 pub(crate) use cidr_block::{associate_subnet_cidr_block, disassociate_subnet_cidr_block};
@@ -262,7 +260,7 @@ pub(crate) fn delete_subnet(
 ) -> Result<DeleteSubnetResponse, Error> {
     let id: SubnetId = parameter::id(&request.subnet_id, "subnetId")?;
     tx.find::<Subnet>(id)?;
-    if tx.rows::<NetworkInterface>().any(|eni| eni.subnet_id == id) {
+    if tx.state().network_interfaces.has_any(Owner::Subnet(id)) {
         return Err(Error::DependencyViolation(id.into()));
     }
     cidr_reservation::forget_subnet(tx, id);
@@ -276,11 +274,7 @@ pub(crate) fn delete_subnet(
 /// How many IPv4 addresses of a subnet are free.
 pub(crate) fn available_ip_address_count(state: &State, subnet: &Subnet) -> usize {
     let size = subnet.cidr.map_or(0, |c| 1_usize << (32 - c.prefix_len()));
-    let interfaces = state.network_interfaces.values();
-    let used: usize = interfaces
-        .filter(|eni| eni.subnet_id == subnet.id)
-        .map(|eni| eni.private_ip_addresses.len())
-        .sum();
+    let used = state.network_interfaces.ipv4_taken(subnet.id);
     size.saturating_sub(RESERVED + used)
 }
 

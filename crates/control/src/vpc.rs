@@ -12,8 +12,8 @@ use ec2_api::{
 use ipnet::{Ipv4Net, Ipv6Net};
 use model::vpc::VpcCidrBlock;
 use model::{
-    FlowLogResource, NetworkAcl, NetworkInterface, RouteTable, Scope, SecurityGroup, Subnet, Tags,
-    Vpc, VpcEndpoint, VpcId,
+    FlowLogResource, NetworkAcl, Owner, RouteTable, Scope, SecurityGroup, Subnet, Tags, Vpc,
+    VpcEndpoint, VpcId,
 };
 
 pub(crate) use cidr_block::{associate_vpc_cidr_block, disassociate_vpc_cidr_block};
@@ -152,7 +152,7 @@ pub(crate) fn delete_vpc(
     tx.find::<Vpc>(id)?;
     let state = tx.state();
     let blocked = tx.rows::<Subnet>().any(|s| s.vpc_id == id)
-        || tx.rows::<NetworkInterface>().any(|eni| eni.vpc_id == id)
+        || state.network_interfaces.has_any(Owner::Vpc(id))
         || state.internet_gateway_of(id).is_some()
         || egress_only_internet_gateway::any_in(tx, id)
         || nat_gateway::any_in(tx, id)

@@ -79,7 +79,8 @@ pub use nat_gateway::{
 };
 pub use network_acl::{NetworkAcl, NetworkAclAssociation, NetworkAclEntry, RuleAction};
 pub use network_interface::{
-    Attachment, InterfaceType, MacAddress, NetworkInterface, PrivateIpAddress, PublicIpAssociation,
+    Attachment, InterfaceType, MacAddress, NetworkInterface, NetworkInterfaces, Owner,
+    PrivateIpAddress, PublicIpAssociation,
 };
 pub use prefix_list::{
     AddressFamily, PrefixList, PrefixListEntry, PrefixListOperation, PrefixListVersion,

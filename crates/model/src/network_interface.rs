@@ -1,5 +1,7 @@
 //! Network interfaces (Amazon EC2 User Guide, "Elastic network interfaces").
 
+mod table;
+
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
@@ -10,6 +12,8 @@ use crate::{
     AddressAssociationId, AllocationId, AttachmentId, InstanceId, NetworkInterfaceId,
     SecurityGroupId, SubnetId, Tags, Timestamp, VpcId,
 };
+
+pub use table::{NetworkInterfaces, Owner};
 
 /// An elastic network interface (ENI).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

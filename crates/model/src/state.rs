@@ -8,15 +8,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::*;
 
+/// The type of a table: one of its own, where it has ways to find rows by more than their id.
+macro_rules! table {
+    ($key:ty, $value:ty) => { Table<$key, $value> };
+    ($key:ty, $value:ty, $own:ty) => { $own };
+}
+
 macro_rules! tables {
-    ($($(#[$doc:meta])* $table:ident: $key:ty => $variant:ident($value:ty);)*) => {
+    ($($(#[$doc:meta])* $table:ident: $key:ty => $variant:ident($value:ty) $(in $own:ty)?;)*) => {
         /// Everything that an account has in a Region. Cloning is cheap.
         #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
         pub struct State {
             $(
                 $(#[$doc])*
                 #[serde(default)]
-                pub $table: Table<$key, $value>,
+                pub $table: table!($key, $value $(, $own)?),
             )*
         }
 
@@ -120,7 +126,7 @@ tables! {
     /// Network ACLs with their entries and associations.
     network_acls: NetworkAclId => NetworkAcl(NetworkAcl);
     /// Network interfaces.
-    network_interfaces: NetworkInterfaceId => NetworkInterface(NetworkInterface);
+    network_interfaces: NetworkInterfaceId => NetworkInterface(NetworkInterface) in NetworkInterfaces;
     /// Elastic IP addresses.
     addresses: AllocationId => Address(Address);
     /// DHCP option sets.
@@ -223,11 +229,8 @@ impl State {
 
     /// The network interfaces of an instance, by device index.
     pub fn interfaces_of(&self, instance_id: InstanceId) -> Vec<&NetworkInterface> {
-        let mut own: Vec<_> = self
-            .network_interfaces
-            .values()
-            .filter(|eni| eni.instance_id() == Some(instance_id))
-            .collect();
+        let own = self.network_interfaces.of(Owner::Instance(instance_id));
+        let mut own: Vec<_> = own.collect();
         own.sort_by_key(|eni| eni.attachment.as_ref().map(|a| a.device_index));
         own
     }
@@ -238,9 +241,7 @@ impl State {
         subnet_id: SubnetId,
         address: IpAddr,
     ) -> Option<&NetworkInterface> {
-        self.network_interfaces
-            .values()
-            .find(|eni| eni.subnet_id == subnet_id && eni.addresses().any(|a| a == address))
+        self.network_interfaces.with_address(subnet_id, address)
     }
 
     /// The blocks that a prefix list has now, be it a customer's or one of AWS's own; none if there

@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use ec2_api::CreateNatGatewayRequest;
 use model::{
     AllocationId, Availability, AvailabilityZone, Connectivity, NatGateway, NatGatewayAddress,
-    NatGatewayElasticIp, NatGatewayId, NatGatewayState, RouteTableId, RouteTarget, State, Tags,
-    Vpc, VpcId,
+    NatGatewayElasticIp, NatGatewayId, NatGatewayState, Owner, RouteTableId, RouteTarget, State,
+    Tags, Vpc, VpcId,
 };
 
 use super::address::DRAIN_SECS;
@@ -231,13 +231,11 @@ fn zones(state: &State, vpc_id: VpcId) -> BTreeSet<AvailabilityZone> {
     if state.internet_gateway_of(vpc_id).is_none() {
         return BTreeSet::new();
     }
-    let own = state.network_interfaces.values();
-    let subnets: BTreeSet<_> = own
-        .filter(|eni| eni.vpc_id == vpc_id)
-        .map(|eni| eni.subnet_id)
-        .collect();
-    let subnets = subnets.iter().filter_map(|id| state.subnets.get(id));
-    subnets.map(|subnet| subnet.zone).collect()
+    let has_some = |id| state.network_interfaces.has_any(Owner::Subnet(id));
+    let own = state.subnets.values();
+    own.filter(|subnet| subnet.vpc_id == vpc_id && has_some(subnet.id))
+        .map(|subnet| subnet.zone)
+        .collect()
 }
 
 /// Whether an automatic gateway is not where the VPC's network interfaces are.

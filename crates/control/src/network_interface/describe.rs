@@ -1,12 +1,14 @@
 //! DescribeNetworkInterfaces, and the filters that it shares with DescribeInstances.
 
+use std::collections::BTreeSet;
+
 use ec2_api::{
     DescribeNetworkInterfacesRequest, DescribeNetworkInterfacesResponse,
     NetworkInterfaceAssociation,
 };
 use model::{
-    InstanceId, InterfaceType, NetworkInterface, NetworkInterfaceId, SecurityGroupId, SubnetId,
-    VpcId,
+    InstanceId, InterfaceType, NetworkInterface, NetworkInterfaceId, NetworkInterfaces, Owner,
+    SecurityGroupId, SubnetId, VpcId,
 };
 
 use super::shape;
@@ -40,9 +42,16 @@ pub(crate) fn describe_network_interfaces(
             && is_among(&groups, eni.groups.iter().copied())
             && is_among(&instances, eni.instance_id())
     };
-    let passing = tx
-        .rows::<NetworkInterface>()
-        .filter(|eni| ids.is_empty() || ids.contains(&eni.id))
+    let named = Some(ids).filter(|ids| !ids.is_empty());
+    let named = named.or(filters.ids("network-interface-id"));
+    // What those that pass belong to; most ask by one of these.
+    let owners = owners(&instances, Owner::Instance)
+        .or_else(|| owners(&subnets, Owner::Subnet))
+        .or_else(|| owners(&groups, Owner::SecurityGroup))
+        .or_else(|| owners(&vpcs, Owner::Vpc));
+    let after = page.after()?;
+    let passing = candidates(&tx.state().network_interfaces, named, owners)
+        .filter(|eni| after.is_none_or(|after| eni.id > after))
         .filter(may_pass)
         .filter(|eni| filters.matches(&eni.tags, |name| filter_values(tx, eni, name)));
     let (rows, next_token) = page.take_by_id(passing, |eni: &&NetworkInterface| eni.id)?;
@@ -53,6 +62,27 @@ pub(crate) fn describe_network_interfaces(
             .collect(),
         next_token,
     })
+}
+
+/// The network interfaces that are named, or those of the owners, or all; in the order of their ids.
+fn candidates(
+    table: &NetworkInterfaces,
+    named: Option<Vec<NetworkInterfaceId>>,
+    owners: Option<Vec<Owner>>,
+) -> Box<dyn Iterator<Item = &NetworkInterface> + '_> {
+    let listed: BTreeSet<NetworkInterfaceId> = match (named, owners.as_deref()) {
+        (Some(ids), _) => ids.into_iter().collect(),
+        (None, Some([owner])) => return Box::new(table.of(*owner)),
+        (None, Some(owners)) => owners.iter().flat_map(|of| table.ids_of(*of)).collect(),
+        (None, None) => return Box::new(table.values()),
+    };
+    Box::new(listed.into_iter().filter_map(|id| table.get(&id)))
+}
+
+/// What the ids of a filter name.
+fn owners<T: Copy>(ids: &Option<Vec<T>>, owner: fn(T) -> Owner) -> Option<Vec<Owner>> {
+    let ids = ids.as_ref()?;
+    Some(ids.iter().map(|id| owner(*id)).collect())
 }
 
 /// Whether one of `own` is wanted; all are where nothing is said.

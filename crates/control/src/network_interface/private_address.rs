@@ -9,7 +9,7 @@ use ec2_api::{
     PrivateIpAddressSpecification,
 };
 use ipnet::IpNet;
-use model::{NetworkInterface, Subnet, SubnetId};
+use model::{NetworkInterfaces, Subnet, SubnetId};
 
 use crate::{Error, Transaction, parameter, subnet};
 
@@ -158,22 +158,20 @@ impl AddressRequest {
 /// The addresses of a subnet, as far as they are free.
 pub(crate) struct Pool<'a> {
     subnet: &'a Subnet,
-    taken: BTreeSet<IpAddr>,
+    interfaces: NetworkInterfaces,
+    /// What this request has taken.
+    claimed: BTreeSet<IpAddr>,
     /// Blocks whose addresses are given to those that ask for them by name only.
     reserved: Vec<IpNet>,
 }
 
 impl<'a> Pool<'a> {
     pub(crate) fn of(tx: &Transaction<'_>, subnet: &'a Subnet) -> Self {
-        let taken = tx
-            .rows::<NetworkInterface>()
-            .filter(|eni| eni.subnet_id == subnet.id)
-            .flat_map(NetworkInterface::addresses)
-            .collect();
         let reserved = subnet::cidr_reservations(tx, subnet.id).map(|row| row.cidr);
         Self {
             subnet,
-            taken,
+            interfaces: tx.state().network_interfaces.clone(),
+            claimed: BTreeSet::new(),
             reserved: reserved.collect(),
         }
     }
@@ -181,7 +179,8 @@ impl<'a> Pool<'a> {
     /// Takes an address that is wanted by name.
     pub(crate) fn claim(&mut self, address: IpAddr) -> Result<(), Error> {
         self.check(address)?;
-        if self.taken.insert(address) {
+        let taken = self.interfaces.with_address(self.subnet.id, address);
+        if taken.is_none() && self.claimed.insert(address) {
             Ok(())
         } else {
             Err(Error::new(
@@ -205,15 +204,11 @@ impl<'a> Pool<'a> {
 
     /// Takes the lowest free IPv4 address.
     pub(crate) fn lowest_ipv4(&mut self) -> Result<Ipv4Addr, Error> {
-        let cidr = self.subnet.cidr;
-        let hosts = cidr.into_iter().flat_map(|cidr| cidr.hosts());
-        let free = |a: &Ipv4Addr| self.is_free(IpAddr::V4(*a));
-        let address = hosts
-            .into_iter()
-            .find(free)
-            .ok_or_else(|| self.exhausted())?;
-        self.taken.insert(address.into());
-        Ok(address)
+        let block = self.subnet.cidr.map(IpNet::V4);
+        match block.and_then(|block| self.lowest(block)) {
+            Some(IpAddr::V4(address)) => Ok(address),
+            _ => Err(no_free_address(self.subnet.id)),
+        }
     }
 
     /// Takes the lowest free IPv6 address.
@@ -224,25 +219,36 @@ impl<'a> Pool<'a> {
                 self.subnet.id
             )));
         };
-        let hosts = u128::from(block.cidr.network())..=u128::from(block.cidr.broadcast());
-        let free = |a: &Ipv6Addr| self.is_free(IpAddr::V6(*a));
-        let address = hosts
-            .map(Ipv6Addr::from)
-            .find(free)
-            .ok_or_else(|| self.exhausted())?;
-        self.taken.insert(address.into());
-        Ok(address)
+        match self.lowest(block.cidr.into()) {
+            Some(IpAddr::V6(address)) => Ok(address),
+            _ => Err(no_free_address(self.subnet.id)),
+        }
     }
 
-    fn is_free(&self, address: IpAddr) -> bool {
-        !self.subnet.is_reserved(address)
-            && !self.taken.contains(&address)
-            && !self.reserved.iter().any(|block| block.contains(&address))
+    /// Takes the lowest free address of a block. Runs of addresses that are taken or reserved are stepped over at once.
+    fn lowest(&mut self, block: IpNet) -> Option<IpAddr> {
+        let mut from = block.network();
+        loop {
+            from = self.interfaces.next_free(self.subnet.id, from)?;
+            if from > block.broadcast() {
+                return None;
+            }
+            if let Some(reserved) = self.reserved.iter().find(|block| block.contains(&from)) {
+                from = next(reserved.broadcast())?;
+            } else if self.subnet.is_reserved(from) || !self.claimed.insert(from) {
+                from = next(from)?;
+            } else {
+                return Some(from);
+            }
+        }
     }
+}
 
-    fn exhausted(&self) -> Error {
-        no_free_address(self.subnet.id)
-    }
+fn next(address: IpAddr) -> Option<IpAddr> {
+    Some(match address {
+        IpAddr::V4(v4) => Ipv4Addr::from_bits(v4.to_bits().checked_add(1)?).into(),
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits().checked_add(1)?).into(),
+    })
 }
 
 /// `InsufficientFreeAddressesInSubnet`.

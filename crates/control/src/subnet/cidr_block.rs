@@ -7,7 +7,7 @@ use ec2_api::{
 };
 use ipnet::{Ipv4Net, Ipv6Net};
 use model::subnet::SubnetIpv6CidrBlock;
-use model::{NetworkInterface, Subnet, SubnetCidrAssociationId, SubnetId, Vpc};
+use model::{NetworkInterface, Owner, Subnet, SubnetCidrAssociationId, SubnetId, Vpc};
 
 use crate::{Error, Transaction, parameter};
 
@@ -111,9 +111,10 @@ pub(crate) fn disassociate_subnet_cidr_block(
         .partition(|block| block.association_id == id);
     let in_use = |eni: &NetworkInterface| {
         let mut addresses = eni.ipv6_addresses.iter();
-        eni.subnet_id == subnet.id && addresses.any(|a| gone.iter().any(|b| b.cidr.contains(a)))
+        addresses.any(|a| gone.iter().any(|b| b.cidr.contains(a)))
     };
-    if tx.rows::<NetworkInterface>().any(in_use) {
+    let table = &tx.state().network_interfaces;
+    if table.of(Owner::Subnet(subnet.id)).any(in_use) {
         return Err(Error::DependencyViolation(id.into()));
     }
     let response = DisassociateSubnetCidrBlockResponse {
