@@ -65,6 +65,11 @@ macro_rules! tables {
                 }
             }
 
+            /// How many rows all tables have together.
+            pub fn rows(&self) -> usize {
+                0 $(+ self.$table.len())*
+            }
+
             /// The changes that make this state out of nothing: a checkpoint.
             pub fn changes(&self) -> Vec<Change> {
                 let mut changes = Vec::new();

@@ -68,7 +68,8 @@ type Acknowledge = Box<dyn FnOnce(bool)>;
 const QUEUE: usize = 1024;
 /// Jobs that share one commit.
 const BATCH: usize = 64;
-/// Records after which the journal is replaced by a checkpoint.
+/// Records after which there is a checkpoint; more if the world has more rows than that, so that a change costs the same
+/// however large the world is.
 const RECORDS_PER_CHECKPOINT: usize = 4096;
 /// How long events of calls that changed nothing may wait.
 const NOTES_WAIT: Duration = Duration::from_millis(250);
@@ -326,7 +327,9 @@ impl<E: Enforce> Thread<E> {
         for acknowledge in waiting {
             acknowledge(journaled);
         }
+        let rows = || self.world.regions.values().map(model::State::rows).sum();
         if self.journal.since_checkpoint() > RECORDS_PER_CHECKPOINT
+            && self.journal.since_checkpoint() > rows()
             && let Err(error) = self.journal.checkpoint(&self.world)
         {
             tracing::warn!(

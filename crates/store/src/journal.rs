@@ -54,6 +54,8 @@ pub struct Journal {
     connection: Connection,
     since_checkpoint: usize,
     past_bytes_max: u64,
+    /// The bytes of all changes that are kept, once they have been counted.
+    past_bytes: Option<u64>,
     _lock: Lock,
 }
 
@@ -99,6 +101,7 @@ impl Journal {
             connection,
             since_checkpoint: 0,
             past_bytes_max: PAST_BYTES_MAX,
+            past_bytes: None,
             _lock: lock,
         })
     }
@@ -136,21 +139,25 @@ impl Journal {
     ///
     /// If the disk refuses; nothing has been written then.
     pub fn append(&mut self, records: &[Record], events: &[Event]) -> Result<(), Error> {
+        let mut bytes = 0;
         let transaction = self.connection.transaction()?;
         {
             let mut insert = transaction
                 .prepare_cached("INSERT INTO journal (at, scope, changes) VALUES (?1, ?2, ?3)")?;
             for record in records {
+                let changes = serde_json::to_string(&record.changes)?;
+                bytes += changes.len() as u64;
                 insert.execute(params![
                     micros(record.at),
                     serde_json::to_string(&record.scope)?,
-                    serde_json::to_string(&record.changes)?,
+                    changes,
                 ])?;
             }
         }
         event::insert(&transaction, events)?;
         transaction.commit()?;
         self.since_checkpoint += records.len();
+        self.past_bytes = self.past_bytes.map(|before| before + bytes);
         Ok(())
     }
 
@@ -178,7 +185,11 @@ impl Journal {
     ///
     /// If the disk refuses; the journal is as it was then.
     pub fn checkpoint(&mut self, world: &World) -> Result<(), Error> {
-        let bytes_max = self.past_bytes_max;
+        // Counted once: a look at all that is kept takes longer than all else here.
+        let kept = match self.past_bytes {
+            Some(bytes) => bytes,
+            None => past_bytes(&self.connection)?,
+        };
         let transaction = self.connection.transaction()?;
         write_world(&transaction, "checkpoint", world)?;
         let newest: i64 = transaction.query_row(
@@ -187,28 +198,34 @@ impl Journal {
             |row| row.get(0),
         )?;
         set_mark(&transaction, COVERED, newest)?;
-        forget(&transaction, bytes_max)?;
+        let kept = match kept > self.past_bytes_max {
+            true => forget(&transaction, self.past_bytes_max)?,
+            false => kept,
+        };
         transaction.commit()?;
         self.since_checkpoint = 0;
+        self.past_bytes = Some(kept);
         Ok(())
     }
 }
 
-/// Gives up the oldest records until half of the room is free, if there are more than there is room for.
-fn forget(connection: &Connection, bytes_max: u64) -> Result<(), Error> {
-    let bytes_max = i64::try_from(bytes_max).unwrap_or(i64::MAX);
-    let kept: i64 = connection.query_row(
-        "SELECT COALESCE(SUM(LENGTH(changes)), 0) FROM journal",
+/// The bytes of all changes that are kept.
+fn past_bytes(connection: &Connection) -> Result<u64, Error> {
+    let bytes: i64 = connection.query_row(
+        "SELECT COALESCE(SUM(OCTET_LENGTH(changes)), 0) FROM journal",
         [],
         |row| row.get(0),
     )?;
-    if kept <= bytes_max {
-        return Ok(());
-    }
+    Ok(u64::try_from(bytes).unwrap_or(0))
+}
+
+/// Gives up the oldest records until half of the room is free. Tells how many bytes are left.
+fn forget(connection: &Connection, bytes_max: u64) -> Result<u64, Error> {
+    let bytes_max = i64::try_from(bytes_max).unwrap_or(i64::MAX);
     // The newest record that has to go.
     let last: i64 = connection.query_row(
         "SELECT COALESCE(MAX(seq), 0) FROM (
-            SELECT seq, SUM(LENGTH(changes)) OVER (ORDER BY seq DESC) AS bytes FROM journal
+            SELECT seq, SUM(OCTET_LENGTH(changes)) OVER (ORDER BY seq DESC) AS bytes FROM journal
          ) WHERE bytes > ?1",
         [bytes_max / 2],
         |row| row.get(0),
@@ -221,7 +238,8 @@ fn forget(connection: &Connection, bytes_max: u64) -> Result<(), Error> {
     })?;
     write_world(connection, "base", &world)?;
     connection.execute("DELETE FROM journal WHERE seq <= ?1", [last])?;
-    set_mark(connection, BASE_AT, at)
+    set_mark(connection, BASE_AT, at)?;
+    past_bytes(connection)
 }
 
 fn write_world(connection: &Connection, table: &str, world: &World) -> Result<(), Error> {

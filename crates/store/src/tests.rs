@@ -140,6 +140,16 @@ fn the_oldest_records_are_given_up_when_there_is_no_room() {
     let (then, since) = past.at(Timestamp::from_secs(15)).unwrap().unwrap();
     assert_eq!((gateways(&then), since.len()), (5, 1));
     assert_eq!(gateways(&journal.load().unwrap()), 6);
+    // And so on, as long as it is written to.
+    for n in 17_u32..=40 {
+        let record = at(u64::from(n), vec![put(n.into(), None)]);
+        record.apply_to(&mut world);
+        journal.append(std::slice::from_ref(&record), &[]).unwrap();
+        journal.checkpoint(&world).unwrap();
+        let mut before = |s: u32| past.at(Timestamp::from_secs(u64::from(n - s))).unwrap();
+        assert!(before(1).is_some() && before(6).is_none(), "{n}");
+    }
+    assert_eq!(gateways(&journal.load().unwrap()), 30);
 }
 
 #[test]

@@ -50,7 +50,7 @@ pub(crate) fn describe_network_interfaces(
         .or_else(|| owners(&groups, Owner::SecurityGroup))
         .or_else(|| owners(&vpcs, Owner::Vpc));
     let after = page.after()?;
-    let passing = candidates(&tx.state().network_interfaces, named, owners)
+    let passing = candidates(&tx.state().network_interfaces, named, owners.as_deref())
         .filter(|eni| after.is_none_or(|after| eni.id > after))
         .filter(may_pass)
         .filter(|eni| filters.matches(&eni.tags, |name| filter_values(tx, eni, name)));
@@ -65,12 +65,12 @@ pub(crate) fn describe_network_interfaces(
 }
 
 /// The network interfaces that are named, or those of the owners, or all; in the order of their ids.
-fn candidates(
-    table: &NetworkInterfaces,
+fn candidates<'a>(
+    table: &'a NetworkInterfaces,
     named: Option<Vec<NetworkInterfaceId>>,
-    owners: Option<Vec<Owner>>,
-) -> Box<dyn Iterator<Item = &NetworkInterface> + '_> {
-    let listed: BTreeSet<NetworkInterfaceId> = match (named, owners.as_deref()) {
+    owners: Option<&[Owner]>,
+) -> Box<dyn Iterator<Item = &'a NetworkInterface> + 'a> {
+    let listed: BTreeSet<NetworkInterfaceId> = match (named, owners) {
         (Some(ids), _) => ids.into_iter().collect(),
         (None, Some([owner])) => return Box::new(table.of(*owner)),
         (None, Some(owners)) => owners.iter().flat_map(|of| table.ids_of(*of)).collect(),
