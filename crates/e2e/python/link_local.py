@@ -191,6 +191,40 @@ def test_ipv6_by_dhcp_as_the_router_says(lab):
     same({name: told.get(name) for name in expected}, expected)
 
 
+# Asks the DNS server as fast as can be, and counts the answers.
+FLOOD = """
+import socket
+question = bytes.fromhex("000101000001000000000000056c6f63616c0000010001")
+client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+client.connect(("169.254.169.253", 53))
+answers = 0
+def listen(flags):
+    global answers
+    try:
+        while client.recv(512, flags):
+            answers += 1
+    except (BlockingIOError, TimeoutError):
+        pass
+for _ in range(20_000):
+    client.send(question)
+    listen(socket.MSG_DONTWAIT)
+client.settimeout(1)
+listen(0)
+print(answers)
+"""
+
+
+def test_an_interface_asks_so_much_a_second_and_no_more(lab):
+    vpc = lab.vpc()
+    x, y = (lab.run(lab.subnet(vpc, f"10.0.{n}.0/24"), lab.group(vpc), wait=False) for n in (1, 2))
+    lab.running(x, y)
+    answers = int(lab.inside(x, "python3", "-c", FLOOD, check=True).stdout)
+    assert 1024 <= answers < 20_000, answers
+    # That is each interface's own.
+    same(dig(lab, y, "@169.254.169.253", "nobody.ec2.internal")[0], "NXDOMAIN", "another one is answered")
+
+
 def test_the_time(lab):
     vpc = lab.vpc(ipv6=True)
     x = lab.run(lab.subnet(vpc, Ipv6CidrBlock=block_of(lab, vpc)), lab.group(vpc), Ipv6AddressCount=1)

@@ -93,6 +93,79 @@ def test_peers_reach_each_other_and_nobody_beyond(lab):
     same((large(a, b, 8973), large(a, c, 8472), large(a, c, 8473)), (True, True, False))
 
 
+class Dual:
+    """A VPC with IPv4 and IPv6 that has an internet gateway."""
+
+    def __init__(self, lab, number):
+        self.lab, self.ec2, self.cidr = lab, lab.ec2, f"10.{number}.0.0/16"
+        self.vpc, self.number = lab.vpc(self.cidr, ipv6=True), number
+        found = self.ec2.describe_vpcs(VpcIds=[self.vpc])["Vpcs"][0]
+        self.cidr6 = found["Ipv6CidrBlockAssociationSet"][0]["Ipv6CidrBlock"]
+        self.group = lab.group(self.vpc, OPEN, "all ::/0")
+        self.gateway = self.ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+        self.ec2.attach_internet_gateway(InternetGatewayId=self.gateway, VpcId=self.vpc)
+
+    def subnet(self, index):
+        """A subnet, its route table and an instance at its address 10."""
+        block6 = self.cidr6.replace("00::/56", f"0{index}::/64")
+        subnet = self.lab.subnet(self.vpc, f"10.{self.number}.{index}.0/24", Ipv6CidrBlock=block6)
+        table = self.ec2.create_route_table(VpcId=self.vpc)["RouteTable"]["RouteTableId"]
+        self.ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)
+        address = f"10.{self.number}.{index}.10"
+        return subnet, table, self.lab.run(subnet, self.group, address, wait=False, Ipv6AddressCount=1)
+
+    def route(self, table, destination, **target):
+        family = "DestinationIpv6CidrBlock" if ":" in destination else "DestinationCidrBlock"
+        self.ec2.create_route(RouteTableId=table, **{family: destination}, **target)
+
+
+def test_nobody_uses_the_gateways_of_a_peer(lab):
+    ec2, hosts = lab.ec2, ("198.51.100.77", "2001:db8:ffff::77")
+    for host in hosts:
+        lab.weir("internet", "add", host)
+    a, b = Dual(lab, 1), Dual(lab, 2)
+    _, from_a, x = a.subnet(1)
+    front, public, y = b.subnet(0)
+    _, private, z = b.subnet(1)
+    peering = ec2.create_vpc_peering_connection(VpcId=a.vpc, PeerVpcId=b.vpc)["VpcPeeringConnection"]["VpcPeeringConnectionId"]
+    ec2.accept_vpc_peering_connection(VpcPeeringConnectionId=peering)
+    # B has a gateway of each kind, and A sends everything to B.
+    b.route(public, "0.0.0.0/0", GatewayId=b.gateway)
+    nat = ec2.create_nat_gateway(SubnetId=front, AllocationId=ec2.allocate_address(Domain="vpc")["AllocationId"])
+    nat = nat["NatGateway"]["NatGatewayId"]
+    lab.wait("nat_gateway_available", NatGatewayIds=[nat])
+    b.route(private, "0.0.0.0/0", NatGatewayId=nat)
+    only_out = ec2.create_egress_only_internet_gateway(VpcId=b.vpc)["EgressOnlyInternetGateway"]
+    b.route(private, "::/0", EgressOnlyInternetGatewayId=only_out["EgressOnlyInternetGatewayId"])
+    ec2.create_vpc_endpoint(VpcId=b.vpc, ServiceName="com.amazonaws.us-east-1.s3", RouteTableIds=[private])
+    for table in (public, private):
+        b.route(table, a.cidr, VpcPeeringConnectionId=peering)
+        b.route(table, a.cidr6, VpcPeeringConnectionId=peering)
+    for everywhere in ("0.0.0.0/0", "::/0"):
+        a.route(from_a, everywhere, VpcPeeringConnectionId=peering)
+    lab.running(x, y, z)
+    elastic = ec2.allocate_address(Domain="vpc")
+    ec2.associate_address(AllocationId=elastic["AllocationId"], InstanceId=y)
+    s3 = "http://3.5.0.1/"
+    for place in (y, z):
+        same(lab.ping(place, hosts[0]), True, "B reaches the internet, by its internet gateway and its NAT gateway")
+    same(lab.ping(z, hosts[1]), True, "and by its egress-only internet gateway")
+    assert lab.get(z, s3), "and S3 by its gateway endpoint"
+    for target in (y, z):
+        six = lab.instance(target)["NetworkInterfaces"][0]["Ipv6Addresses"][0]["Ipv6Address"]
+        addresses = (lab.instance(target)["PrivateIpAddress"], six)
+        same([lab.ping(x, address) for address in addresses], [True, True], "A reaches what is in B")
+    for address in (*hosts, elastic["PublicIp"]):
+        same(lab.ping(x, address), False, f"A reaches {address} through B")
+        told = lab.weir("trace", x, "icmpv6" if ":" in address else "icmp", address, check=False).stdout
+        assert f"peering connection {peering} carries only addresses of its two VPCs, not {address}" in told, told
+    same(lab.get(x, s3), None, "A reaches S3 through B's endpoint")
+    # Each asks its own DNS server; the peer's does not answer.
+    name = "ip-10-1-1-10.ec2.internal"
+    for server, code in (("10.1.0.2", 0), ("10.2.0.2", 9)):
+        same(lab.inside(x, "dig", "+tries=1", "+time=1", f"@{server}", name).returncode, code, server)
+
+
 def test_overlapping_blocks_are_refused_after_the_answer(lab):
     vpcs = [lab.vpc("10.1.0.0/16"), lab.vpc("10.1.128.0/20")]
     ec2 = lab.ec2

@@ -296,6 +296,26 @@ fn targets_of_a_shared_service_see_the_load_balancer() {
 }
 
 #[test]
+fn udp_to_a_shared_service_is_forgotten_sooner() {
+    // Groups that let everything in, so that it is not they who forget.
+    let udp = SHARED
+        .replace("in tcp 80 from 10.0.1.10/32", "in all from 0.0.0.0/0")
+        .replace("in tcp 8080 from sg:lb", "in all from 0.0.0.0/0")
+        .replace("targets app tcp", "targets app udp")
+        .replace("listener front tcp", "listener front udp");
+    let mut net = Net::new(&udp);
+    let ask = "x sends udp 10.0.1.10:5 > 10.0.1.20:80";
+    let told = net.send(ask);
+    let (_, port) = told.split_once("to t1: 10.0.1.10:").unwrap();
+    let (port, _) = port.split_once(' ').unwrap();
+    let answer = format!("t1 sends udp 10.0.2.10:8080 > 10.0.1.10:{port}");
+    net.wait(120);
+    expect!["to x: 10.0.1.20:80 > 10.0.1.10:5 proto 17 len 28"].assert_eq(&net.send(&answer));
+    net.wait(121);
+    expect!["dropped: no_listener"].assert_eq(&net.send(&answer));
+}
+
+#[test]
 fn a_rejected_endpoint_carries_nothing_either_way() {
     let mut net = Net::new(SHARED);
     let told = net.run("x sends tcp 10.0.1.10:5 > 10.0.1.20:80 syn");

@@ -252,6 +252,22 @@ fn a_connection_that_was_idle_for_too_long_is_reset() {
     expect!["to c: 10.0.0.4:80 > 10.0.2.5:40000 proto 6 len 40"].assert_eq(&net.send(later));
 }
 
+/// User Guide for Network Load Balancers, "Connection idle timeout": 120 seconds for UDP.
+#[test]
+fn a_flow_of_udp_that_was_idle_for_too_long_is_forgotten() {
+    let mut net = net("targets app udp 53 w1\nlistener front udp 53 > app\n");
+    let (ask, answer) = (
+        "c sends udp 10.0.2.5:40000 > 10.0.0.4:53",
+        "w1 sends udp 10.0.1.11:53 > 10.0.2.5:40000",
+    );
+    net.send(ask);
+    net.wait(120);
+    expect!["to c: 10.0.0.4:53 > 10.0.2.5:40000 proto 17 len 28"].assert_eq(&net.send(answer));
+    net.wait(121);
+    // The node knows nothing of it any more: the target speaks for itself.
+    expect!["to c: 10.0.1.11:53 > 10.0.2.5:40000 proto 17 len 28"].assert_eq(&net.send(answer));
+}
+
 #[test]
 fn nodes_keep_to_their_zone_unless_told_otherwise() {
     let places = "vpc main 10.0.0.0/16\n\
