@@ -100,6 +100,37 @@ fn every_way_has_its_own_origins_and_answers_find_back() {
     assert!(net.dataplane.counters().cached > cached);
 }
 
+/// So connections that there were before it end (AWS PrivateLink Guide, "Gateway endpoints").
+#[test]
+fn an_endpoint_takes_over_with_another_source_and_the_service_knows_of_no_connection() {
+    let mut net = Net::with_services(NET);
+    let ask = "x sends tcp 10.0.1.10:5 > 52.216.0.1:443 ack";
+    let answer = |source: &str, flags: &str| {
+        format!("services sends tcp 100.127.255.2:443 > {source}:5 {flags}")
+    };
+    net.send(&ask.replace(" ack", " syn"));
+    let mut told = net.run(&answer("100.64.0.1", "syn ack")) + &net.run(ask);
+    net.change(&NET.replace("vpc two", "endpoint s3 a\n     vpc two"));
+    told += &net.run(ask);
+    assert!(
+        net.origin("100.64.0.2")
+            .unwrap()
+            .contains("GatewayEndpoint")
+    );
+    told += &net.run(&answer("100.64.0.2", "rst"));
+    expect![[r#"
+        services sends tcp 100.127.255.2:443 > 100.64.0.1:5 syn ack
+          to x: 52.216.0.1:443 > 10.0.1.10:5 proto 6 len 40
+        x sends tcp 10.0.1.10:5 > 52.216.0.1:443 ack
+          to services: 100.64.0.1:5 > 100.127.255.2:443 proto 6 len 40
+        x sends tcp 10.0.1.10:5 > 52.216.0.1:443 ack
+          to services: 100.64.0.2:5 > 100.127.255.2:443 proto 6 len 40
+        services sends tcp 100.127.255.2:443 > 100.64.0.2:5 rst
+          to x: 52.216.0.1:443 > 10.0.1.10:5 proto 6 len 40
+    "#]]
+    .assert_eq(&told);
+}
+
 #[test]
 fn rules_hold_on_the_way_to_public_services_and_not_on_the_link() {
     let mut net = Net::with_services(NET);
