@@ -247,10 +247,15 @@ fn ipv6_is_off(interface: &str, address: IpAddr) -> bool {
 
 /// Can this machine make a TAP device with everything that we need? Tried in a namespace of its own.
 pub(crate) fn probe() -> Result<bool> {
-    NetworkNamespace::create()?.run(|| {
+    let (fd, with_uso) = NetworkNamespace::create()?.run(|| {
         let fd = open_tap("probe0")?;
-        Ok(sys::tun_set_offload(fd.as_fd(), OFFLOADS_WITH_USO).is_ok())
-    })
+        let with_uso = sys::tun_set_offload(fd.as_fd(), OFFLOADS_WITH_USO).is_ok();
+        Ok((fd, with_uso))
+    })?;
+    // The kernel takes tens of milliseconds to forget a device; nobody has to wait for that. Without a thread, it is
+    // closed here.
+    let _ = std::thread::Builder::new().spawn(move || drop(fd));
+    Ok(with_uso)
 }
 
 /// Is the name one that Linux accepts for an interface?

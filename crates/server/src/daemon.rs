@@ -262,14 +262,25 @@ async fn failed_part(
     }
 }
 
-/// Opens what the embedded services keep.
+/// Opens what the embedded services keep, side by side: each waits for the disk most of the time.
 fn open_services(state: &Path) -> anyhow::Result<(S3, Arc<Logs>, Arc<Firehose>)> {
-    let s3 = S3::open(state.join("s3")).context("the embedded S3 cannot be opened")?;
-    let logs = Logs::open(state.join("logs.sqlite")).context("CloudWatch Logs cannot be opened")?;
-    let path = state.join("firehose.sqlite");
-    let firehose = Firehose::open(path, Limits::default(), firehose::random)
-        .context("Firehose cannot be opened")?;
-    Ok((s3, Arc::new(logs), Arc::new(firehose)))
+    std::thread::scope(|scope| {
+        let s3 = scope.spawn(|| S3::open(state.join("s3")));
+        let logs = scope.spawn(|| Logs::open(state.join("logs.sqlite")));
+        let path = state.join("firehose.sqlite");
+        let firehose = Firehose::open(path, Limits::default(), firehose::random)
+            .context("Firehose cannot be opened")?;
+        let (s3, logs) = (ended(s3), ended(logs));
+        let s3 = s3.context("the embedded S3 cannot be opened")?;
+        let logs = logs.context("CloudWatch Logs cannot be opened")?;
+        Ok((s3, Arc::new(logs), Arc::new(firehose)))
+    })
+}
+
+/// What a thread came to. Its panic is ours.
+fn ended<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
+    let result = thread.join();
+    result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Starts the parts of the daemon, none of which may end.
