@@ -149,6 +149,8 @@ actions! { ec2_api in convert::identity:
     CreateTags => tag::create_tags;
     DeleteTags => tag::delete_tags;
     DescribeTags => tag::describe_tags;
+    DescribeVolumes => volume::describe_volumes;
+    DescribeTransitGateways => transit_gateway::describe_transit_gateways;
     DescribeRegions => region::describe_regions;
     DescribeAvailabilityZones => region::describe_availability_zones;
     DescribeAccountAttributes => region::describe_account_attributes;
@@ -260,6 +262,7 @@ actions! { iam_api in iam::in_its_words:
     DeleteUser => iam::delete_user;
     TagUser => iam::tag_user;
     UntagUser => iam::untag_user;
+    ListAccountAliases => iam::list_account_aliases;
     ListUserTags => iam::list_user_tags;
     PutUserPolicy => iam::put_user_policy;
     GetUserPolicy => iam::get_user_policy;

@@ -126,6 +126,8 @@ fn malformed_code(prefix: &str) -> &'static str {
     match prefix {
         "vpc-" => "InvalidVpcID.Malformed",
         "subnet-" => "InvalidSubnetID.Malformed",
+        "tgw-" => "InvalidTransitGatewayID.Malformed",
+        "vol-" => "InvalidVolumeID.Malformed",
         "rtb-" => "InvalidRouteTableId.Malformed",
         "igw-" => "InvalidInternetGatewayId.Malformed",
         "acl-" => "InvalidNetworkAclId.Malformed",

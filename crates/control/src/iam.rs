@@ -5,6 +5,7 @@
 //! server to ask.
 
 mod access_key;
+mod account;
 mod document;
 mod entity;
 mod entity_policy;
@@ -20,6 +21,7 @@ mod user;
 pub(crate) use access_key::{
     create_access_key, delete_access_key, list_access_keys, update_access_key,
 };
+pub(crate) use account::list_account_aliases;
 pub(crate) use entity_policy::{
     attach_group_policy, attach_role_policy, attach_user_policy, delete_group_policy,
     delete_role_policy, delete_user_policy, detach_group_policy, detach_role_policy,

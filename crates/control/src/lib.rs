@@ -33,6 +33,8 @@ mod tag;
 mod tests;
 mod token;
 mod transaction;
+mod transit_gateway;
+mod volume;
 mod vpc;
 mod vpc_endpoint;
 mod vpc_endpoint_service;

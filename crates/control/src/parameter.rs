@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use ipnet::{Ipv4Net, Ipv6Net};
-use model::Id;
+use model::{Id, MalformedId};
 
 use crate::Error;
 
@@ -35,6 +35,24 @@ pub(crate) fn ids<T: Id>(values: &[String], name: &'static str) -> Result<Vec<T>
 /// A list of ids that may be empty.
 pub(crate) fn optional_ids<T: Id>(values: &[String]) -> Result<Vec<T>, Error> {
     values.iter().map(|text| Ok(text.parse::<T>()?)).collect()
+}
+
+/// The first of ids of a noun of which there is none here.
+pub(crate) fn absent_id<'a>(
+    values: &'a [String],
+    prefix: &'static str,
+) -> Result<Option<&'a str>, Error> {
+    for text in values {
+        let digits = text.strip_prefix(prefix).unwrap_or_default();
+        let hex = digits
+            .bytes()
+            .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        if !hex || !matches!(digits.len(), 8 | 17) {
+            let text = text.clone();
+            return Err(Error::from(MalformedId { text, prefix }));
+        }
+    }
+    Ok(values.first().map(String::as_str))
 }
 
 /// An IPv4 block with its host bits cleared, as AWS does silently ("VPC CIDR blocks").

@@ -1,5 +1,6 @@
 //! A small world to carry out requests in, and tests of whole actions.
 
+mod absent;
 mod address;
 mod dhcp_options;
 mod egress_only_internet_gateway;

@@ -187,6 +187,8 @@ def reads(w):
     yield "DescribeImages", {"ImageIds": [w.image]}
     yield "DescribeInstanceTypes", {"InstanceTypes": ["t3.micro"]}
     yield "DescribeTags", {}
+    yield "DescribeVolumes", {}
+    yield "DescribeTransitGateways", {"Filters": [{"Name": "state", "Values": ["available"]}]}
     yield "DescribeRegions", {"RegionNames": ["us-east-1"]}
     yield "DescribeAvailabilityZones", {"ZoneNames": [w.zone]}
     yield "DescribeAccountAttributes", {"AttributeNames": ["default-vpc"]}
@@ -297,6 +299,7 @@ def iam(w):
     user, group, key = {"UserName": "one"}, {"GroupName": "one"}, {"UserName": "one", "AccessKeyId": w.access_key}
     yield "GetUser", user
     yield "ListUsers", {}
+    yield "ListAccountAliases", {}
     yield "ListUserTags", user
     yield "GetUserPolicy", user | {"PolicyName": "one"}
     yield "ListUserPolicies", user

@@ -70,6 +70,8 @@ IDS = {
     "pcx": ("InvalidVpcPeeringConnectionId.Malformed", "InvalidVpcPeeringConnectionID.NotFound"),
     "pl": ("InvalidPrefixListId.Malformed", "InvalidPrefixListID.NotFound"),
     "vpce": ("InvalidVpcEndpointId.Malformed", "InvalidVpcEndpointId.NotFound"),
+    "vol": ("InvalidVolumeID.Malformed", "InvalidVolume.NotFound"),
+    "tgw": ("InvalidTransitGatewayID.Malformed", "InvalidTransitGatewayID.NotFound"),
     # The doubled word is AWS's.
     "vpce-svc": ("InvalidVpcEndpointServiceIdId.Malformed", "InvalidVpcEndpointServiceId.NotFound"),
 }

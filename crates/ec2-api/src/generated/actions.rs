@@ -139,6 +139,8 @@ pub const ACTIONS: &[&str] = &[
     "DescribeVpcEndpointConnections",
     "AcceptVpcEndpointConnections",
     "RejectVpcEndpointConnections",
+    "DescribeVolumes",
+    "DescribeTransitGateways",
 ];
 
 /// The request of any action.
@@ -283,6 +285,8 @@ pub enum Request {
     DescribeVpcEndpointConnections(Box<DescribeVpcEndpointConnectionsRequest>),
     AcceptVpcEndpointConnections(Box<AcceptVpcEndpointConnectionsRequest>),
     RejectVpcEndpointConnections(Box<RejectVpcEndpointConnectionsRequest>),
+    DescribeVolumes(Box<DescribeVolumesRequest>),
+    DescribeTransitGateways(Box<DescribeTransitGatewaysRequest>),
 }
 
 impl Request {
@@ -438,6 +442,8 @@ impl Request {
             Self::DescribeVpcEndpointConnections(_) => "DescribeVpcEndpointConnections",
             Self::AcceptVpcEndpointConnections(_) => "AcceptVpcEndpointConnections",
             Self::RejectVpcEndpointConnections(_) => "RejectVpcEndpointConnections",
+            Self::DescribeVolumes(_) => "DescribeVolumes",
+            Self::DescribeTransitGateways(_) => "DescribeTransitGateways",
         }
     }
 
@@ -575,6 +581,8 @@ impl Request {
             Self::DescribeVpcEndpointConnections(request) => request.dry_run == Some(true),
             Self::AcceptVpcEndpointConnections(request) => request.dry_run == Some(true),
             Self::RejectVpcEndpointConnections(request) => request.dry_run == Some(true),
+            Self::DescribeVolumes(request) => request.dry_run == Some(true),
+            Self::DescribeTransitGateways(request) => request.dry_run == Some(true),
             Self::ModifyVpcAttribute(_)
             | Self::AssociateVpcCidrBlock(_)
             | Self::DisassociateVpcCidrBlock(_)
@@ -1399,6 +1407,18 @@ impl From<RejectVpcEndpointConnectionsRequest> for Request {
     }
 }
 
+impl From<DescribeVolumesRequest> for Request {
+    fn from(value: DescribeVolumesRequest) -> Self {
+        Self::DescribeVolumes(Box::new(value))
+    }
+}
+
+impl From<DescribeTransitGatewaysRequest> for Request {
+    fn from(value: DescribeTransitGatewaysRequest) -> Self {
+        Self::DescribeTransitGateways(Box::new(value))
+    }
+}
+
 /// The response of any action.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Response {
@@ -1541,6 +1561,8 @@ pub enum Response {
     DescribeVpcEndpointConnections(Box<DescribeVpcEndpointConnectionsResponse>),
     AcceptVpcEndpointConnections(Box<AcceptVpcEndpointConnectionsResponse>),
     RejectVpcEndpointConnections(Box<RejectVpcEndpointConnectionsResponse>),
+    DescribeVolumes(Box<DescribeVolumesResponse>),
+    DescribeTransitGateways(Box<DescribeTransitGatewaysResponse>),
 }
 
 impl Response {
@@ -1696,6 +1718,8 @@ impl Response {
             Self::DescribeVpcEndpointConnections(_) => "DescribeVpcEndpointConnections",
             Self::AcceptVpcEndpointConnections(_) => "AcceptVpcEndpointConnections",
             Self::RejectVpcEndpointConnections(_) => "RejectVpcEndpointConnections",
+            Self::DescribeVolumes(_) => "DescribeVolumes",
+            Self::DescribeTransitGateways(_) => "DescribeTransitGateways",
         }
     }
 }
@@ -2507,5 +2531,17 @@ impl From<AcceptVpcEndpointConnectionsResponse> for Response {
 impl From<RejectVpcEndpointConnectionsResponse> for Response {
     fn from(value: RejectVpcEndpointConnectionsResponse) -> Self {
         Self::RejectVpcEndpointConnections(Box::new(value))
+    }
+}
+
+impl From<DescribeVolumesResponse> for Response {
+    fn from(value: DescribeVolumesResponse) -> Self {
+        Self::DescribeVolumes(Box::new(value))
+    }
+}
+
+impl From<DescribeTransitGatewaysResponse> for Response {
+    fn from(value: DescribeTransitGatewaysResponse) -> Self {
+        Self::DescribeTransitGateways(Box::new(value))
     }
 }

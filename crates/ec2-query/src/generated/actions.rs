@@ -195,6 +195,8 @@ pub(crate) fn decode(action: &str, node: Node<'_>) -> Result<Option<Request>, Er
         }
         "AcceptVpcEndpointConnections" => AcceptVpcEndpointConnectionsRequest::decode(node)?.into(),
         "RejectVpcEndpointConnections" => RejectVpcEndpointConnectionsRequest::decode(node)?.into(),
+        "DescribeVolumes" => DescribeVolumesRequest::decode(node)?.into(),
+        "DescribeTransitGateways" => DescribeTransitGatewaysRequest::decode(node)?.into(),
         _ => return Ok(None),
     }))
 }
@@ -337,5 +339,7 @@ pub(crate) fn encode(response: &Response, xml: &mut Writer) {
         Response::DescribeVpcEndpointConnections(shape) => shape.encode(xml),
         Response::AcceptVpcEndpointConnections(shape) => shape.encode(xml),
         Response::RejectVpcEndpointConnections(shape) => shape.encode(xml),
+        Response::DescribeVolumes(shape) => shape.encode(xml),
+        Response::DescribeTransitGateways(shape) => shape.encode(xml),
     }
 }

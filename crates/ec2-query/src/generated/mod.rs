@@ -19,6 +19,8 @@ mod security_group;
 mod shared;
 mod subnet;
 mod tag;
+mod transit_gateway;
+mod volume;
 mod vpc;
 mod vpc_endpoint;
 mod vpc_endpoint_service;

@@ -77,6 +77,7 @@ pub const ACTIONS: &[&str] = &[
     "AttachGroupPolicy",
     "DetachGroupPolicy",
     "ListAttachedGroupPolicies",
+    "ListAccountAliases",
 ];
 
 /// The request of any action.
@@ -155,6 +156,7 @@ pub enum Request {
     AttachGroupPolicy(Box<AttachGroupPolicyRequest>),
     DetachGroupPolicy(Box<DetachGroupPolicyRequest>),
     ListAttachedGroupPolicies(Box<ListAttachedGroupPoliciesRequest>),
+    ListAccountAliases(Box<ListAccountAliasesRequest>),
 }
 
 impl Request {
@@ -234,6 +236,7 @@ impl Request {
             Self::AttachGroupPolicy(_) => "AttachGroupPolicy",
             Self::DetachGroupPolicy(_) => "DetachGroupPolicy",
             Self::ListAttachedGroupPolicies(_) => "ListAttachedGroupPolicies",
+            Self::ListAccountAliases(_) => "ListAccountAliases",
         }
     }
 
@@ -312,7 +315,8 @@ impl Request {
             | Self::ListGroupPolicies(_)
             | Self::AttachGroupPolicy(_)
             | Self::DetachGroupPolicy(_)
-            | Self::ListAttachedGroupPolicies(_) => false,
+            | Self::ListAttachedGroupPolicies(_)
+            | Self::ListAccountAliases(_) => false,
         }
     }
 }
@@ -755,6 +759,12 @@ impl From<ListAttachedGroupPoliciesRequest> for Request {
     }
 }
 
+impl From<ListAccountAliasesRequest> for Request {
+    fn from(value: ListAccountAliasesRequest) -> Self {
+        Self::ListAccountAliases(Box::new(value))
+    }
+}
+
 /// The response of any action.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Response {
@@ -831,6 +841,7 @@ pub enum Response {
     AttachGroupPolicy(Box<AttachGroupPolicyResponse>),
     DetachGroupPolicy(Box<DetachGroupPolicyResponse>),
     ListAttachedGroupPolicies(Box<ListAttachedGroupPoliciesResponse>),
+    ListAccountAliases(Box<ListAccountAliasesResponse>),
 }
 
 impl Response {
@@ -910,6 +921,7 @@ impl Response {
             Self::AttachGroupPolicy(_) => "AttachGroupPolicy",
             Self::DetachGroupPolicy(_) => "DetachGroupPolicy",
             Self::ListAttachedGroupPolicies(_) => "ListAttachedGroupPolicies",
+            Self::ListAccountAliases(_) => "ListAccountAliases",
         }
     }
 }
@@ -1349,5 +1361,11 @@ impl From<DetachGroupPolicyResponse> for Response {
 impl From<ListAttachedGroupPoliciesResponse> for Response {
     fn from(value: ListAttachedGroupPoliciesResponse) -> Self {
         Self::ListAttachedGroupPolicies(Box::new(value))
+    }
+}
+
+impl From<ListAccountAliasesResponse> for Response {
+    fn from(value: ListAccountAliasesResponse) -> Self {
+        Self::ListAccountAliases(Box::new(value))
     }
 }

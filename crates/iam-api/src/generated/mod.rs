@@ -3,6 +3,7 @@
 //! Shapes of the actions in `actions.toml`.
 
 mod access_key;
+mod account;
 mod actions;
 mod group;
 mod group_policy;
@@ -15,6 +16,7 @@ mod user;
 mod user_policy;
 
 pub use access_key::*;
+pub use account::*;
 pub use actions::*;
 pub use group::*;
 pub use group_policy::*;

@@ -83,6 +83,7 @@ pub(crate) fn decode(action: &str, node: Node<'_>) -> Result<Option<Request>, Er
         "AttachGroupPolicy" => AttachGroupPolicyRequest::decode(node)?.into(),
         "DetachGroupPolicy" => DetachGroupPolicyRequest::decode(node)?.into(),
         "ListAttachedGroupPolicies" => ListAttachedGroupPoliciesRequest::decode(node)?.into(),
+        "ListAccountAliases" => ListAccountAliasesRequest::decode(node)?.into(),
         _ => return Ok(None),
     }))
 }
@@ -163,5 +164,6 @@ pub(crate) fn encode(response: &Response, xml: &mut Writer) {
         Response::AttachGroupPolicy(shape) => shape.encode(xml),
         Response::DetachGroupPolicy(shape) => shape.encode(xml),
         Response::ListAttachedGroupPolicies(shape) => shape.encode(xml),
+        Response::ListAccountAliases(shape) => shape.encode(xml),
     }
 }

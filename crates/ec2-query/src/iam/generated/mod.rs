@@ -3,6 +3,7 @@
 //! Wire forms of the shapes in `iam-api`.
 
 mod access_key;
+mod account;
 pub(crate) mod actions;
 mod group;
 mod group_policy;
