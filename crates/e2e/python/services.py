@@ -8,7 +8,7 @@ import tempfile
 
 from botocore.exceptions import ClientError
 
-from weirtest import WEIR, Daemon, Lab, aws, eventually, main, same
+from weirtest import Daemon, Lab, aws, eventually, main, same
 
 METADATA = "http://169.254.169.254"
 TOKEN = "X-aws-ec2-metadata-token"
@@ -264,37 +264,6 @@ for _ in sys.stdin:
         connection = None
         print(type(error).__name__)
 """
-
-
-# Asks S3 twice over one connection, and waits in between until it is told to go on.
-TWICE = """
-import http.client, sys
-client = http.client.HTTPConnection("3.5.0.1", timeout=5)
-for _ in range(2):
-    try:
-        client.request("GET", "/")
-        answer = client.getresponse()
-        answer.read()
-        print(answer.status, flush=True)
-    except ConnectionResetError:
-        print("reset", flush=True)
-    sys.stdin.readline()
-"""
-
-
-def test_an_endpoint_cuts_connections_over_the_internet(lab):
-    vpc = lab.vpc()
-    subnet = lab.subnet(vpc)
-    table = public(lab, vpc, subnet)
-    instance = lab.run(subnet, lab.group(vpc))
-    command = [WEIR, "--endpoint", lab.daemon.endpoint, "exec", instance, "--", "python3", "-uc", TWICE]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as asks:
-        same(asks.stdout.readline(), "403\n", "over the internet")
-        lab.ec2.create_vpc_endpoint(VpcId=vpc, ServiceName="com.amazonaws.us-east-1.s3", RouteTableIds=[table])
-        asks.stdin.write("\n\n")
-        asks.stdin.flush()
-        same(asks.stdout.readline(), "reset\n", "the source is another one now")
-    same(status(lab, instance, "http://3.5.0.1/"), 403, "a new connection takes the endpoint")
 
 
 def test_dynamodb_is_what_the_daemon_was_told(_):
