@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import urllib.request
 
 from weirtest import WEIR, demo, eventually, main, refused, same
 
@@ -53,6 +54,34 @@ for line in sys.stdin:
         print(connection.recv(100).decode().strip() or "closed", flush=True)
     except OSError as error:
         print(type(error).__name__, flush=True)
+"""
+
+# Hears everything and answers questions only.
+HEAR = """
+import socket, sys
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind((sys.argv[1], 54))
+print("ready", flush=True)
+while True:
+    data, sender = server.recvfrom(64)
+    if data == b"?":
+        server.sendto(b"!", sender)
+"""
+# Sends from one port after the other until no answer comes back, and says from which. Each hundredth asks.
+FILL = """
+import socket, sys
+for port in range(1024, 65536):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.bind(("", port))
+        asks = port % 100 == 0
+        client.sendto(b"?" if asks else b".", (sys.argv[1], 54))
+        if asks:
+            client.settimeout(1)
+            try:
+                client.recv(64)
+            except TimeoutError:
+                print(port)
+                break
 """
 
 
@@ -220,6 +249,21 @@ def test_flow_logs_of_the_gateways_interface(lab):
         same(lines(kind, eni), own, kind)
     same(lines("VPC", client), of_client)
     same(lines("Subnet", client), [])
+
+
+def test_a_gateway_runs_out_of_ports_for_one_destination(lab):
+    """55,000 connections of an address to one address, port and protocol ("NAT gateway basics")."""
+    net = Public(lab, "203.0.113.45")
+    (hears,) = serving(lab, net.outside, net.host, HEAR)
+    with hears:
+        last = int(lab.inside(net.x, "python3", "-c", FILL, net.host, check=True, timeout=120).stdout)
+    assert 1024 + 55_000 <= last, last
+    with urllib.request.urlopen(f"{lab.daemon.endpoint}/_weir/metrics") as answer:
+        (dropped,) = re.findall(r'reason="nat_port_allocation"} (\d+)', answer.read().decode())
+    assert int(dropped) > 0, dropped
+    # Other destinations have ports of their own.
+    same(ask(lab, net.x, net.host), f"{net.elastic['PublicIp']} hello")
+    same(lab.ping(net.x, net.host), True)
 
 
 def test_a_deleted_gateway_cuts_connections(lab):
