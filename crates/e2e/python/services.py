@@ -91,6 +91,35 @@ for head in ("PUT /latest/api/token HTTP/1.1\\r\\nX-aws-ec2-metadata-token-ttl-s
 """
 
 
+# What the metadata service says to those who speak no HTTP, or never come to an end: the first line, or nothing.
+GARBAGE = """
+import socket
+for message in (
+    b"\\0\\xff" * 512, b"GET\\r\\n\\r\\n", b"GET /latest/ HTTP/9.9\\r\\n\\r\\n", b"PUT /latest/api/token HTTP/1.1\\r\\nContent-Length: -1\\r\\n\\r\\n",
+    b"GET /" + b"a" * 100_000 + b" HTTP/1.1\\r\\n\\r\\n", b"GET / HTTP/1.1\\r\\n" + b"a: b\\r\\n" * 10_000 + b"\\r\\n",
+    b"GET /latest/meta-data/../../../etc/passwd HTTP/1.0\\r\\n\\r\\n", b"GET /%00%ff HTTP/1.0\\r\\n\\r\\n",
+):
+    with socket.create_connection(("169.254.169.254", 80), timeout=10) as client:
+        try:
+            client.sendall(message)
+            told = client.recv(4096).split(b"\\r\\n")[0].decode()
+        except (ConnectionResetError, BrokenPipeError):
+            told = ""
+        print(told)
+"""
+
+
+def test_metadata_takes_any_bytes(lab):
+    vpc = lab.vpc()
+    instance = lab.run(lab.subnet(vpc), lab.group(vpc))
+    told = lab.inside(instance, "python3", "-c", GARBAGE, check=True).stdout.split("\n")[:-1]
+    # A long one may be refused before all of it has come, which resets the connection.
+    same({line[9:10] for line in told if line}, {"4"}, told)
+    same((len(told), "" in told[:4] + told[6:]), (8, False), told)
+    same(lab.get(instance, f"{METADATA}/latest/meta-data/instance-id"), instance, "others are answered as ever")
+    assert "panicked" not in lab.daemon.said(), lab.daemon.said()
+
+
 def test_metadata_over_ipv6_has_to_be_switched_on(lab):
     vpc = lab.vpc(ipv6=True)
     block = lab.ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"][0]["Ipv6CidrBlockAssociationSet"][0]["Ipv6CidrBlock"]
