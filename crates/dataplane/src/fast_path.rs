@@ -4,11 +4,13 @@ use std::fmt;
 use std::net::IpAddr;
 
 use model::Timestamp;
-use packet::{Mac, protocol};
+use packet::{Mac, protocol, tcp};
 
-use crate::flow_cache::{Entry, FlowTuple, Kind};
+use crate::flow_cache::{Entry, FlowTuple, Kind, Membership, Owner};
+use crate::forward::Dataplane;
 use crate::nat_gateway::HOPS_MAX;
 use crate::ports::PortId;
+use crate::slab::NONE;
 
 /// Carries packets of flows that have been decided on. It decides nothing: a packet for which what was set does not
 /// hold, in any respect, is given to [`Dataplane::forward`](crate::Dataplane::forward).
@@ -48,7 +50,7 @@ pub trait FastPath: fmt::Debug + Send {
 }
 
 /// What to do with the packets of a flow. None of them may be a fragment, have IPv4 options or IPv6 extension headers, or
-/// be of ICMP but an echo or its answer. Of TCP, none may have SYN, FIN or RST set, unless they are refused.
+/// be of ICMP but an echo or its answer. Of TCP, none may have SYN or RST set, unless they are refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FastFlow {
     /// Where its packets come from.
@@ -73,6 +75,8 @@ pub struct FastFlow {
     pub mtu: u16,
     /// After a rest of so many seconds the next packet is to be decided on.
     pub idle_secs: u32,
+    /// Since when it rests.
+    pub last: Timestamp,
     /// How many hops their way takes.
     pub hops: u8,
     /// So many hops must be left to a packet, and one.
@@ -100,6 +104,58 @@ pub struct Tally {
     pub first: Timestamp,
     /// When the last of them came.
     pub last: Timestamp,
+}
+
+impl Dataplane {
+    /// Takes note of ends of connections that the fast path has carried.
+    pub(crate) fn learn_ends(&mut self) {
+        while let Some((at, last)) = self.cache.next_end() {
+            for member in self.cache.memberships(at) {
+                self.learn_end(member, last);
+            }
+        }
+    }
+
+    fn learn_end(&mut self, member: Membership, last: Timestamp) {
+        let Membership { owner, egress } = member;
+        let forget = match owner {
+            Owner::Connection(index) => {
+                let seen = self.connections.see(index, egress, tcp::FIN, last);
+                seen.is_some_and(|seen| seen.forget)
+            }
+            Owner::Session(index) => {
+                let seen = self.sessions.see(index, egress, tcp::FIN, last);
+                seen.is_some_and(|seen| seen.forget)
+            }
+        };
+        if forget {
+            for path in self.paths(owner) {
+                self.cache.forget(path);
+            }
+        }
+    }
+
+    fn paths(&self, owner: Owner) -> [u32; 2] {
+        let paths = match owner {
+            Owner::Connection(index) => self.connections.get(index).map(|c| c.paths),
+            Owner::Session(index) => self.sessions.get(index).map(|s| s.paths),
+        };
+        paths.unwrap_or([NONE; 2])
+    }
+
+    /// A packet opens a connection: has a former one with the same ports ended? The fast path may know.
+    pub(crate) fn learn_former(&mut self, key: &FlowTuple) {
+        let place = self.cache.find(self.cache.hash(key), key, NONE);
+        let Some(place) = place.filter(|_| self.cache.fast_path().is_some()) else {
+            return;
+        };
+        for Membership { owner, .. } in self.cache.memberships(place) {
+            for path in self.paths(owner) {
+                self.cache.absorb_at(path);
+            }
+        }
+        self.learn_ends();
+    }
 }
 
 impl FastFlow {
@@ -133,6 +189,7 @@ impl FastFlow {
             dst_mac: kind.dst_mac,
             mtu: kind.mtu,
             idle_secs: kind.idle_secs,
+            last: entry.last,
             hops: if kind.translates { kind.hops } else { 0 },
             ttl_above: if kind.translates { HOPS_MAX } else { 0 },
             translation: kind.translation(entry.port),

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use foldhash::fast::FixedState;
 use model::Timestamp;
-use packet::Mac;
+use packet::{Mac, tcp};
 
 use crate::counters::Counters;
 use crate::drop_reason::DropReason;
@@ -49,6 +49,8 @@ pub(crate) struct FlowCache {
     absorbed: bool,
     /// What the fast path has done.
     carried: Counters,
+    /// Flows of which it has carried an end, and when it last had seen them.
+    ends: Vec<(u32, Timestamp)>,
 }
 
 /// What is decided on a flow.
@@ -94,6 +96,7 @@ impl FlowCache {
             fast_path: None,
             absorbed: false,
             carried: Counters::default(),
+            ends: Vec::new(),
         }
     }
 
@@ -212,34 +215,55 @@ impl FlowCache {
     }
 
     /// Counts what the fast path has carried of the flow at a place.
-    fn absorb_at(&mut self, at: u32) {
+    pub(crate) fn absorb_at(&mut self, at: u32) {
         let fast_path = self.fast_path.as_mut();
         if let Some(tally) = fast_path.and_then(|fast| fast.take(at)) {
-            credit(
-                &mut self.flows,
-                &self.kinds,
-                &mut self.dirty,
-                &mut self.carried,
-                at,
-                tally,
-            );
+            self.credit(at, &tally);
         }
     }
 
     /// Counts what the fast path has carried of so many flows; tells whether there are more.
     fn absorb(&mut self, limit: usize) -> bool {
-        let Some(fast_path) = &mut self.fast_path else {
+        let Some(mut fast_path) = self.fast_path.take() else {
             return false;
         };
-        let (flows, kinds) = (&mut self.flows, &self.kinds);
-        let (dirty, carried) = (&mut self.dirty, &mut self.carried);
-        fast_path.harvest(limit, &mut |at, tally| {
-            credit(flows, kinds, dirty, carried, at, tally);
-        })
+        let more = fast_path.harvest(limit, &mut |at, tally| self.credit(at, &tally));
+        self.fast_path = Some(fast_path);
+        more
+    }
+
+    fn credit(&mut self, at: u32, tally: &Tally) {
+        let Some(entry) = self.flows.get_mut(at) else {
+            return;
+        };
+        self.carried.cached += tally.packets;
+        match self.kinds.get(entry.kind).and_then(|kind| kind.reason) {
+            Some(reason) => self.carried.drop_many(reason, tally.packets),
+            None => {
+                self.carried.forwarded += tally.packets;
+                if tally.tcp_flags & tcp::FIN != 0 {
+                    self.ends.push((at, tally.last));
+                }
+            }
+        }
+        if entry.credit(tally) {
+            self.dirty.push(at);
+        }
+    }
+
+    /// A flow of which the fast path has carried an end, and when.
+    pub(crate) fn next_end(&mut self) -> Option<(u32, Timestamp)> {
+        self.ends.pop()
+    }
+
+    /// Who remembers the flow at a place.
+    pub(crate) fn memberships(&self, at: u32) -> Memberships {
+        let kept = self.flows.memberships(at);
+        kept.map_or_else(Memberships::new, |kept| kept.iter().collect())
     }
 
     /// Lets the fast path carry the flow at a place, as far as that is possible.
-    fn offer(&mut self, at: u32, key: &FlowTuple) {
+    pub(crate) fn offer(&mut self, at: u32, key: &FlowTuple) {
         let Some(fast_path) = &mut self.fast_path else {
             return;
         };
@@ -275,7 +299,6 @@ impl FlowCache {
             let entry = Entry::new(epoch, kind, begun, port, key.protocol());
             let path = self.flows.insert(hash, &key, entry, memberships);
             self.reserve();
-            self.offer(path, &key);
             return Ok(Put {
                 path,
                 counted: None,
@@ -294,7 +317,6 @@ impl FlowCache {
             let before = std::mem::replace(&mut entry.kind, kind);
             self.kinds.remove(before);
         }
-        self.offer(at, &key);
         Ok(Put {
             path: at,
             counted,
@@ -419,27 +441,5 @@ impl FlowCache {
     /// One after the other of those places.
     pub(crate) fn place(&self, nth: u32) -> u32 {
         self.flows.place(nth)
-    }
-}
-
-/// Counts what the fast path has carried of a flow.
-fn credit(
-    flows: &mut Flows,
-    kinds: &Kinds,
-    dirty: &mut Vec<u32>,
-    carried: &mut Counters,
-    at: u32,
-    tally: Tally,
-) {
-    let Some(entry) = flows.get_mut(at) else {
-        return;
-    };
-    carried.cached += tally.packets;
-    match kinds.get(entry.kind).and_then(|kind| kind.reason) {
-        Some(reason) => carried.drop_many(reason, tally.packets),
-        None => carried.forwarded += tally.packets,
-    }
-    if entry.credit(&tally) {
-        dirty.push(at);
     }
 }

@@ -162,6 +162,9 @@ impl Dataplane {
         now: Timestamp,
     ) -> Verdict {
         let tuple = self.fragments.whole(from, ip, now);
+        if ip.tcp_flags & tcp::SYN != 0 {
+            self.learn_former(&FlowTuple::new(from, ip, key_ports(&tuple)));
+        }
         let quoted = Subject::quoted_in(ip, frame);
         let mut subject = Subject::new(ip, tuple, quoted, longest(ip, offload));
         subject.dont_fragment |= offload.gso_size != 0;
@@ -312,6 +315,7 @@ impl Dataplane {
         {
             self.cache.mark_dirty(path);
         }
+        self.cache.offer(path, &key);
     }
 
     /// Tells the sender what a gateway has against its packet.

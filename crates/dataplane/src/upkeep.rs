@@ -16,6 +16,7 @@ impl Dataplane {
         let more = self.cache.harvest(limit, |record, counted| {
             into.push(record.sample(counted));
         });
+        self.learn_ends();
         more || self.meter.drain(limit, into)
     }
 
@@ -62,6 +63,7 @@ impl Dataplane {
                 self.was_at(at, &memberships, last);
             }
         }
+        self.learn_ends();
         for _ in 0..STEPS.min(self.connections.places()) {
             self.swept_connections = (self.swept_connections + 1) % self.connections.places();
             let index = self.swept_connections;

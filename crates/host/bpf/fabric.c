@@ -242,8 +242,9 @@ INLINE int holds(struct __sk_buff *skb, struct packet *p, struct flow *flow, str
 		return 0;
 	if ((__s64)(now - flow->last) > (__s64)flow->idle_secs * 1000000000)
 		return 0;
+	// The daemon finds FIN among the flags that were counted.
 	if (!(flow->what & DENY))
-		return !(p->tcp_flags & (FIN | SYN | RST));
+		return !(p->tcp_flags & (SYN | RST));
 	// What is refused further on may still end the connection that its sender tracks.
 	if (flow->what & REMEMBERED && p->tcp_flags & (FIN | RST))
 		return 0;

@@ -57,10 +57,11 @@ impl FastPath for KernelPath {
             return;
         }
         let action = action(flow);
-        if known.is_some_and(|slot| self.table.renew(slot, &action)) {
+        let last = Era::now().monotonic_ns(flow.last);
+        if known.is_some_and(|slot| self.table.renew(slot, &action, last)) {
             return;
         }
-        let slot = self.table.insert(place, &key(flow), &action);
+        let slot = self.table.insert(place, &key(flow), &action, last);
         match (slot, known) {
             (Some(slot), former) => {
                 if let Some(former) = former {
@@ -131,6 +132,10 @@ impl Era {
 
     fn timestamp(&self, monotonic_ns: u64) -> Timestamp {
         Timestamp::from_micros(self.unix_ns.saturating_add(monotonic_ns) / 1_000)
+    }
+
+    fn monotonic_ns(&self, time: Timestamp) -> u64 {
+        (time.as_micros().saturating_mul(1_000)).saturating_sub(self.unix_ns)
     }
 
     fn tally(&self, tally: &FlowTally) -> Tally {

@@ -6,6 +6,7 @@
 //! it scans the rows of the API and the list of everything that has passed so far, compiles nothing, and shares no
 //! code with the data plane.
 
+mod fast_path;
 mod naive;
 mod network;
 mod random;

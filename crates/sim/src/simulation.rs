@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dataplane::{
-    Dataplane, Direction, INTERNET_ROUTER_MAC, Limits, Offload, Options, PortId, Ports,
-    SERVICES_ROUTER_MAC, ServiceNetwork, Snapshot, Verdict,
+    Dataplane, Direction, DropReason, FlowKey, INTERNET_ROUTER_MAC, Limits, Offload, Options,
+    PortId, Ports, SERVICES_ROUTER_MAC, ServiceNetwork, Snapshot, Verdict,
 };
 use fixture::Fixture;
 use model::{MacAddress, NetworkInterfaceId, RecorderId, Timestamp, World};
 use packet::Mac;
 
+use crate::fast_path::{Carrier, Fate};
 use crate::stand_ins::StandIns;
 use crate::traffic::{Past, Sent, Traffic};
 use crate::{Device, Hop, Naive, Observed, Random, Segment, Sight};
@@ -42,6 +43,8 @@ pub struct Simulation {
     pub served: u64,
     /// Those that the flow cache answered for.
     pub cached: u64,
+    /// Those that a fast path carried.
+    pub carried: u64,
     /// Those that arrived by ways worth counting.
     pub ways: BTreeMap<&'static str, u64>,
 }
@@ -71,6 +74,35 @@ struct Stage<'f> {
 struct Plane {
     dataplane: Dataplane,
     stand_ins: StandIns,
+    carrier: Option<Carrier>,
+    counted: Counted,
+}
+
+/// How many packets and bytes, and which flags, each interface has recorded of each flow, and when the last of them was.
+type Counted = BTreeMap<(RecorderId, FlowKey), (u64, u64, u8, Timestamp)>;
+
+/// How a data plane remembers what it has decided.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Cached,
+    Plain,
+    Carried,
+}
+
+impl Plane {
+    /// Takes what has been counted.
+    fn harvest(&mut self) {
+        let mut samples = Vec::new();
+        while self.dataplane.harvest(1024, &mut samples) {}
+        for sample in samples {
+            let counted = (sample.interface.recorder, sample.key);
+            let counted = self.counted.entry(counted).or_default();
+            counted.0 += sample.packets;
+            counted.1 += sample.bytes;
+            counted.2 |= sample.tcp_flags;
+            counted.3 = counted.3.max(sample.last);
+        }
+    }
 }
 
 impl Simulation {
@@ -106,15 +138,22 @@ impl Simulation {
             waiting_samples: 64,
             hash_seed: random.number(),
         };
-        let mut planes = [true, false].map(|caching| {
+        let carrier = Carrier::default();
+        let mut planes = [Kind::Cached, Kind::Plain, Kind::Carried].map(|kind| {
             let mut dataplane = Dataplane::new(stage.snapshot.clone(), limits);
-            dataplane.set_caching(caching);
-            if !caching {
+            dataplane.set_caching(kind != Kind::Plain);
+            if kind == Kind::Plain {
                 dataplane.watch(everybody(&fixture.world));
+            }
+            let carrier = (kind == Kind::Carried).then(|| carrier.clone());
+            if let Some(carrier) = &carrier {
+                dataplane.set_fast_path(Box::new(carrier.clone()));
             }
             Plane {
                 dataplane,
                 stand_ins: StandIns::default(),
+                carrier,
+                counted: Counted::new(),
             }
         });
         let traffic = Traffic::new(&fixture.world);
@@ -124,7 +163,12 @@ impl Simulation {
             let mut past = Vec::new();
             let end = now + EPISODE_MAX;
             for _ in 0..packets {
-                now = Timestamp::min(now + pause(random), end);
+                let pause = pause(random);
+                if !pause.is_zero() {
+                    // Whoever harvests does so every second.
+                    planes.iter_mut().for_each(Plane::harvest);
+                }
+                now = Timestamp::min(now + pause, end);
                 let sent = traffic.next(random, &past, now);
                 for _ in 0..1 + random.below(REPEATS) {
                     let arrival = self.one(&stage, &mut planes, &mut naive, &past, sent, now)?;
@@ -136,13 +180,24 @@ impl Simulation {
                     }
                 }
             }
+            planes.iter_mut().for_each(Plane::harvest);
+            let [cached, plain, carried] = planes.each_ref().map(|plane| &plane.counted);
+            for (how, counted) in [("with fast path", carried), ("without cache", plain)] {
+                if let Some(difference) = difference(counted, cached) {
+                    let text = format!("{how}, {difference} with the flow cache");
+                    return Err(Box::new(Disagreement(fixture.readable(&text))));
+                }
+            }
             now = now + FORGOTTEN;
             naive.forget();
             for plane in &mut planes {
                 plane.stand_ins = StandIns::default();
+                plane.counted.clear();
             }
         }
-        self.cached += planes[0].dataplane.counters().cached;
+        let [cached, _, carried] = planes;
+        self.cached += cached.dataplane.counters().cached;
+        self.carried += carried.carrier.map_or(0, |carrier| carrier.packets());
         for (way, count) in naive.counts() {
             *self.ways.entry(way).or_default() += count;
         }
@@ -152,20 +207,21 @@ impl Simulation {
     fn one(
         &mut self,
         stage: &Stage<'_>,
-        planes: &mut [Plane; 2],
+        planes: &mut [Plane; 3],
         naive: &mut Naive<'_>,
         past: &[Past],
         sent: Sent,
         now: Timestamp,
     ) -> Result<Option<(Device, Segment)>, Box<Disagreement>> {
         let frames = planes.each_ref().map(|plane| stage.frame(&sent, plane));
-        let [Some(first), Some(second)] = frames else {
+        let [Some(first), Some(second), Some(third)] = frames else {
             // A service that has forgotten who asked has nobody to answer.
             return Ok(None);
         };
-        let [cached, plain] = planes;
+        let [cached, plain, carried] = planes;
         let cached = stage.forward(cached, naive, &sent, first, now)?;
         let plain = stage.forward(plain, naive, &sent, second, now)?;
+        let carried = stage.forward(carried, naive, &sent, third, now)?;
         // Both take the same ports and targets.
         let observed = Observed {
             arrived: cached.1.map(|(_, segment)| segment),
@@ -177,8 +233,9 @@ impl Simulation {
                 .collect(),
         };
         let expected = naive.receiver(sent.sender, sent.hop, sent.segment, now, observed);
-        if cached.1 != expected || plain.1 != expected || naive.complaint().is_some() {
-            let mut story = stage.story(past, &sent, [cached, plain], expected);
+        let said = [cached, plain, carried];
+        if said.iter().any(|(_, got)| *got != expected) || naive.complaint().is_some() {
+            let mut story = stage.story(past, &sent, said, expected);
             story.extend(naive.complaint().map(|it| format!("    but {it}")));
             let story = stage.fixture.readable(&story.join("\n"));
             return Err(Box::new(Disagreement(story)));
@@ -192,6 +249,15 @@ impl Simulation {
         }
         Ok(expected)
     }
+}
+
+/// The first flow that was counted otherwise.
+fn difference(one: &Counted, other: &Counted) -> Option<String> {
+    let keys = one.keys().chain(other.keys());
+    let mut keys = keys.filter(|key| one.get(key) != other.get(key));
+    let key = keys.next()?;
+    let (one, other) = (one.get(key), other.get(key));
+    Some(format!("{key:?} has counted {one:?}, and {other:?}"))
 }
 
 fn everybody(world: &World) -> Vec<RecorderId> {
@@ -232,8 +298,13 @@ impl Stage<'_> {
     ) -> Result<Said, Box<Disagreement>> {
         let from = self.port(sent.sender);
         let from = from.expect("every sender has a port");
+        let carrier = plane.carrier.as_ref();
         let dataplane = &mut plane.dataplane;
-        let verdict = dataplane.forward(from, &mut frame, Offload::default(), now);
+        let verdict = match carrier.and_then(|carrier| carrier.carry(from, &mut frame, now)) {
+            Some(Fate::Forwarded(to)) => Verdict::Forward(to),
+            Some(Fate::Dropped) => Verdict::Drop(DropReason::Malformed),
+            None => dataplane.forward(from, &mut frame, Offload::default(), now),
+        };
         let got = match verdict {
             Verdict::Forward(to) => {
                 assert!(packet::build::checksum_is_valid(&frame), "a wrong checksum");
@@ -323,7 +394,7 @@ impl Stage<'_> {
         &self,
         past: &[Past],
         last: &Sent,
-        said: [Said; 2],
+        said: [Said; 3],
         expected: Option<(Device, Segment)>,
     ) -> Vec<String> {
         let mut lines = Vec::new();
@@ -342,9 +413,10 @@ impl Stage<'_> {
         }
         lines.dedup();
         lines.push(self.told(last));
-        for (how, (verdict, got)) in ["with", "without"].iter().zip(said) {
+        let planes = ["with cache", "without cache", "with fast path"];
+        for (how, (verdict, got)) in planes.iter().zip(said) {
             let got = self.arrival(got);
-            lines.push(format!("    data plane, {how} cache: {got} ({verdict:?})"));
+            lines.push(format!("    data plane, {how}: {got} ({verdict:?})"));
         }
         lines.push(format!("    naive model: {}", self.arrival(expected)));
         lines

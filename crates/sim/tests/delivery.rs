@@ -70,6 +70,7 @@ fn packets_go_only_where_a_naive_evaluation_delivers_them() {
     assert!(simulation.left > packets / 50, "{simulation:?}");
     assert!(simulation.served > packets / 100, "{simulation:?}");
     assert!(simulation.cached > packets / 4, "{simulation:?}");
+    assert!(simulation.carried > packets / 5, "{simulation:?}");
     for way in WAYS {
         let count = simulation.ways.get(way).copied().unwrap_or_default();
         assert!(count >= 10, "{count} packets by {way}");

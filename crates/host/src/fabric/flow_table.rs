@@ -9,7 +9,6 @@ use aya::maps::{HashMap, MapData};
 use super::layout::{Control, Decision, Flow, Key, Port};
 use super::shared::Shared;
 use crate::PortId;
-use crate::event_loop::clock;
 
 /// What tells a flow apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +26,7 @@ pub struct FlowKey {
 }
 
 /// What to do with its packets. Those that this cannot hold for come up: others than [`FlowAction::to_mac`]
-/// addresses, longer ones than `mtu`, and of TCP those that begin or end a connection.
+/// addresses, longer ones than `mtu`, and of TCP those with SYN or RST.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FlowAction {
     /// Where they go, unless they are refused.
@@ -142,9 +141,15 @@ impl FlowTable {
         self.len() == 0
     }
 
-    /// Carries a flow's packets from now on, on behalf of `owner`, in the place of an earlier decision. Nothing if
-    /// there is no room, or the kernel refuses: then its packets come up.
-    pub fn insert(&mut self, owner: u32, key: &FlowKey, action: &FlowAction) -> Option<Slot> {
+    /// Carries a flow's packets from now on, on behalf of `owner`, in the place of an earlier decision; it rests since
+    /// `last_ns`. Nothing if there is no room, or the kernel refuses: then its packets come up.
+    pub fn insert(
+        &mut self,
+        owner: u32,
+        key: &FlowKey,
+        action: &FlowAction,
+        last_ns: u64,
+    ) -> Option<Slot> {
         let key = Key::of(key)?;
         let slot = match self.free.pop() {
             Some(slot) => slot,
@@ -155,8 +160,7 @@ impl FlowTable {
             None => return None,
         };
         let flow = self.flows.get(slot as usize)?;
-        let now = clock().monotonic_ns;
-        flow.begin(&Decision::of(action), action.idle_secs, now, self.epoch);
+        flow.begin(&Decision::of(action), action.idle_secs, last_ns, self.epoch);
         let done = match key {
             Key::V4(key) => self.index4.insert(key, slot, 0),
             Key::V6(key) => self.index6.insert(key, slot, 0),
@@ -172,7 +176,7 @@ impl FlowTable {
 
     /// Makes an earlier decision hold again, if it is the same; `false` if it is not.
     #[must_use]
-    pub fn renew(&self, slot: Slot, action: &FlowAction) -> bool {
+    pub fn renew(&self, slot: Slot, action: &FlowAction, last_ns: u64) -> bool {
         let Some(flow) = self.flows.get(slot.0 as usize) else {
             return false;
         };
@@ -180,8 +184,7 @@ impl FlowTable {
             return false;
         }
         flow.idle_secs.store(action.idle_secs, Ordering::Relaxed);
-        let now = clock().monotonic_ns;
-        flow.last.fetch_max(now, Ordering::Relaxed);
+        flow.last.fetch_max(last_ns, Ordering::Relaxed);
         flow.epoch.store(self.epoch, Ordering::Release);
         true
     }
