@@ -111,7 +111,10 @@ impl Dataplane {
     pub(crate) fn learn_ends(&mut self) {
         while let Some((at, last)) = self.cache.next_end() {
             for member in self.cache.memberships(at) {
-                self.learn_end(member, last);
+                // Somebody else may have the former owner's place.
+                if self.paths(member.owner).contains(&at) {
+                    self.learn_end(member, last);
+                }
             }
         }
     }
@@ -135,7 +138,7 @@ impl Dataplane {
         }
     }
 
-    fn paths(&self, owner: Owner) -> [u32; 2] {
+    pub(crate) fn paths(&self, owner: Owner) -> [u32; 2] {
         let paths = match owner {
             Owner::Connection(index) => self.connections.get(index).map(|c| c.paths),
             Owner::Session(index) => self.sessions.get(index).map(|s| s.paths),
@@ -143,17 +146,24 @@ impl Dataplane {
         paths.unwrap_or([NONE; 2])
     }
 
-    /// A packet opens a connection: has a former one with the same ports ended? The fast path may know.
-    pub(crate) fn learn_former(&mut self, key: &FlowTuple) {
-        let place = self.cache.find(self.cache.hash(key), key, NONE);
-        let Some(place) = place.filter(|_| self.cache.fast_path().is_some()) else {
+    /// A packet of a flow is to be decided on: has its connection ended? The fast path may know.
+    pub(crate) fn learn(&mut self, key: &FlowTuple) {
+        if self.cache.fast_path().is_none() {
             return;
-        };
+        }
+        let place = self.cache.find(self.cache.hash(key), key, NONE);
+        let Some(place) = place else { return };
         for Membership { owner, .. } in self.cache.memberships(place) {
             for path in self.paths(owner) {
                 self.cache.absorb_at(path);
             }
         }
+        self.learn_ends();
+    }
+
+    /// The same before a path is its owner's no longer.
+    pub(crate) fn learn_at(&mut self, path: u32) {
+        self.cache.absorb_at(path);
         self.learn_ends();
     }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use model::Timestamp;
 use packet::icmp_error::{IcmpError, icmp_error};
 use packet::rewrite::take_hops;
-use packet::{Ip, Kind, Mac, Packet, ethernet, fragment, mss, tcp};
+use packet::{Ip, Kind, Mac, Packet, ethernet, fragment, mss, protocol, tcp};
 
 use crate::compile::{Port, Snapshot};
 use crate::disposition::Disposition;
@@ -162,8 +162,8 @@ impl Dataplane {
         now: Timestamp,
     ) -> Verdict {
         let tuple = self.fragments.whole(from, ip, now);
-        if ip.tcp_flags & tcp::SYN != 0 {
-            self.learn_former(&FlowTuple::new(from, ip, key_ports(&tuple)));
+        if ip.protocol == protocol::TCP {
+            self.learn(&FlowTuple::new(from, ip, key_ports(&tuple)));
         }
         let quoted = Subject::quoted_in(ip, frame);
         let mut subject = Subject::new(ip, tuple, quoted, longest(ip, offload));
@@ -297,6 +297,11 @@ impl Dataplane {
             self.was_at(path, &memberships, seen);
         }
         for member in &decision.memberships {
+            let [out, back] = self.paths(member.owner);
+            let former = if member.egress { out } else { back };
+            if former != path {
+                self.learn_at(former);
+            }
             let paths = match member.owner {
                 Owner::Connection(index) => self.connections.get_mut(index).map(|c| &mut c.paths),
                 Owner::Session(index) => self.sessions.get_mut(index).map(|s| &mut s.paths),

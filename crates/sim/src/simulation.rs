@@ -135,7 +135,7 @@ impl Simulation {
         let limits = Limits {
             flows: 4096,
             connections_per_interface: 4096,
-            waiting_samples: 64,
+            waiting_samples: 4096,
             hash_seed: random.number(),
         };
         let carrier = Carrier::default();
