@@ -11,9 +11,11 @@ mod files;
 mod forward;
 mod instances;
 mod meter;
+mod packets;
 mod process;
 mod rotation;
 mod tcp;
+pub mod traffic;
 mod veth;
 
 use anyhow::{Context, Result, bail};

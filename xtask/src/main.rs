@@ -34,6 +34,9 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Sends or receives, for the benches.
+    #[command(hide = true)]
+    Traffic(bench::traffic::Traffic),
     /// Tests the code base itself: sizes, edges between crates, purity, unfinished work.
     Tidy,
 }
@@ -46,6 +49,7 @@ fn main() -> anyhow::Result<()> {
         },
         Command::Ci => ci::run(&workspace_root()),
         Command::Codegen { check } => codegen::run(&workspace_root(), check),
+        Command::Traffic(traffic) => bench::traffic::run(&traffic),
         Command::Tidy => tidy::run(&workspace_root()),
     }
 }

@@ -75,15 +75,19 @@ struct map {
 	__u32 type, key_size, value_size, max_entries, flags;
 };
 #define MAPPED BPF_F_MMAPABLE
+// No two devices have the same lower bits in their numbers.
+#define DEVICE_PLACES (1 << 17)
 // The program says how many entries there are.
 struct map SEC("maps") CONTROL = { BPF_MAP_TYPE_ARRAY, 4, sizeof(struct control), 1, MAPPED };
 struct map SEC("maps") PORTS = { BPF_MAP_TYPE_ARRAY, 4, sizeof(struct port), 1, MAPPED };
 struct map SEC("maps") FLOWS = { BPF_MAP_TYPE_ARRAY, 4, sizeof(struct flow), 1, MAPPED };
-struct map SEC("maps") DEVICES = { BPF_MAP_TYPE_HASH, 4, 4, 1, BPF_F_NO_PREALLOC };
+struct map SEC("maps") DEVICES = { BPF_MAP_TYPE_ARRAY, 4, 8, DEVICE_PLACES, MAPPED };
 struct map SEC("maps") INDEX4 = { BPF_MAP_TYPE_HASH, sizeof(struct key4), 4, 1, BPF_F_NO_PREALLOC };
 struct map SEC("maps") INDEX6 = { BPF_MAP_TYPE_HASH, sizeof(struct key6), 4, 1, BPF_F_NO_PREALLOC };
 
 #define PORT_PLACES ((1 << 20) - 1)
+// Ethernet, IPv6 and TCP without options.
+#define HEADERS 74
 
 // Of a packet, what is needed behind the lookup.
 struct packet {
@@ -290,19 +294,23 @@ INLINE int punt(struct __sk_buff *skb, struct port *port, struct control *contro
 SEC("classifier")
 int forward(struct __sk_buff *skb)
 {
-	__u32 ifindex = skb->ifindex, zero = 0;
+	__u32 ifindex = skb->ifindex, device = ifindex & (DEVICE_PLACES - 1), zero = 0;
 	struct control *control = map_lookup(&CONTROL, &zero);
-	__u32 *place = map_lookup(&DEVICES, &ifindex);
+	__u32 *place = map_lookup(&DEVICES, &device);
 	if (!control || !place)
 		return TC_ACT_SHOT;
 	struct port *port = map_lookup(&PORTS, place);
 	// A device that is no port, or no longer.
 	if (!port || port->ifindex != ifindex)
 		return TC_ACT_SHOT;
-	if (skb->data + 74 > skb->data_end)
-		pull_data(skb, skb->len < 74 ? skb->len : 74);
-	__u8 *data = (void *)(long)skb->data;
-	if ((void *)(data + ETH_HLEN) > (void *)(long)skb->data_end)
+	__u8 *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	// All headers in one piece, unless they already are.
+	if (end - data < HEADERS && skb->len > end - data) {
+		pull_data(skb, skb->len < HEADERS ? skb->len : HEADERS);
+		data = (void *)(long)skb->data;
+		end = (void *)(long)skb->data_end;
+	}
+	if (data + ETH_HLEN > end)
 		return TC_ACT_SHOT;
 	int is_own = same_mac(data + ETH_ALEN, port->mac);
 	if (!is_own || control->closed)
@@ -326,7 +334,8 @@ int forward(struct __sk_buff *skb)
 		return TC_ACT_SHOT;
 	if (store(skb, 0, flow->dst_mac, 2 * ETH_ALEN, 0))
 		return TC_ACT_SHOT;
-	change_type(skb, PACKET_HOST);
+	if (skb->pkt_type != PACKET_HOST)
+		change_type(skb, PACKET_HOST);
 	return out->is_pair ? redirect_peer(out->ifindex, 0) : redirect(out->ifindex, 0);
 }
 

@@ -9,6 +9,7 @@ mod layout;
 mod packet_socket;
 mod shared;
 
+use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,7 +20,7 @@ use aya::programs::{LinkOrder, SchedClassifier, TcAttachType};
 use aya::{Ebpf, EbpfLoader};
 
 pub use flow_table::{FlowAction, FlowKey, FlowTable, FlowTally, Slot};
-use layout::{Control, Kind, Port};
+use layout::{Control, Device, Kind, Port};
 pub(crate) use packet_socket::PacketSocket;
 use shared::Shared;
 
@@ -53,7 +54,8 @@ pub struct Fabric {
     namespace: NetworkNamespace,
     program: Mutex<Ebpf>,
     ports: Arc<Shared<Port>>,
-    devices: Mutex<HashMap<MapData, u32, u32>>,
+    devices: Shared<Device>,
+    taken: Mutex<BTreeSet<u32>>,
     next_name: AtomicU32,
 }
 
@@ -111,7 +113,6 @@ impl Fabric {
         let namespace = NetworkNamespace::create()?;
         let mut ebpf = EbpfLoader::new()
             .map_max_entries("PORTS", options.ports)
-            .map_max_entries("DEVICES", options.ports)
             .map_max_entries("FLOWS", options.flows)
             .map_max_entries("INDEX4", options.flows)
             .map_max_entries("INDEX6", options.flows)
@@ -122,7 +123,8 @@ impl Fabric {
             .map_err(|error| refused("the program cannot be loaded", &error))?;
         let ports = Shared::map(array(&mut ebpf, "PORTS")?.fd(), options.ports as usize)?;
         let ports = Arc::new(ports);
-        let devices = Mutex::new(hash(&mut ebpf, "DEVICES")?);
+        let places = DEVICE_PLACES as usize;
+        let devices = Shared::map(array(&mut ebpf, "DEVICES")?.fd(), places)?;
         let table = FlowTable {
             control: Shared::map(array(&mut ebpf, "CONTROL")?.fd(), 1)?,
             ports: ports.clone(),
@@ -162,6 +164,7 @@ impl Fabric {
             program: Mutex::new(ebpf),
             ports,
             devices,
+            taken: Mutex::default(),
             next_name: AtomicU32::new(0),
         });
         Ok((fabric, table, Punt { tap, socket }))
@@ -250,11 +253,16 @@ impl Fabric {
                 up: true,
             },
         )?;
+        if !self.taken().insert(device_place(ifindex)) {
+            let why = "a device has a number like another's: there have been too many";
+            return Err(Error::Fabric(why.into()));
+        }
         Ok((ifindex, link))
     }
 
-    fn devices(&self) -> MutexGuard<'_, HashMap<MapData, u32, u32>> {
-        self.devices.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Lower bits of the numbers of devices that there are.
+    fn taken(&self) -> MutexGuard<'_, BTreeSet<u32>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn attach(&self, name: &str) -> Result<SchedClassifierLink> {
@@ -283,10 +291,11 @@ impl Link {
         };
         entry.open(port.0, self.ifindex, self.mac, self.kind);
         self.port = Some(port);
-        self.fabric
-            .devices()
-            .insert(self.ifindex, index, 0)
-            .map_err(|error| refused("a device cannot be entered", &error))
+        let device = self.fabric.devices.get(device_place(self.ifindex) as usize);
+        if let Some(device) = device {
+            device.port.store(index, Ordering::SeqCst);
+        }
+        Ok(())
     }
 
     pub(crate) fn ifindex(&self) -> u32 {
@@ -308,8 +317,6 @@ impl Drop for Link {
         {
             entry.close();
         }
-        // It was never opened, or is being removed.
-        drop(self.fabric.devices().remove(&self.ifindex));
         let deleted = self
             .fabric
             .namespace
@@ -317,7 +324,12 @@ impl Drop for Link {
         if let Err(error) = deleted {
             tracing::warn!(%error, name = self.name, "a link could not be removed");
         }
+        self.fabric.taken().remove(&device_place(self.ifindex));
     }
+}
+
+fn device_place(ifindex: u32) -> u32 {
+    ifindex & (DEVICE_PLACES - 1)
 }
 
 /// Can this machine carry flows in the kernel? Tried with the smallest of tables.
@@ -389,6 +401,8 @@ fn aligned() -> Vec<u8> {
 
 /// `bpf/fabric.c`, compiled (`cargo xtask bpf`).
 const OBJECT: &[u8] = include_bytes!("../bpf/fabric.o");
+/// As in `bpf/fabric.c`.
+const DEVICE_PLACES: u32 = 1 << 17;
 const PUNT: &str = "punt";
 /// A device takes no longer frames than this.
 const PUNT_MTU: u32 = 65_521;

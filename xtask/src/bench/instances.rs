@@ -160,11 +160,10 @@ fn network(client: &mut Client) -> Result<(String, String)> {
         ],
     )?;
     let group = element(&answer, "groupId")?.to_owned();
-    for protocol in ["tcp", "icmp"] {
-        let (from, to) = if protocol == "tcp" {
-            ("0", "65535")
-        } else {
-            ("-1", "-1")
+    for protocol in ["tcp", "udp", "icmp"] {
+        let (from, to) = match protocol {
+            "icmp" => ("-1", "-1"),
+            _ => ("0", "65535"),
         };
         client.ec2(
             "AuthorizeSecurityGroupIngress",

@@ -82,9 +82,10 @@ impl Drop for CubicAllowed {
 }
 
 /// Makes `cubic` the congestion control of a namespace, seen through a program that enters it. Elsewhere another may
-/// be the default, and it decides the figure.
+/// be the default, and it decides the figure. Ports may be used again soon: thousands of connections follow each other.
 pub(super) fn use_cubic(mut enter: Command) -> Result<()> {
-    let write = "echo cubic > /proc/sys/net/ipv4/tcp_congestion_control";
+    let write = "cd /proc/sys/net/ipv4; echo cubic > tcp_congestion_control; \
+                 echo 1 > tcp_tw_reuse; echo 1024 65535 > ip_local_port_range";
     let status = enter.args(["sh", "-c", write]).status()?;
     if !status.success() {
         bail!("cannot set the congestion control");

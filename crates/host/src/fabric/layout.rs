@@ -32,7 +32,15 @@ pub(super) enum Kind {
     Pair = 1,
 }
 
-/// A device.
+/// Which port a device is.
+#[derive(Debug)]
+#[repr(C)]
+pub(super) struct Device {
+    pub(super) port: AtomicU32,
+    _unused: AtomicU32,
+}
+
+/// A port.
 #[derive(Debug)]
 #[repr(C)]
 pub(super) struct Port {
@@ -67,6 +75,8 @@ const _: () = assert!(size_of::<Flow>() == 128);
 
 // SAFETY: atomic integers only, in the order of the C structures.
 unsafe impl Mapped for Control {}
+// SAFETY: as above.
+unsafe impl Mapped for Device {}
 // SAFETY: as above.
 unsafe impl Mapped for Port {}
 // SAFETY: as above.
