@@ -29,6 +29,7 @@ use crate::error::{During, Error, Result};
 use crate::event_loop::{PortId, Wire};
 use crate::netlink::{LinkChange, Netlink, Pair};
 use crate::netns::NetworkNamespace;
+use crate::vnet_header::VnetHeader;
 
 /// How much a fabric has room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +79,28 @@ pub struct Link {
     port: Option<PortId>,
     /// Detaches the program when dropped; the device is gone by then.
     _program: SchedClassifierLink,
+}
+
+impl Punt {
+    /// Reads a frame that has come up, without the loop: where it came from, and whether it had that link's own source,
+    /// which is a zero now. `None` if there is none.
+    pub fn receive<'b>(
+        &self,
+        buffer: &'b mut [u8],
+    ) -> Option<(PortId, bool, VnetHeader, &'b mut [u8])> {
+        let length = rustix::io::read(&self.tap, &mut *buffer).ok()?;
+        let (header, frame) = buffer.get_mut(..length)?.split_first_chunk_mut()?;
+        let (port, is_own) = take_source(frame)?;
+        Some((port, is_own, VnetHeader::from_bytes(header), frame))
+    }
+}
+
+/// Takes out what is in place of the source of a frame that came up: of which port it is, and whether the source was that
+/// link's own. A zero is left.
+pub(crate) fn take_source(frame: &mut [u8]) -> Option<(PortId, bool)> {
+    let source: &mut [u8; 6] = frame.get_mut(6..12)?.try_into().ok()?;
+    let [kind, _, name @ ..] = std::mem::take(source);
+    Some((PortId(u32::from_ne_bytes(name)), kind == OWN_SOURCE))
 }
 
 /// How the interfaces of sandboxes are connected.
@@ -283,8 +306,12 @@ impl Link {
         &self.name
     }
 
-    /// Frames from and to the device pass from now on, as those of a port.
-    pub(crate) fn open(&mut self, port: PortId) -> Result<()> {
+    /// Frames from and to the device pass from now on, as those of a port. The loop does this to a port's link.
+    ///
+    /// # Errors
+    ///
+    /// If the port's index is beyond the fabric's table.
+    pub fn open(&mut self, port: PortId) -> Result<()> {
         let index = port.index();
         let Some(entry) = self.fabric.ports.get(index as usize) else {
             return Err(Error::Invalid(format!("port {index} is beyond the table")));
@@ -401,6 +428,8 @@ fn aligned() -> Vec<u8> {
 
 /// `bpf/fabric.c`, compiled (`cargo xtask bpf`).
 const OBJECT: &[u8] = include_bytes!("../bpf/fabric.o");
+/// In the first byte of a source that was replaced: it was the link's own.
+const OWN_SOURCE: u8 = 2;
 /// As in `bpf/fabric.c`.
 const DEVICE_PLACES: u32 = 1 << 17;
 const PUNT: &str = "punt";

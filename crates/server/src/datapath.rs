@@ -118,7 +118,7 @@ impl Datapath {
         let mut dataplane = Dataplane::new(nothing, limits);
         let (wiring, punt) = match fabric(config)? {
             Some((fabric, table, punt)) => {
-                dataplane.set_fast_path(Box::new(KernelPath::new(table)));
+                dataplane.set_fast_path(Box::new(KernelPath::new(table, host::clock)));
                 (Wiring::Fabric(fabric), Some(punt))
             }
             None => (Wiring::Taps, None),

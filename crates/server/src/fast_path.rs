@@ -1,7 +1,7 @@
 //! The kernel as the data plane's fast path.
 
 use dataplane::{FastFlow, FastPath, PortId, Tally};
-use host::{FlowAction, FlowKey, FlowTable, FlowTally, Slot, clock};
+use host::{Clock, FlowAction, FlowKey, FlowTable, FlowTally, Slot};
 use model::Timestamp;
 
 /// Flows of the data plane in the tables of the kernel.
@@ -11,17 +11,27 @@ pub(crate) struct KernelPath {
     /// Where the flows of each family are, by place.
     slots: [Vec<Option<Slot>>; 2],
     given_up: usize,
+    clock: fn() -> Clock,
 }
 
 /// This bit of a place is set for flows of IPv6.
 const V6: u32 = 1 << 31;
 
 impl KernelPath {
-    pub(crate) fn new(table: FlowTable) -> Self {
+    pub(crate) fn new(table: FlowTable, clock: fn() -> Clock) -> Self {
         Self {
             table,
             slots: [Vec::new(), Vec::new()],
             given_up: 0,
+            clock,
+        }
+    }
+
+    /// As of now.
+    fn era(&self) -> Era {
+        let now = (self.clock)();
+        Era {
+            unix_ns: now.unix_ns.saturating_sub(now.monotonic_ns),
         }
     }
 
@@ -57,7 +67,7 @@ impl FastPath for KernelPath {
             return;
         }
         let action = action(flow);
-        let last = Era::now().monotonic_ns(flow.last);
+        let last = self.era().monotonic_ns(flow.last);
         if known.is_some_and(|slot| self.table.renew(slot, &action, last)) {
             return;
         }
@@ -89,11 +99,11 @@ impl FastPath for KernelPath {
 
     fn take(&mut self, place: u32) -> Option<Tally> {
         let tally = self.table.take(self.slot(place)?)?;
-        Some(Era::now().tally(&tally))
+        Some(self.era().tally(&tally))
     }
 
     fn harvest(&mut self, limit: usize, each: &mut dyn FnMut(u32, Tally)) -> bool {
-        let era = Era::now();
+        let era = self.era();
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
         self.table
             .harvest(limit, |place, tally| each(place, era.tally(&tally)))
@@ -101,7 +111,7 @@ impl FastPath for KernelPath {
 
     fn last_seen(&self, place: u32) -> Option<Timestamp> {
         let last = self.table.last_ns(self.slot(place)?)?;
-        Some(Era::now().timestamp(last))
+        Some(self.era().timestamp(last))
     }
 
     fn begun(&mut self, port: PortId, number: u32) {
@@ -123,13 +133,6 @@ struct Era {
 }
 
 impl Era {
-    fn now() -> Self {
-        let now = clock();
-        Self {
-            unix_ns: now.unix_ns.saturating_sub(now.monotonic_ns),
-        }
-    }
-
     fn timestamp(&self, monotonic_ns: u64) -> Timestamp {
         Timestamp::from_micros(self.unix_ns.saturating_add(monotonic_ns) / 1_000)
     }
@@ -184,3 +187,6 @@ fn action(flow: &FastFlow) -> FlowAction {
         guard: flow.guard.map(|(port, begun)| (loop_port(port), begun)),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,18 +13,29 @@ use std::time::Duration;
 use dataplane::{FastFlow, FastPath, PortId, Tally};
 use model::Timestamp;
 use packet::rewrite::take_hops;
-use packet::{Ip, Packet, ethernet, protocol, tcp};
+use packet::{Ip, Mac, Packet, ethernet, protocol, tcp};
 
-/// The flows that a data plane lets somebody else carry, and whoever carries them.
+/// Whoever carries packets beside a data plane.
+pub trait Carrier {
+    /// Begins: these are the ports, each with the address that its frames have as their source.
+    fn open(&mut self, ports: &[(PortId, Mac)]) -> Box<dyn FastPath>;
+
+    /// Carries a frame, if what it was told holds for that, and makes it what its receiver gets.
+    fn carry(&mut self, from: PortId, frame: &mut Vec<u8>, now: Timestamp) -> Option<Fate>;
+
+    /// Whether time passes for it as in the simulation.
+    fn keeps_time(&self) -> bool;
+}
+
+/// The flows that a data plane lets somebody else carry, and whoever carries them: in memory.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Carrier(Arc<Mutex<Told>>);
+pub(crate) struct NaiveCarrier(Arc<Mutex<Told>>);
 
 #[derive(Debug, Default)]
 struct Told {
     epoch: u32,
     closed: bool,
     begun: BTreeMap<PortId, u32>,
-    packets: u64,
     flows: BTreeMap<u32, Carried>,
     places: BTreeMap<Key, u32>,
 }
@@ -43,24 +54,30 @@ struct Carried {
 
 /// What has become of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// The frame has been made what its receiver gets.
+pub enum Fate {
+    /// The frame has been made what its receiver, at this port, gets.
     Forwarded(PortId),
+    /// Nobody gets it.
     Dropped,
 }
 
-impl Carrier {
+impl NaiveCarrier {
     fn told(&self) -> MutexGuard<'_, Told> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    /// How many packets it has carried.
-    pub(crate) fn packets(&self) -> u64 {
-        self.told().packets
+impl Carrier for NaiveCarrier {
+    fn open(&mut self, _ports: &[(PortId, Mac)]) -> Box<dyn FastPath> {
+        *self = Self::default();
+        Box::new(self.clone())
     }
 
-    /// Carries a frame, if what it was told holds for that.
-    pub(crate) fn carry(&self, from: PortId, frame: &mut [u8], now: Timestamp) -> Option<Fate> {
+    fn keeps_time(&self) -> bool {
+        true
+    }
+
+    fn carry(&mut self, from: PortId, frame: &mut Vec<u8>, now: Timestamp) -> Option<Fate> {
         let parsed = Packet::parse(frame).ok()?;
         let ip = *parsed.ip()?;
         let told = &mut *self.told();
@@ -96,7 +113,6 @@ impl Carrier {
             last: now,
         });
         tally.packets += 1;
-        told.packets += 1;
         tally.bytes += ip.ip_len as u64;
         tally.tcp_flags |= counted(ip.tcp_flags);
         tally.last = now;
@@ -133,7 +149,7 @@ fn counted(flags: u8) -> u8 {
     flags & (tcp::FIN | tcp::SYN | tcp::RST | ack)
 }
 
-impl FastPath for Carrier {
+impl FastPath for NaiveCarrier {
     fn begin_epoch(&mut self, epoch: u32) {
         self.told().epoch = epoch;
     }

@@ -16,6 +16,7 @@ mod simulation;
 mod stand_ins;
 mod traffic;
 
+pub use fast_path::{Carrier, Fate};
 pub use naive::{Naive, Observed, Sight};
 pub use network::network;
 pub use random::Random;

@@ -13,7 +13,7 @@ use fixture::Fixture;
 use model::{MacAddress, NetworkInterfaceId, RecorderId, Timestamp, World};
 use packet::Mac;
 
-use crate::fast_path::{Carrier, Fate};
+use crate::fast_path::{Carrier, Fate, NaiveCarrier};
 use crate::stand_ins::StandIns;
 use crate::traffic::{Past, Sent, Traffic};
 use crate::{Device, Hop, Naive, Observed, Random, Segment, Sight};
@@ -74,8 +74,8 @@ struct Stage<'f> {
 struct Plane {
     dataplane: Dataplane,
     stand_ins: StandIns,
-    carrier: Option<Carrier>,
     counted: Counted,
+    keeps_time: bool,
 }
 
 /// How many packets and bytes, and which flags, each interface has recorded of each flow, and when the last of them was.
@@ -100,7 +100,9 @@ impl Plane {
             counted.0 += sample.packets;
             counted.1 += sample.bytes;
             counted.2 |= sample.tcp_flags;
-            counted.3 = counted.3.max(sample.last);
+            if self.keeps_time {
+                counted.3 = counted.3.max(sample.last);
+            }
         }
     }
 }
@@ -109,13 +111,29 @@ impl Simulation {
     /// Sends packets through a network, in episodes between which everything is forgotten.
     ///
     /// # Errors
-    /// The first packet about which the data plane, with or without its cache, and the model disagree.
+    /// The first packet about which the data plane, with or without its cache or a fast path, and the model disagree.
     pub fn run(
         &mut self,
         fixture: &Fixture,
         random: &mut Random,
         episodes: usize,
         packets: usize,
+    ) -> Result<(), Box<Disagreement>> {
+        let carrier = &mut NaiveCarrier::default();
+        self.run_with(fixture, random, episodes, packets, carrier)
+    }
+
+    /// The same with somebody else as the fast path.
+    ///
+    /// # Errors
+    /// As [`Simulation::run`].
+    pub fn run_with(
+        &mut self,
+        fixture: &Fixture,
+        random: &mut Random,
+        episodes: usize,
+        packets: usize,
+        carrier: &mut dyn Carrier,
     ) -> Result<(), Box<Disagreement>> {
         let mut ports = Ports::new();
         let services = random.chance(SERVED).then(|| ServiceNetwork {
@@ -138,22 +156,24 @@ impl Simulation {
             waiting_samples: 4096,
             hash_seed: random.number(),
         };
-        let carrier = Carrier::default();
+        let fast_path = carrier.open(&stage.links());
+        let mut fast_path = Some(fast_path);
         let mut planes = [Kind::Cached, Kind::Plain, Kind::Carried].map(|kind| {
             let mut dataplane = Dataplane::new(stage.snapshot.clone(), limits);
             dataplane.set_caching(kind != Kind::Plain);
             if kind == Kind::Plain {
                 dataplane.watch(everybody(&fixture.world));
             }
-            let carrier = (kind == Kind::Carried).then(|| carrier.clone());
-            if let Some(carrier) = &carrier {
-                dataplane.set_fast_path(Box::new(carrier.clone()));
+            if kind == Kind::Carried
+                && let Some(fast_path) = fast_path.take()
+            {
+                dataplane.set_fast_path(fast_path);
             }
             Plane {
                 dataplane,
                 stand_ins: StandIns::default(),
-                carrier,
                 counted: Counted::new(),
+                keeps_time: carrier.keeps_time(),
             }
         });
         let traffic = Traffic::new(&fixture.world);
@@ -163,7 +183,10 @@ impl Simulation {
             let mut past = Vec::new();
             let end = now + EPISODE_MAX;
             for _ in 0..packets {
-                let pause = pause(random);
+                let pause = match carrier.keeps_time() {
+                    true => pause(random),
+                    false => Duration::ZERO,
+                };
                 if !pause.is_zero() {
                     // Whoever harvests does so every second.
                     planes.iter_mut().for_each(Plane::harvest);
@@ -171,7 +194,8 @@ impl Simulation {
                 now = Timestamp::min(now + pause, end);
                 let sent = traffic.next(random, &past, now);
                 for _ in 0..1 + random.below(REPEATS) {
-                    let arrival = self.one(&stage, &mut planes, &mut naive, &past, sent, now)?;
+                    let arrival =
+                        self.one(&stage, &mut planes, carrier, &mut naive, &past, sent, now)?;
                     past.push(Past { sent, arrival });
                 }
                 if random.chance(5) {
@@ -193,21 +217,23 @@ impl Simulation {
             for plane in &mut planes {
                 plane.stand_ins = StandIns::default();
                 plane.counted.clear();
+                // Whoever keeps another time forgets all the same.
+                plane.dataplane.install(stage.snapshot.clone());
             }
         }
-        let [cached, _, carried] = planes;
-        self.cached += cached.dataplane.counters().cached;
-        self.carried += carried.carrier.map_or(0, |carrier| carrier.packets());
+        self.cached += planes[0].dataplane.counters().cached;
         for (way, count) in naive.counts() {
             *self.ways.entry(way).or_default() += count;
         }
         Ok(())
     }
 
+    #[expect(clippy::too_many_arguments, reason = "the parts of one packet's way")]
     fn one(
         &mut self,
         stage: &Stage<'_>,
         planes: &mut [Plane; 3],
+        carrier: &mut dyn Carrier,
         naive: &mut Naive<'_>,
         past: &[Past],
         sent: Sent,
@@ -219,9 +245,10 @@ impl Simulation {
             return Ok(None);
         };
         let [cached, plain, carried] = planes;
-        let cached = stage.forward(cached, naive, &sent, first, now)?;
-        let plain = stage.forward(plain, naive, &sent, second, now)?;
-        let carried = stage.forward(carried, naive, &sent, third, now)?;
+        let cached = stage.forward(cached, naive, &sent, first, now, None)?;
+        let plain = stage.forward(plain, naive, &sent, second, now, None)?;
+        let carrier = Some((carrier, &mut self.carried));
+        let carried = stage.forward(carried, naive, &sent, third, now, carrier)?;
         // Both take the same ports and targets.
         let observed = Observed {
             arrived: cached.1.map(|(_, segment)| segment),
@@ -295,12 +322,17 @@ impl Stage<'_> {
         sent: &Sent,
         mut frame: Vec<u8>,
         now: Timestamp,
+        carrier: Option<(&mut dyn Carrier, &mut u64)>,
     ) -> Result<Said, Box<Disagreement>> {
         let from = self.port(sent.sender);
         let from = from.expect("every sender has a port");
-        let carrier = plane.carrier.as_ref();
         let dataplane = &mut plane.dataplane;
-        let verdict = match carrier.and_then(|carrier| carrier.carry(from, &mut frame, now)) {
+        let fate = carrier.and_then(|(carrier, count)| {
+            let fate = carrier.carry(from, &mut frame, now)?;
+            *count += 1;
+            Some(fate)
+        });
+        let verdict = match fate {
             Some(Fate::Forwarded(to)) => Verdict::Forward(to),
             Some(Fate::Dropped) => Verdict::Drop(DropReason::Malformed),
             None => dataplane.forward(from, &mut frame, Offload::default(), now),
@@ -341,6 +373,19 @@ impl Stage<'_> {
         };
         let frame = segment.frame(src_mac, dst_mac);
         Some(frame.expect("a segment of one family"))
+    }
+
+    /// Every port of a device that sends, and what its frames have as their source.
+    fn links(&self) -> Vec<(PortId, Mac)> {
+        let ports = self.ports.iter();
+        let mac = |device: &dataplane::Device| match *device {
+            dataplane::Device::Interface(id) => self.mac(Device::Interface(id)),
+            dataplane::Device::InternetHost(address) => self.mac(Device::Host(address)),
+            _ => None,
+        };
+        ports
+            .filter_map(|(device, port)| Some((port, mac(device)?)))
+            .collect()
     }
 
     fn port(&self, device: Device) -> Option<PortId> {

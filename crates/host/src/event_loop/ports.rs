@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use super::{Clock, Switch};
 use crate::device::Tap;
 use crate::error::{During, Result};
-use crate::fabric::{Link, Punt};
+use crate::fabric::{Link, Punt, take_source};
 use crate::vnet_header::VnetHeader;
 
 /// A port of the forwarding loop, numbered by the caller: a small index in the lower 20 bits, and above it a generation,
@@ -236,7 +236,7 @@ impl Ports {
         let mut known = 0;
         for at in 0..read {
             let frame = &mut frames[at];
-            let Some((kind, name)) = frame.take_source() else {
+            let Some((name, is_own)) = take_source(frame.bytes) else {
                 continue;
             };
             frame.from = name;
@@ -247,8 +247,8 @@ impl Ports {
             let Wire::Link(link) = &port.wire else {
                 continue;
             };
-            if kind == OWN_SOURCE {
-                frame.set_source(link.mac());
+            if is_own && let Some(source) = frame.bytes.get_mut(6..12) {
+                source.copy_from_slice(&link.mac());
             }
             port.counters.received(frame);
             frames.swap(known, at);
@@ -277,21 +277,6 @@ impl Default for Frame<'_> {
             from: PortId(0),
             header: VnetHeader::NONE,
             bytes: &mut [],
-        }
-    }
-}
-
-impl Frame<'_> {
-    /// Takes out what is in place of the source: of which kind it is, and of which port. A zero is left.
-    fn take_source(&mut self) -> Option<(u8, PortId)> {
-        let source: &mut [u8; 6] = self.bytes.get_mut(6..12)?.try_into().ok()?;
-        let [kind, _, name @ ..] = std::mem::take(source);
-        Some((kind, PortId(u32::from_ne_bytes(name))))
-    }
-
-    fn set_source(&mut self, mac: [u8; 6]) {
-        if let Some(source) = self.bytes.get_mut(6..12) {
-            source.copy_from_slice(&mac);
         }
     }
 }
@@ -335,8 +320,6 @@ fn write(device: impl AsFd, header: &VnetHeader, frame: &[u8]) -> bool {
     rustix::io::writev(device, &parts).is_ok()
 }
 
-/// In the first byte of a source that was replaced: it was the link's own.
-const OWN_SOURCE: u8 = 2;
 /// The largest super-frame, with its Ethernet and virtio-net headers, and room to spare.
 const FRAME_LEN_MAX: usize = 70 * 1024;
 /// A burst ends behind the frame that takes it over so many bytes: long frames cost more to keep than to look at, and
