@@ -4,13 +4,15 @@ use std::fmt;
 use std::net::IpAddr;
 
 use model::Timestamp;
-use packet::{Mac, protocol, tcp};
+use packet::{Ip, Mac, protocol, tcp};
 
 use crate::flow_cache::{Entry, FlowTuple, Kind, Membership, Owner};
 use crate::forward::Dataplane;
 use crate::nat_gateway::HOPS_MAX;
 use crate::ports::PortId;
 use crate::slab::NONE;
+use crate::slow::key_ports;
+use crate::tuple::Tuple;
 
 /// Carries packets of flows that have been decided on. It decides nothing: a packet for which what was set does not
 /// hold, in any respect, is given to [`Dataplane::forward`](crate::Dataplane::forward).
@@ -147,11 +149,12 @@ impl Dataplane {
     }
 
     /// A packet of a flow is to be decided on: has its connection ended? The fast path may know.
-    pub(crate) fn learn(&mut self, key: &FlowTuple) {
-        if self.cache.fast_path().is_none() {
+    pub(crate) fn learn(&mut self, from: PortId, ip: &Ip, tuple: &Tuple) {
+        if ip.protocol != protocol::TCP || self.cache.fast_path().is_none() {
             return;
         }
-        let place = self.cache.find(self.cache.hash(key), key, NONE);
+        let key = FlowTuple::new(from, ip, key_ports(tuple));
+        let place = self.cache.find(self.cache.hash(&key), &key, NONE);
         let Some(place) = place else { return };
         for Membership { owner, .. } in self.cache.memberships(place) {
             for path in self.paths(owner) {

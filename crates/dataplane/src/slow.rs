@@ -5,12 +5,12 @@ use std::net::IpAddr;
 use model::Timestamp;
 use packet::icmp_error::{IcmpError, icmp_error};
 use packet::rewrite::take_hops;
-use packet::{Ip, Kind, Mac, Packet, ethernet, fragment, mss, protocol, tcp};
+use packet::{Ip, Kind, Mac, Packet, ethernet, fragment, mss, tcp};
 
 use crate::compile::{Port, Snapshot};
 use crate::disposition::Disposition;
 use crate::drop_reason::DropReason;
-use crate::flow_cache::{self, FlowTuple, Owner, Put};
+use crate::flow_cache::{self, FlowTuple, Membership, Owner, Put};
 use crate::forward::{Dataplane, Offload, Verdict, longest, translate};
 use crate::meter::Count;
 use crate::neighbour::{self, SubnetLink};
@@ -162,9 +162,7 @@ impl Dataplane {
         now: Timestamp,
     ) -> Verdict {
         let tuple = self.fragments.whole(from, ip, now);
-        if ip.protocol == protocol::TCP {
-            self.learn(&FlowTuple::new(from, ip, key_ports(&tuple)));
-        }
+        self.learn(from, ip, &tuple);
         let quoted = Subject::quoted_in(ip, frame);
         let mut subject = Subject::new(ip, tuple, quoted, longest(ip, offload));
         subject.dont_fragment |= offload.gso_size != 0;
@@ -297,23 +295,7 @@ impl Dataplane {
             self.was_at(path, &memberships, seen);
         }
         for member in &decision.memberships {
-            let [out, back] = self.paths(member.owner);
-            let former = if member.egress { out } else { back };
-            if former != path {
-                self.learn_at(former);
-            }
-            let paths = match member.owner {
-                Owner::Connection(index) => self.connections.get_mut(index).map(|c| &mut c.paths),
-                Owner::Session(index) => self.sessions.get_mut(index).map(|s| &mut s.paths),
-            };
-            let Some(paths) = paths else { continue };
-            let former = std::mem::replace(&mut paths[usize::from(!member.egress)], path);
-            // Packets of one connection may come by two ways, and there is room to remember one.
-            if former != path {
-                let seen = self.cache.last_seen(former, member.owner);
-                self.lasts(member.owner, seen.unwrap_or_default());
-                self.cache.forget(former);
-            }
+            self.remember_path(*member, path);
         }
         if let Some((entry, _)) = self.cache.get_mut(path)
             && entry.count(count, now)
@@ -321,6 +303,25 @@ impl Dataplane {
             self.cache.mark_dirty(path);
         }
         self.cache.offer(path, &key);
+    }
+
+    /// A path is its owner's. Packets of one connection may come by two ways, and there is room to remember one.
+    fn remember_path(&mut self, member: Membership, path: u32) {
+        let Membership { owner, egress } = member;
+        let former = self.paths(owner)[usize::from(!egress)];
+        if former == path {
+            return;
+        }
+        self.learn_at(former);
+        let paths = match owner {
+            Owner::Connection(index) => self.connections.get_mut(index).map(|c| &mut c.paths),
+            Owner::Session(index) => self.sessions.get_mut(index).map(|s| &mut s.paths),
+        };
+        let Some(paths) = paths else { return };
+        paths[usize::from(!egress)] = path;
+        let seen = self.cache.last_seen(former, owner);
+        self.lasts(owner, seen.unwrap_or_default());
+        self.cache.forget(former);
     }
 
     /// Tells the sender what a gateway has against its packet.
@@ -424,7 +425,7 @@ impl Dataplane {
     }
 }
 
-fn key_ports(tuple: &Tuple) -> [u16; 2] {
+pub(crate) fn key_ports(tuple: &Tuple) -> [u16; 2] {
     match tuple.l4 {
         L4::Ports { src, dst } => [src, dst],
         L4::Icmp {

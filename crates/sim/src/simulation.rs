@@ -81,15 +81,15 @@ struct Plane {
 /// How many packets and bytes, and which flags, each interface has recorded of each flow, and when the last of them was.
 type Counted = BTreeMap<(RecorderId, FlowKey), (u64, u64, u8, Timestamp)>;
 
-/// How a data plane remembers what it has decided.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Cached,
-    Plain,
-    Carried,
-}
-
 impl Plane {
+    /// Between two episodes.
+    fn forget(&mut self, stage: &Stage<'_>) {
+        self.stand_ins = StandIns::default();
+        self.counted.clear();
+        // Whoever keeps another time forgets all the same.
+        self.dataplane.install(stage.snapshot.clone());
+    }
+
     /// Takes what has been counted.
     fn harvest(&mut self) {
         let mut samples = Vec::new();
@@ -135,47 +135,12 @@ impl Simulation {
         packets: usize,
         carrier: &mut dyn Carrier,
     ) -> Result<(), Box<Disagreement>> {
-        let mut ports = Ports::new();
         let services = random.chance(SERVED).then(|| ServiceNetwork {
             mac: fixture::mac(SERVICES),
             dynamodb: random.chance(50),
         });
-        let options = Options {
-            services,
-            ..Options::default()
-        };
-        let snapshot = dataplane::compile(&fixture.world, &mut ports, options);
-        let stage = Stage {
-            fixture,
-            snapshot: Arc::new(snapshot),
-            ports,
-        };
-        let limits = Limits {
-            flows: 4096,
-            connections_per_interface: 4096,
-            waiting_samples: 4096,
-            hash_seed: random.number(),
-        };
-        let fast_path = carrier.open(&stage.links());
-        let mut fast_path = Some(fast_path);
-        let mut planes = [Kind::Cached, Kind::Plain, Kind::Carried].map(|kind| {
-            let mut dataplane = Dataplane::new(stage.snapshot.clone(), limits);
-            dataplane.set_caching(kind != Kind::Plain);
-            if kind == Kind::Plain {
-                dataplane.watch(everybody(&fixture.world));
-            }
-            if kind == Kind::Carried
-                && let Some(fast_path) = fast_path.take()
-            {
-                dataplane.set_fast_path(fast_path);
-            }
-            Plane {
-                dataplane,
-                stand_ins: StandIns::default(),
-                counted: Counted::new(),
-                keeps_time: carrier.keeps_time(),
-            }
-        });
+        let stage = Stage::new(fixture, services);
+        let mut planes = stage.planes(random.number(), carrier);
         let traffic = Traffic::new(&fixture.world);
         let mut naive = Naive::new(&fixture.world, services.is_some());
         let mut now = Timestamp::from_secs(1_700_000_000);
@@ -205,20 +170,11 @@ impl Simulation {
                 }
             }
             planes.iter_mut().for_each(Plane::harvest);
-            let [cached, plain, carried] = planes.each_ref().map(|plane| &plane.counted);
-            for (how, counted) in [("with fast path", carried), ("without cache", plain)] {
-                if let Some(difference) = difference(counted, cached) {
-                    let text = format!("{how}, {difference} with the flow cache");
-                    return Err(Box::new(Disagreement(fixture.readable(&text))));
-                }
-            }
+            stage.compare(&planes)?;
             now = now + FORGOTTEN;
             naive.forget();
             for plane in &mut planes {
-                plane.stand_ins = StandIns::default();
-                plane.counted.clear();
-                // Whoever keeps another time forgets all the same.
-                plane.dataplane.install(stage.snapshot.clone());
+                plane.forget(&stage);
             }
         }
         self.cached += planes[0].dataplane.counters().cached;
@@ -313,7 +269,54 @@ fn pause(random: &mut Random) -> Duration {
     })
 }
 
-impl Stage<'_> {
+impl<'f> Stage<'f> {
+    fn new(fixture: &'f Fixture, services: Option<ServiceNetwork>) -> Self {
+        let mut ports = Ports::new();
+        let options = Options {
+            services,
+            ..Options::default()
+        };
+        let snapshot = dataplane::compile(&fixture.world, &mut ports, options);
+        Self {
+            fixture,
+            snapshot: Arc::new(snapshot),
+            ports,
+        }
+    }
+
+    /// The data planes to compare: with cache, without, and with a fast path.
+    fn planes(&self, hash_seed: u64, carrier: &mut dyn Carrier) -> [Plane; 3] {
+        let limits = Limits {
+            flows: 4096,
+            connections_per_interface: 4096,
+            waiting_samples: 4096,
+            hash_seed,
+        };
+        let [cached, mut plain, mut carried] = std::array::from_fn(|_| Plane {
+            dataplane: Dataplane::new(self.snapshot.clone(), limits),
+            stand_ins: StandIns::default(),
+            counted: Counted::new(),
+            keeps_time: carrier.keeps_time(),
+        });
+        plain.dataplane.set_caching(false);
+        plain.dataplane.watch(everybody(&self.fixture.world));
+        let fast_path = carrier.open(&self.links());
+        carried.dataplane.set_fast_path(fast_path);
+        [cached, plain, carried]
+    }
+
+    /// All have to have counted the same.
+    fn compare(&self, planes: &[Plane; 3]) -> Result<(), Box<Disagreement>> {
+        let [cached, plain, carried] = planes.each_ref().map(|plane| &plane.counted);
+        for (how, counted) in [("with fast path", carried), ("without cache", plain)] {
+            if let Some(difference) = difference(counted, cached) {
+                let text = format!("{how}, {difference} with the flow cache");
+                return Err(Box::new(Disagreement(self.fixture.readable(&text))));
+            }
+        }
+        Ok(())
+    }
+
     /// Who gets a packet from a data plane, and as what.
     fn forward(
         &self,

@@ -5,6 +5,7 @@
 
 mod confinement;
 mod doctor;
+mod fabric;
 mod lifetime;
 mod network;
 mod service_network;
@@ -31,6 +32,7 @@ fn main() {
     let tests: Vec<(&str, fn())> = [
         confinement::TESTS,
         doctor::TESTS,
+        fabric::TESTS,
         lifetime::TESTS,
         network::TESTS,
         service_network::TESTS,
