@@ -20,6 +20,7 @@ pub fn run(root: &Path) -> Result<()> {
     run.xtask("tidy", &["tidy"]);
     run.cargo("fmt", &["fmt", "--all", "--check"]);
     run.xtask("codegen", &["codegen", "--check"]);
+    run.xtask("bpf", &["bpf", "--check"]);
     run.deny();
     run.stop_if_failed()?;
 

@@ -1,6 +1,7 @@
 //! Developer commands. Nothing here is part of the product.
 
 mod bench;
+mod bpf;
 mod ci;
 mod codegen;
 mod tidy;
@@ -26,6 +27,12 @@ enum Command {
         #[arg(long, value_name = "PART", conflicts_with = "readme")]
         only: Option<String>,
     },
+    /// Compiles the program that the kernel runs.
+    Bpf {
+        /// Write nothing; fail when the committed object differs from what would be made.
+        #[arg(long)]
+        check: bool,
+    },
     /// Runs every check and every test; what continuous integration runs.
     Ci,
     /// Generates the EC2 shapes and their wire forms from AWS's published service model.
@@ -47,6 +54,7 @@ fn main() -> anyhow::Result<()> {
             Some(part) => bench::run_part(&workspace_root(), &part),
             None => bench::run(&workspace_root(), readme),
         },
+        Command::Bpf { check } => bpf::run(&workspace_root(), check),
         Command::Ci => ci::run(&workspace_root()),
         Command::Codegen { check } => codegen::run(&workspace_root(), check),
         Command::Traffic(traffic) => bench::traffic::run(&traffic),

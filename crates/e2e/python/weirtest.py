@@ -25,6 +25,7 @@ from botocore.exceptions import ClientError
 import shapes
 
 WEIR = os.environ.get("WEIR", "weir")
+CARRIER = os.environ.get("WEIR_CARRIER")
 REGION = "us-east-1"
 
 
@@ -33,6 +34,9 @@ class Daemon:
 
     def __init__(self, state=None, *options, program=(WEIR,), listen="127.0.0.1:0"):
         where = ["--state", state] if state else ["--ephemeral"]
+        # Who is to carry packets, where a test has been told.
+        if CARRIER and "--carrier" not in options:
+            where += ["--carrier", CARRIER]
         self.log = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
             [*program, "up", *where, "--listen", listen, "--end-with-parent", *options],

@@ -182,8 +182,47 @@ fn terraform_finds_what_it_made() {
     script("terraform.py");
 }
 
-/// Runs a script to its end. Fails if the script does, or if the machine cannot run it and should.
+/// What moves packets where the kernel carries none gives the same answers.
+#[test]
+fn packets_between_instances_without_the_kernel() {
+    script_without_the_kernel("packets.py");
+}
+
+#[test]
+fn packets_between_peered_vpcs_without_the_kernel() {
+    script_without_the_kernel("peering.py");
+}
+
+#[test]
+fn ways_out_that_are_no_ways_in_without_the_kernel() {
+    script_without_the_kernel("egress.py");
+}
+
+#[test]
+fn prefix_lists_endpoints_and_middleboxes_without_the_kernel() {
+    script_without_the_kernel("routing.py");
+}
+
+#[test]
+fn load_balancers_spread_connections_without_the_kernel() {
+    script_without_the_kernel("load_balancers.py");
+}
+
+#[test]
+fn flow_logs_reach_their_destinations_without_the_kernel() {
+    script_without_the_kernel("flow_logs.py");
+}
+
 fn script(name: &str) {
+    run(name, None);
+}
+
+fn script_without_the_kernel(name: &str) {
+    run(name, Some("weir"));
+}
+
+/// Runs a script to its end. Fails if the script does, or if the machine cannot run it and should.
+fn run(name: &str, carrier: Option<&str>) {
     if let Some(missing) = missing() {
         // Past the test harness, which hides what passing tests print.
         let _ = writeln!(std::io::stderr(), "SKIPPED: {name} needs {missing}");
@@ -192,6 +231,7 @@ fn script(name: &str) {
     }
     let mut child = Command::new(python())
         .arg(crate_folder().join("python").join(name))
+        .envs(carrier.map(|carrier| ("WEIR_CARRIER", carrier)))
         .env("WEIR", weir())
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("PATH", path_with_clients())
