@@ -149,6 +149,10 @@ actions! { ec2_api in convert::identity:
     CreateTags => tag::create_tags;
     DeleteTags => tag::delete_tags;
     DescribeTags => tag::describe_tags;
+    AssociateSecurityGroupVpc => security_group::associate_security_group_vpc;
+    DisassociateSecurityGroupVpc => security_group::disassociate_security_group_vpc;
+    DescribeSecurityGroupVpcAssociations => security_group::describe_security_group_vpc_associations;
+    GetSecurityGroupsForVpc => security_group::get_security_groups_for_vpc;
     DescribeVolumes => volume::describe_volumes;
     DescribeTransitGateways => transit_gateway::describe_transit_gateways;
     DescribeRegions => region::describe_regions;

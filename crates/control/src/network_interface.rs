@@ -176,7 +176,7 @@ pub(crate) fn groups(
     }
     let mut groups = Vec::new();
     for &id in given {
-        if tx.find::<SecurityGroup>(id)?.vpc_id != subnet.vpc_id {
+        if !tx.find::<SecurityGroup>(id)?.is_for(subnet.vpc_id) {
             return Err(Error::new(
                 "InvalidParameter",
                 format!(

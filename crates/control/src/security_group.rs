@@ -1,6 +1,7 @@
 //! Security groups (Amazon VPC User Guide, "Control traffic to your AWS resources using security
 //! groups").
 
+mod association;
 mod authorize;
 mod modify;
 mod permission;
@@ -15,6 +16,10 @@ use ec2_api::{
 };
 use model::{Owner, RulePeer, SecurityGroup, SecurityGroupId, SecurityGroupRule, Tags, Vpc, VpcId};
 
+pub(crate) use association::{
+    associate_security_group_vpc, describe_security_group_vpc_associations,
+    disassociate_security_group_vpc, forget_vpc, get_security_groups_for_vpc,
+};
 pub(crate) use authorize::{
     authorize_security_group_egress, authorize_security_group_ingress, check_quota,
 };
@@ -51,6 +56,7 @@ pub(crate) fn create_default(tx: &mut Transaction<'_>, vpc: &Vpc) {
             name: SecurityGroup::DEFAULT_NAME.to_owned(),
             description: "default VPC security group".to_owned(),
             rules,
+            associated_vpc_ids: Vec::new(),
             tags: Tags::new(),
         },
     );
@@ -123,6 +129,7 @@ pub(crate) fn create_security_group(
         name: name.to_owned(),
         description: description.clone(),
         rules: egress_rules(tx, &vpc),
+        associated_vpc_ids: Vec::new(),
         tags,
     };
     tx.put(id, group);

@@ -183,6 +183,7 @@ pub(crate) fn delete_vpc(
     if let Some(group) = group {
         tx.delete::<SecurityGroup>(group);
     }
+    security_group::forget_vpc(tx, id);
     tx.delete::<Vpc>(id);
     flow_log::delete_for(tx, FlowLogResource::Vpc(id));
     Ok(DeleteVpcResponse {})

@@ -56,6 +56,8 @@ def ec2(w):
     yield "RevokeSecurityGroupIngress", ingress | {"IpPermissions": [PERMISSION]}
     yield "RevokeSecurityGroupEgress", ingress | {"IpPermissions": other}
     yield "DeleteSecurityGroup", {"GroupId": w.group_spare}
+    yield "AssociateSecurityGroupVpc", ingress | {"VpcId": w.vpc_spare}
+    yield "DisassociateSecurityGroupVpc", ingress | {"VpcId": w.vpc_spare}
     yield "CreateNetworkAcl", {"VpcId": w.vpc, "TagSpecifications": tags("network-acl")}
     yield "CreateNetworkAclEntry", entry | {"RuleNumber": 120}
     yield "ReplaceNetworkAclEntry", entry | {"RuleNumber": 100}
@@ -172,6 +174,8 @@ def reads(w):
     yield "DescribeSecurityGroupRules", {"SecurityGroupRuleIds": [w.rule]}
     yield "DescribeStaleSecurityGroups", {"VpcId": w.vpc}
     yield "DescribeSecurityGroupReferences", {"GroupId": [w.group]}
+    yield "DescribeSecurityGroupVpcAssociations", {}
+    yield "GetSecurityGroupsForVpc", {"VpcId": w.vpc}
     yield "DescribeVpcPeeringConnections", {"VpcPeeringConnectionIds": [w.peer]}
     yield "DescribeNetworkAcls", {"NetworkAclIds": [w.acl]}
     yield "DescribeNetworkInterfaces", {"NetworkInterfaceIds": [w.interface]}
@@ -188,7 +192,7 @@ def reads(w):
     yield "DescribeInstanceTypes", {"InstanceTypes": ["t3.micro"]}
     yield "DescribeTags", {}
     yield "DescribeVolumes", {}
-    yield "DescribeTransitGateways", {"Filters": [{"Name": "state", "Values": ["available"]}]}
+    yield "DescribeTransitGateways", {}
     yield "DescribeRegions", {"RegionNames": ["us-east-1"]}
     yield "DescribeAvailabilityZones", {"ZoneNames": [w.zone]}
     yield "DescribeAccountAttributes", {"AttributeNames": ["default-vpc"]}

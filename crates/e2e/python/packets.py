@@ -8,7 +8,7 @@ import tempfile
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
-from weirtest import Daemon, Lab, eventually, main, permission, same
+from weirtest import Daemon, Lab, eventually, main, permission, refused, same
 
 WEB = "#!/bin/sh\nmkdir -p /tmp/www && cd /tmp/www && echo hello from $(hostname) > index.html\nexec python3 -m http.server 80\n"
 WEB6 = WEB.replace("http.server 80", "http.server --bind :: 80")
@@ -30,6 +30,45 @@ def public(lab, vpc, subnet, v6=False):
         ec2.create_route(RouteTableId=table, DestinationIpv6CidrBlock="::/0", GatewayId=gateway)
     return gateway, table
 
+
+def test_a_group_of_another_vpc(lab):
+    """A group that two VPCs share lets in those of it that are in the same VPC, whatever addresses others have."""
+    ec2 = lab.ec2
+    home, away = lab.vpc(), lab.vpc("10.0.0.0/16")
+    near, far = lab.subnet(home), lab.subnet(away)
+    group = lab.group(home, name="shared")
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[
+        {"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": group}]}])
+    other = lab.group(away, name="other")
+    with refused("InvalidParameter", f"Security group {group} and subnet {far} belong to different networks."):
+        ec2.create_network_interface(SubnetId=far, Groups=[group])
+    default = ec2.describe_security_groups(Filters=[
+        {"Name": "vpc-id", "Values": [home]}, {"Name": "group-name", "Values": ["default"]}])["SecurityGroups"][0]["GroupId"]
+    with refused("InvalidParameterValue"):
+        ec2.associate_security_group_vpc(GroupId=default, VpcId=away)
+    with refused("InvalidParameterValue"):
+        ec2.associate_security_group_vpc(GroupId=group, VpcId=home)
+    same(ec2.associate_security_group_vpc(GroupId=group, VpcId=away)["State"], "associating")
+    ec2.get_waiter("security_group_vpc_association_associated").wait(
+        Filters=[{"Name": "group-id", "Values": [group]}], WaiterConfig={"Delay": 1, "MaxAttempts": 3})
+    usable = ec2.get_security_groups_for_vpc(VpcId=away)["SecurityGroupForVpcs"]
+    same({g["GroupId"]: g["PrimaryVpcId"] for g in usable}[group], home)
+    # 10.0.1.12 is of the group in one VPC, and of another group in the other.
+    asker = lab.run(far, group, "10.0.1.10", wait=False)
+    member = lab.run(far, group, "10.0.1.11", wait=False)
+    stranger = lab.run(far, other, "10.0.1.12", wait=False)
+    twin = lab.run(near, group, "10.0.1.12", wait=False)
+    lab.running(asker, member, stranger, twin)
+    same(lab.ping(asker, "10.0.1.11"), True)
+    same(lab.ping(stranger, "10.0.1.10"), False)
+    with refused("DependencyViolation"):
+        ec2.disassociate_security_group_vpc(GroupId=group, VpcId=away)
+    for instance in (asker, member):
+        ec2.modify_instance_attribute(InstanceId=instance, Groups=[other])
+    same(ec2.disassociate_security_group_vpc(GroupId=group, VpcId=away)["State"], "disassociating")
+    same(ec2.describe_security_group_vpc_associations()["SecurityGroupVpcAssociations"], [])
+    with refused("InvalidGroup.NotFound"):
+        ec2.disassociate_security_group_vpc(GroupId=group, VpcId=away)
 
 def test_security_groups_refuse_and_user_data_serves(lab):
     vpc = lab.vpc()

@@ -23,6 +23,9 @@ pub struct SecurityGroup {
     pub description: String,
     /// Rules of both directions, in the order in which they were added.
     pub rules: Vec<SecurityGroupRule>,
+    /// Other VPCs of the Region whose network interfaces may carry it, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub associated_vpc_ids: Vec<VpcId>,
     /// Tags.
     pub tags: Tags,
 }
@@ -34,6 +37,16 @@ impl SecurityGroup {
     /// Whether this is its VPC's default group.
     pub fn is_default(&self) -> bool {
         self.name == Self::DEFAULT_NAME
+    }
+
+    /// The VPCs whose network interfaces may carry it, its own first.
+    pub fn vpc_ids(&self) -> impl Iterator<Item = VpcId> + '_ {
+        std::iter::once(self.vpc_id).chain(self.associated_vpc_ids.iter().copied())
+    }
+
+    /// Whether network interfaces of a VPC may carry it.
+    pub fn is_for(&self, vpc_id: VpcId) -> bool {
+        self.vpc_ids().any(|id| id == vpc_id)
     }
 
     /// The rules of one direction.

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use hashbrown::hash_map::Entry;
 use model::{
     Difference, InstanceId, InternetGatewayId, NatGateway, NatGatewayId, NetworkAclId,
-    NetworkInterface, NetworkInterfaceId, RouteTableId, Scope, SecurityGroupId, State, SubnetId,
-    Vpc, VpcId, VpcPeeringConnection, VpcPeeringConnectionId, World,
+    NetworkInterface, NetworkInterfaceId, RouteTableId, Scope, SecurityGroup, SecurityGroupId,
+    State, SubnetId, Vpc, VpcId, VpcPeeringConnection, VpcPeeringConnectionId, World,
 };
 
 use super::affected::{Affected, Reference};
@@ -113,8 +113,15 @@ impl Index {
                 self.place(homes, id, |rows| &mut rows.network_acls, affected);
             }
             Difference::SecurityGroup(&id, before, now) => {
-                let homes = [before.map(|r| r.vpc_id), now.map(|r| r.vpc_id)];
-                self.place(homes, id, |rows| &mut rows.security_groups, affected);
+                let before: BTreeSet<_> = before
+                    .into_iter()
+                    .flat_map(SecurityGroup::vpc_ids)
+                    .collect();
+                let now: BTreeSet<_> = now.into_iter().flat_map(SecurityGroup::vpc_ids).collect();
+                for vpc in before.union(&now) {
+                    let homes = [before.get(vpc).copied(), now.get(vpc).copied()];
+                    self.place(homes, id, |rows| &mut rows.security_groups, affected);
+                }
             }
             Difference::InternetGateway(&id, before, now) => {
                 let homes = [before.and_then(|r| r.vpc_id), now.and_then(|r| r.vpc_id)];

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use hashbrown::HashSet;
 use ipnet::IpNet;
 use model::{
-    IpProtocol, NetworkInterfaceId, PortRange, RulePeer, Scope, SecurityGroupId,
-    SecurityGroupRuleId, State, World,
+    IpProtocol, NetworkInterfaceId, Owner, PortRange, RulePeer, Scope, SecurityGroupId,
+    SecurityGroupRuleId, State, VpcId, World,
 };
 
 use super::vpc_peering_connection::Peerings;
@@ -215,9 +215,10 @@ pub(crate) fn members<'a>(
 }
 
 /// Groups of a VPC, with the members of the groups that rules refer to. A group of another VPC has members as long as
-/// the VPCs are peered.
+/// the VPCs are peered; of one that several VPCs share, those in this VPC are meant.
 pub(crate) fn compile(
     state: &State,
+    vpc_id: VpcId,
     groups: &[&model::SecurityGroup],
     members: &AllMembers,
     peerings: &Peerings<'_>,
@@ -241,7 +242,9 @@ pub(crate) fn compile(
                         let within_reach =
                             rule.peered.is_none_or(|p| peerings.share_groups(p.vpc_id));
                         let known = members.get(&group_id).filter(|_| within_reach);
-                        Peer::Members(known.cloned().unwrap_or_default())
+                        let home = rule.peered.map_or(vpc_id, |peered| peered.vpc_id);
+                        let shared = shared_members(state, group_id, home);
+                        Peer::Members(shared.or(known.cloned()).unwrap_or_default())
                     }
                 },
             })
@@ -258,6 +261,18 @@ pub(crate) fn compile(
             (group.id, Arc::new(rules))
         })
         .collect()
+}
+
+/// The members in a VPC of a group that several VPCs share; their addresses may be the same as others' elsewhere.
+fn shared_members(state: &State, id: SecurityGroupId, vpc_id: VpcId) -> Option<Arc<Members>> {
+    let group = state.security_groups.get(&id)?;
+    if group.associated_vpc_ids.is_empty() {
+        return None;
+    }
+    let carriers = state.network_interfaces.of(Owner::SecurityGroup(id));
+    let here = carriers.filter(|row| row.vpc_id == vpc_id);
+    let addresses = here.flat_map(model::NetworkInterface::addresses);
+    Some(Arc::new(addresses.collect()))
 }
 
 /// The groups that an interface carries.

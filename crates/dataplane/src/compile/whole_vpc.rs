@@ -225,7 +225,7 @@ impl<'a> Own<'a> {
         for group in &groups {
             self.note_rules(group);
         }
-        let groups = security_group::compile(state, &groups, members, &self.peerings);
+        let groups = security_group::compile(state, vpc.id, &groups, members, &self.peerings);
         let rows = self.rows.network_interfaces.iter();
         let rows = rows.filter_map(|id| {
             let row = state.network_interfaces.get(id)?;

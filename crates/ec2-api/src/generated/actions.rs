@@ -59,6 +59,10 @@ pub const ACTIONS: &[&str] = &[
     "UpdateSecurityGroupRuleDescriptionsEgress",
     "DescribeStaleSecurityGroups",
     "DescribeSecurityGroupReferences",
+    "AssociateSecurityGroupVpc",
+    "DisassociateSecurityGroupVpc",
+    "DescribeSecurityGroupVpcAssociations",
+    "GetSecurityGroupsForVpc",
     "CreateVpcPeeringConnection",
     "AcceptVpcPeeringConnection",
     "RejectVpcPeeringConnection",
@@ -205,6 +209,10 @@ pub enum Request {
     ),
     DescribeStaleSecurityGroups(Box<DescribeStaleSecurityGroupsRequest>),
     DescribeSecurityGroupReferences(Box<DescribeSecurityGroupReferencesRequest>),
+    AssociateSecurityGroupVpc(Box<AssociateSecurityGroupVpcRequest>),
+    DisassociateSecurityGroupVpc(Box<DisassociateSecurityGroupVpcRequest>),
+    DescribeSecurityGroupVpcAssociations(Box<DescribeSecurityGroupVpcAssociationsRequest>),
+    GetSecurityGroupsForVpc(Box<GetSecurityGroupsForVpcRequest>),
     CreateVpcPeeringConnection(Box<CreateVpcPeeringConnectionRequest>),
     AcceptVpcPeeringConnection(Box<AcceptVpcPeeringConnectionRequest>),
     RejectVpcPeeringConnection(Box<RejectVpcPeeringConnectionRequest>),
@@ -352,6 +360,10 @@ impl Request {
             }
             Self::DescribeStaleSecurityGroups(_) => "DescribeStaleSecurityGroups",
             Self::DescribeSecurityGroupReferences(_) => "DescribeSecurityGroupReferences",
+            Self::AssociateSecurityGroupVpc(_) => "AssociateSecurityGroupVpc",
+            Self::DisassociateSecurityGroupVpc(_) => "DisassociateSecurityGroupVpc",
+            Self::DescribeSecurityGroupVpcAssociations(_) => "DescribeSecurityGroupVpcAssociations",
+            Self::GetSecurityGroupsForVpc(_) => "GetSecurityGroupsForVpc",
             Self::CreateVpcPeeringConnection(_) => "CreateVpcPeeringConnection",
             Self::AcceptVpcPeeringConnection(_) => "AcceptVpcPeeringConnection",
             Self::RejectVpcPeeringConnection(_) => "RejectVpcPeeringConnection",
@@ -503,6 +515,10 @@ impl Request {
             }
             Self::DescribeStaleSecurityGroups(request) => request.dry_run == Some(true),
             Self::DescribeSecurityGroupReferences(request) => request.dry_run == Some(true),
+            Self::AssociateSecurityGroupVpc(request) => request.dry_run == Some(true),
+            Self::DisassociateSecurityGroupVpc(request) => request.dry_run == Some(true),
+            Self::DescribeSecurityGroupVpcAssociations(request) => request.dry_run == Some(true),
+            Self::GetSecurityGroupsForVpc(request) => request.dry_run == Some(true),
             Self::CreateVpcPeeringConnection(request) => request.dry_run == Some(true),
             Self::AcceptVpcPeeringConnection(request) => request.dry_run == Some(true),
             Self::RejectVpcPeeringConnection(request) => request.dry_run == Some(true),
@@ -924,6 +940,30 @@ impl From<DescribeStaleSecurityGroupsRequest> for Request {
 impl From<DescribeSecurityGroupReferencesRequest> for Request {
     fn from(value: DescribeSecurityGroupReferencesRequest) -> Self {
         Self::DescribeSecurityGroupReferences(Box::new(value))
+    }
+}
+
+impl From<AssociateSecurityGroupVpcRequest> for Request {
+    fn from(value: AssociateSecurityGroupVpcRequest) -> Self {
+        Self::AssociateSecurityGroupVpc(Box::new(value))
+    }
+}
+
+impl From<DisassociateSecurityGroupVpcRequest> for Request {
+    fn from(value: DisassociateSecurityGroupVpcRequest) -> Self {
+        Self::DisassociateSecurityGroupVpc(Box::new(value))
+    }
+}
+
+impl From<DescribeSecurityGroupVpcAssociationsRequest> for Request {
+    fn from(value: DescribeSecurityGroupVpcAssociationsRequest) -> Self {
+        Self::DescribeSecurityGroupVpcAssociations(Box::new(value))
+    }
+}
+
+impl From<GetSecurityGroupsForVpcRequest> for Request {
+    fn from(value: GetSecurityGroupsForVpcRequest) -> Self {
+        Self::GetSecurityGroupsForVpc(Box::new(value))
     }
 }
 
@@ -1481,6 +1521,10 @@ pub enum Response {
     ),
     DescribeStaleSecurityGroups(Box<DescribeStaleSecurityGroupsResponse>),
     DescribeSecurityGroupReferences(Box<DescribeSecurityGroupReferencesResponse>),
+    AssociateSecurityGroupVpc(Box<AssociateSecurityGroupVpcResponse>),
+    DisassociateSecurityGroupVpc(Box<DisassociateSecurityGroupVpcResponse>),
+    DescribeSecurityGroupVpcAssociations(Box<DescribeSecurityGroupVpcAssociationsResponse>),
+    GetSecurityGroupsForVpc(Box<GetSecurityGroupsForVpcResponse>),
     CreateVpcPeeringConnection(Box<CreateVpcPeeringConnectionResponse>),
     AcceptVpcPeeringConnection(Box<AcceptVpcPeeringConnectionResponse>),
     RejectVpcPeeringConnection(Box<RejectVpcPeeringConnectionResponse>),
@@ -1628,6 +1672,10 @@ impl Response {
             }
             Self::DescribeStaleSecurityGroups(_) => "DescribeStaleSecurityGroups",
             Self::DescribeSecurityGroupReferences(_) => "DescribeSecurityGroupReferences",
+            Self::AssociateSecurityGroupVpc(_) => "AssociateSecurityGroupVpc",
+            Self::DisassociateSecurityGroupVpc(_) => "DisassociateSecurityGroupVpc",
+            Self::DescribeSecurityGroupVpcAssociations(_) => "DescribeSecurityGroupVpcAssociations",
+            Self::GetSecurityGroupsForVpc(_) => "GetSecurityGroupsForVpc",
             Self::CreateVpcPeeringConnection(_) => "CreateVpcPeeringConnection",
             Self::AcceptVpcPeeringConnection(_) => "AcceptVpcPeeringConnection",
             Self::RejectVpcPeeringConnection(_) => "RejectVpcPeeringConnection",
@@ -2051,6 +2099,30 @@ impl From<DescribeStaleSecurityGroupsResponse> for Response {
 impl From<DescribeSecurityGroupReferencesResponse> for Response {
     fn from(value: DescribeSecurityGroupReferencesResponse) -> Self {
         Self::DescribeSecurityGroupReferences(Box::new(value))
+    }
+}
+
+impl From<AssociateSecurityGroupVpcResponse> for Response {
+    fn from(value: AssociateSecurityGroupVpcResponse) -> Self {
+        Self::AssociateSecurityGroupVpc(Box::new(value))
+    }
+}
+
+impl From<DisassociateSecurityGroupVpcResponse> for Response {
+    fn from(value: DisassociateSecurityGroupVpcResponse) -> Self {
+        Self::DisassociateSecurityGroupVpc(Box::new(value))
+    }
+}
+
+impl From<DescribeSecurityGroupVpcAssociationsResponse> for Response {
+    fn from(value: DescribeSecurityGroupVpcAssociationsResponse) -> Self {
+        Self::DescribeSecurityGroupVpcAssociations(Box::new(value))
+    }
+}
+
+impl From<GetSecurityGroupsForVpcResponse> for Response {
+    fn from(value: GetSecurityGroupsForVpcResponse) -> Self {
+        Self::GetSecurityGroupsForVpc(Box::new(value))
     }
 }
 

@@ -2,6 +2,20 @@
 
 use super::*;
 
+/// What `AssociateSecurityGroupVpc` is asked with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssociateSecurityGroupVpcRequest {
+    pub group_id: Option<String>,
+    pub vpc_id: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+/// What `AssociateSecurityGroupVpc` answers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssociateSecurityGroupVpcResponse {
+    pub state: Option<String>,
+}
+
 /// What `AuthorizeSecurityGroupEgress` is asked with.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AuthorizeSecurityGroupEgressRequest {
@@ -110,6 +124,22 @@ pub struct DescribeSecurityGroupRulesResponse {
     pub next_token: Option<String>,
 }
 
+/// What `DescribeSecurityGroupVpcAssociations` is asked with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeSecurityGroupVpcAssociationsRequest {
+    pub filters: Vec<Filter>,
+    pub next_token: Option<String>,
+    pub max_results: Option<i32>,
+    pub dry_run: Option<bool>,
+}
+
+/// What `DescribeSecurityGroupVpcAssociations` answers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeSecurityGroupVpcAssociationsResponse {
+    pub security_group_vpc_associations: Vec<SecurityGroupVpcAssociation>,
+    pub next_token: Option<String>,
+}
+
 /// What `DescribeSecurityGroups` is asked with.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeSecurityGroupsRequest {
@@ -142,6 +172,37 @@ pub struct DescribeStaleSecurityGroupsRequest {
 pub struct DescribeStaleSecurityGroupsResponse {
     pub next_token: Option<String>,
     pub stale_security_group_set: Vec<StaleSecurityGroup>,
+}
+
+/// What `DisassociateSecurityGroupVpc` is asked with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DisassociateSecurityGroupVpcRequest {
+    pub group_id: Option<String>,
+    pub vpc_id: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+/// What `DisassociateSecurityGroupVpc` answers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DisassociateSecurityGroupVpcResponse {
+    pub state: Option<String>,
+}
+
+/// What `GetSecurityGroupsForVpc` is asked with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetSecurityGroupsForVpcRequest {
+    pub vpc_id: Option<String>,
+    pub next_token: Option<String>,
+    pub max_results: Option<i32>,
+    pub filters: Vec<Filter>,
+    pub dry_run: Option<bool>,
+}
+
+/// What `GetSecurityGroupsForVpc` answers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetSecurityGroupsForVpcResponse {
+    pub next_token: Option<String>,
+    pub security_group_for_vpcs: Vec<SecurityGroupForVpc>,
 }
 
 /// AWS's `IpPermission`.
@@ -278,6 +339,17 @@ pub struct SecurityGroup {
     pub ip_permissions: Vec<IpPermission>,
 }
 
+/// AWS's `SecurityGroupForVpc`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SecurityGroupForVpc {
+    pub description: Option<String>,
+    pub group_name: Option<String>,
+    pub owner_id: Option<String>,
+    pub group_id: Option<String>,
+    pub tags: Vec<Tag>,
+    pub primary_vpc_id: Option<String>,
+}
+
 /// AWS's `SecurityGroupReference`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SecurityGroupReference {
@@ -331,6 +403,17 @@ pub struct SecurityGroupRuleRequest {
 pub struct SecurityGroupRuleUpdate {
     pub security_group_rule_id: Option<String>,
     pub security_group_rule: Option<SecurityGroupRuleRequest>,
+}
+
+/// AWS's `SecurityGroupVpcAssociation`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SecurityGroupVpcAssociation {
+    pub group_id: Option<String>,
+    pub vpc_id: Option<String>,
+    pub vpc_owner_id: Option<String>,
+    pub state: Option<String>,
+    pub state_reason: Option<String>,
+    pub group_owner_id: Option<String>,
 }
 
 /// AWS's `StaleIpPermission`.

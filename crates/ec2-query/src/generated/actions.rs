@@ -83,6 +83,12 @@ pub(crate) fn decode(action: &str, node: Node<'_>) -> Result<Option<Request>, Er
         "DescribeSecurityGroupReferences" => {
             DescribeSecurityGroupReferencesRequest::decode(node)?.into()
         }
+        "AssociateSecurityGroupVpc" => AssociateSecurityGroupVpcRequest::decode(node)?.into(),
+        "DisassociateSecurityGroupVpc" => DisassociateSecurityGroupVpcRequest::decode(node)?.into(),
+        "DescribeSecurityGroupVpcAssociations" => {
+            DescribeSecurityGroupVpcAssociationsRequest::decode(node)?.into()
+        }
+        "GetSecurityGroupsForVpc" => GetSecurityGroupsForVpcRequest::decode(node)?.into(),
         "CreateVpcPeeringConnection" => CreateVpcPeeringConnectionRequest::decode(node)?.into(),
         "AcceptVpcPeeringConnection" => AcceptVpcPeeringConnectionRequest::decode(node)?.into(),
         "RejectVpcPeeringConnection" => RejectVpcPeeringConnectionRequest::decode(node)?.into(),
@@ -259,6 +265,10 @@ pub(crate) fn encode(response: &Response, xml: &mut Writer) {
         Response::UpdateSecurityGroupRuleDescriptionsEgress(shape) => shape.encode(xml),
         Response::DescribeStaleSecurityGroups(shape) => shape.encode(xml),
         Response::DescribeSecurityGroupReferences(shape) => shape.encode(xml),
+        Response::AssociateSecurityGroupVpc(shape) => shape.encode(xml),
+        Response::DisassociateSecurityGroupVpc(shape) => shape.encode(xml),
+        Response::DescribeSecurityGroupVpcAssociations(shape) => shape.encode(xml),
+        Response::GetSecurityGroupsForVpc(shape) => shape.encode(xml),
         Response::CreateVpcPeeringConnection(shape) => shape.encode(xml),
         Response::AcceptVpcPeeringConnection(shape) => shape.encode(xml),
         Response::RejectVpcPeeringConnection(shape) => shape.encode(xml),

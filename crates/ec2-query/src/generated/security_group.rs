@@ -5,6 +5,25 @@ use crate::decode::{Decode, Node};
 use crate::encode::{Encode, Writer};
 use ec2_api::*;
 
+impl Decode for AssociateSecurityGroupVpcRequest {
+    fn decode(mut node: Node<'_>) -> Result<Self, Error> {
+        node.expect_no_value()?;
+        let shape = Self {
+            group_id: node.required_option("GroupId")?,
+            vpc_id: node.required_option("VpcId")?,
+            dry_run: node.option("DryRun")?,
+        };
+        node.expect_no_more()?;
+        Ok(shape)
+    }
+}
+
+impl Encode for AssociateSecurityGroupVpcResponse {
+    fn encode(&self, xml: &mut Writer) {
+        xml.option("state", &self.state);
+    }
+}
+
 impl Decode for AuthorizeSecurityGroupEgressRequest {
     fn decode(mut node: Node<'_>) -> Result<Self, Error> {
         node.expect_no_value()?;
@@ -146,6 +165,30 @@ impl Encode for DescribeSecurityGroupRulesResponse {
     }
 }
 
+impl Decode for DescribeSecurityGroupVpcAssociationsRequest {
+    fn decode(mut node: Node<'_>) -> Result<Self, Error> {
+        node.expect_no_value()?;
+        let shape = Self {
+            filters: node.list("Filter")?,
+            next_token: node.option("NextToken")?,
+            max_results: node.option("MaxResults")?,
+            dry_run: node.option("DryRun")?,
+        };
+        node.expect_no_more()?;
+        Ok(shape)
+    }
+}
+
+impl Encode for DescribeSecurityGroupVpcAssociationsResponse {
+    fn encode(&self, xml: &mut Writer) {
+        xml.list(
+            "securityGroupVpcAssociationSet",
+            &self.security_group_vpc_associations,
+        );
+        xml.option("nextToken", &self.next_token);
+    }
+}
+
 impl Decode for DescribeSecurityGroupsRequest {
     fn decode(mut node: Node<'_>) -> Result<Self, Error> {
         node.expect_no_value()?;
@@ -187,6 +230,47 @@ impl Encode for DescribeStaleSecurityGroupsResponse {
     fn encode(&self, xml: &mut Writer) {
         xml.option("nextToken", &self.next_token);
         xml.list("staleSecurityGroupSet", &self.stale_security_group_set);
+    }
+}
+
+impl Decode for DisassociateSecurityGroupVpcRequest {
+    fn decode(mut node: Node<'_>) -> Result<Self, Error> {
+        node.expect_no_value()?;
+        let shape = Self {
+            group_id: node.required_option("GroupId")?,
+            vpc_id: node.required_option("VpcId")?,
+            dry_run: node.option("DryRun")?,
+        };
+        node.expect_no_more()?;
+        Ok(shape)
+    }
+}
+
+impl Encode for DisassociateSecurityGroupVpcResponse {
+    fn encode(&self, xml: &mut Writer) {
+        xml.option("state", &self.state);
+    }
+}
+
+impl Decode for GetSecurityGroupsForVpcRequest {
+    fn decode(mut node: Node<'_>) -> Result<Self, Error> {
+        node.expect_no_value()?;
+        let shape = Self {
+            vpc_id: node.required_option("VpcId")?,
+            next_token: node.option("NextToken")?,
+            max_results: node.option("MaxResults")?,
+            filters: node.list("Filter")?,
+            dry_run: node.option("DryRun")?,
+        };
+        node.expect_no_more()?;
+        Ok(shape)
+    }
+}
+
+impl Encode for GetSecurityGroupsForVpcResponse {
+    fn encode(&self, xml: &mut Writer) {
+        xml.option("nextToken", &self.next_token);
+        xml.list("securityGroupForVpcSet", &self.security_group_for_vpcs);
     }
 }
 
@@ -398,6 +482,17 @@ impl Encode for SecurityGroup {
     }
 }
 
+impl Encode for SecurityGroupForVpc {
+    fn encode(&self, xml: &mut Writer) {
+        xml.option("description", &self.description);
+        xml.option("groupName", &self.group_name);
+        xml.option("ownerId", &self.owner_id);
+        xml.option("groupId", &self.group_id);
+        xml.list("tagSet", &self.tags);
+        xml.option("primaryVpcId", &self.primary_vpc_id);
+    }
+}
+
 impl Encode for SecurityGroupReference {
     fn encode(&self, xml: &mut Writer) {
         xml.option("groupId", &self.group_id);
@@ -465,6 +560,17 @@ impl Decode for SecurityGroupRuleUpdate {
         };
         node.expect_no_more()?;
         Ok(shape)
+    }
+}
+
+impl Encode for SecurityGroupVpcAssociation {
+    fn encode(&self, xml: &mut Writer) {
+        xml.option("groupId", &self.group_id);
+        xml.option("vpcId", &self.vpc_id);
+        xml.option("vpcOwnerId", &self.vpc_owner_id);
+        xml.option("state", &self.state);
+        xml.option("stateReason", &self.state_reason);
+        xml.option("groupOwnerId", &self.group_owner_id);
     }
 }
 

@@ -38,6 +38,7 @@ impl Builder {
             name: name.unwrap_or(&shape.group_id).to_owned(),
             description: String::new(),
             rules,
+            associated_vpc_ids: Vec::new(),
             tags: Tags::default(),
         };
         self.state.security_groups.insert(group.id, group);
