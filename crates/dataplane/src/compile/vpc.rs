@@ -46,6 +46,11 @@ impl Vpc {
     pub(crate) fn contains(&self, address: IpAddr) -> bool {
         self.blocks.iter().any(|block| block.contains(address))
     }
+
+    /// Whether it has names of its own: both attributes have to be on.
+    pub(crate) fn has_names(&self) -> bool {
+        self.dns_support && self.dns_hostnames
+    }
 }
 
 /// The same for a VPC's whole life, and never an interface's: those begin with other octets.

@@ -74,12 +74,12 @@ impl<'a> Peerings<'a> {
 
 impl Snapshot {
     /// Whether public names of instances in `home` mean private addresses to who asks in `asking`:
-    /// in the same VPC, and in peers that `home` allows it (Amazon VPC Peering Guide, "Enable DNS
-    /// resolution for a VPC peering connection").
+    /// in the same VPC, and in peers that `home` allows it, as long as both have names (Amazon VPC Peering
+    /// Guide, "Enable DNS resolution for a VPC peering connection").
     pub(crate) fn reveals_private(&self, asking: &Vpc, home: &Vpc) -> bool {
         let allows = |p: &Peering| p.resolves_to_private && p.vpc == home.id;
-        let has_names = home.dns_support && home.dns_hostnames;
-        asking.id == home.id || (has_names && asking.peerings.iter().any(allows))
+        let have_names = asking.has_names() && home.has_names();
+        asking.id == home.id || (have_names && asking.peerings.iter().any(allows))
     }
 
     /// Whether private names of a Region mean something to who asks in a VPC: those of its own
@@ -93,10 +93,12 @@ impl Snapshot {
     ) -> bool {
         let is_own = asking.region == region && asking.contains(address.into());
         let known = |p: &Peering| {
-            let allowed = p.resolves_to_private || (p.is_within_region && address.is_private());
-            let peer = self.peer(*p).filter(|_| allowed);
-            peer.is_some_and(|peer| {
-                peer.dns_support && peer.region == region && peer.contains(address.into())
+            let by_itself = p.is_within_region && address.is_private();
+            self.peer(*p).is_some_and(|peer| {
+                let allowed = p.resolves_to_private && peer.has_names();
+                (allowed || (by_itself && peer.dns_support))
+                    && peer.region == region
+                    && peer.contains(address.into())
             })
         };
         is_own || asking.peerings.iter().any(known)

@@ -7,7 +7,6 @@ use model::{InstanceId, Region};
 use crate::compile::Port;
 use crate::compile::dns_names::{DnsNames, Listed};
 use crate::compile::network_interface::Interface;
-use crate::compile::vpc::Vpc;
 use crate::service::Client;
 
 /// What there is to say about a name.
@@ -49,15 +48,10 @@ pub(super) fn look_up(client: &Client<'_>, name: &str) -> Known {
     answers.next().unwrap_or(Known::Outside)
 }
 
-/// Both attributes have to be on for a VPC to have names of its own.
-fn has_names(vpc: &Vpc) -> bool {
-    vpc.dns_support && vpc.dns_hostnames
-}
-
 /// Private names of the VPC's interface endpoints, which hide public ones.
 fn private_names(client: &Client<'_>, name: &str) -> Option<Known> {
     let vpc = client.vpc();
-    has_names(vpc).then(|| listed(&vpc.private_names, name))?
+    vpc.has_names().then(|| listed(&vpc.private_names, name))?
 }
 
 /// Public names of services.
@@ -87,7 +81,7 @@ fn private_hosts(client: &Client<'_>, name: &str) -> Option<Known> {
         let host = below(name, &zone)?;
         Some((region, zone, host))
     })?;
-    let addresses = if !has_names(vpc) {
+    let addresses = if !vpc.has_names() {
         None
     } else if host.is_empty() {
         Some(Vec::new())
@@ -134,7 +128,7 @@ fn public_hosts(client: &Client<'_>, name: &str) -> Option<Known> {
     let owner = client.snapshot.vpc_of(interface);
     let region = Region::all().find(|region| region.public_domain() == zone)?;
     let zone = zone.to_owned();
-    if region != owner.region || !has_names(owner) {
+    if region != owner.region || !owner.has_names() {
         return Some(Known::NoSuchName { zone });
     }
     let address = if client.snapshot.reveals_private(client.vpc(), owner) {
@@ -160,7 +154,7 @@ fn reverse_v4(client: &Client<'_>, name: &str) -> Option<Known> {
     } else {
         format!("{b}.{a}.in-addr.arpa")
     };
-    if has_names(vpc) && vpc.contains(address.into()) {
+    if vpc.has_names() && vpc.contains(address.into()) {
         return Some(Known::Name {
             zone,
             addresses: Vec::new(),

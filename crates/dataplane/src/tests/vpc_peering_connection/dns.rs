@@ -120,3 +120,28 @@ fn what_one_side_allows_is_for_the_other_and_only_while_the_peering_lives() {
     "#]]
     .assert_eq(&told(&ended));
 }
+
+/// It is looked at when the option is set, and again when somebody asks.
+#[test]
+fn what_is_allowed_holds_while_both_vpcs_have_names() {
+    let allowed = NET.replace("pcx ab a b", "pcx ab a b dns:b");
+    let b = "ec2-203-0-113-2.compute-1.amazonaws.com";
+    let without = |vpc: &str, attribute: &str| {
+        let line = allowed.lines().find(|line| line.starts_with(vpc)).unwrap();
+        allowed.replace(line, &format!("{line}\ndns {attribute} off"))
+    };
+    assert_eq!(resolve(&mut Net::new(&allowed), b), "10.2.1.10");
+    for (vpc, attribute, expected) in [
+        ("vpc a", "hostnames", "203.0.113.2"),
+        ("vpc b", "hostnames", "code 3, 0 records"),
+        ("vpc b", "support", "code 3, 0 records"),
+    ] {
+        let found = resolve(&mut Net::new(&without(vpc, attribute)), b);
+        assert_eq!(found, expected, "{vpc} without {attribute}");
+    }
+    // Nor do its private names mean anything that only the option would reveal.
+    let hidden = "ip-100-64-0-9.ec2.internal";
+    assert_eq!(resolve(&mut Net::new(&allowed), hidden), "100.64.0.9");
+    let found = resolve(&mut Net::new(&without("vpc b", "hostnames")), hidden);
+    assert_eq!(found, "code 3, 0 records");
+}
