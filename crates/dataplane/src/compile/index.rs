@@ -113,15 +113,7 @@ impl Index {
                 self.place(homes, id, |rows| &mut rows.network_acls, affected);
             }
             Difference::SecurityGroup(&id, before, now) => {
-                let before: BTreeSet<_> = before
-                    .into_iter()
-                    .flat_map(SecurityGroup::vpc_ids)
-                    .collect();
-                let now: BTreeSet<_> = now.into_iter().flat_map(SecurityGroup::vpc_ids).collect();
-                for vpc in before.union(&now) {
-                    let homes = [before.get(vpc).copied(), now.get(vpc).copied()];
-                    self.place(homes, id, |rows| &mut rows.security_groups, affected);
-                }
+                self.take_security_group(id, before, now, affected);
             }
             Difference::InternetGateway(&id, before, now) => {
                 let homes = [before.and_then(|r| r.vpc_id), now.and_then(|r| r.vpc_id)];
@@ -176,6 +168,24 @@ impl Index {
             | Difference::Group(..)
             | Difference::ManagedPolicy(..)
             | Difference::InstanceProfile(..) => {}
+        }
+    }
+
+    /// A group is a row of its own VPC and of those that it is associated with.
+    fn take_security_group(
+        &mut self,
+        id: SecurityGroupId,
+        before: Option<&SecurityGroup>,
+        now: Option<&SecurityGroup>,
+        affected: &mut Affected,
+    ) {
+        let vpcs = |row: Option<&SecurityGroup>| -> BTreeSet<VpcId> {
+            row.into_iter().flat_map(SecurityGroup::vpc_ids).collect()
+        };
+        let (before, now) = (vpcs(before), vpcs(now));
+        for vpc in before.union(&now) {
+            let homes = [before.get(vpc).copied(), now.get(vpc).copied()];
+            self.place(homes, id, |rows| &mut rows.security_groups, affected);
         }
     }
 
