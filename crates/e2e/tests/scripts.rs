@@ -28,6 +28,11 @@ fn every_parameter_of_every_action_when_it_is_wrong() {
 }
 
 #[test]
+fn every_call_of_s3_when_it_is_wrong() {
+    script("negative_s3.py");
+}
+
+#[test]
 fn clients_that_mean_no_good() {
     script("hostile.py");
 }

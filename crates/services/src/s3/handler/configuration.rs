@@ -301,6 +301,13 @@ pub(super) async fn put_bucket_replication(
         ));
     }
     let configuration = req.input.replication_configuration;
+    for rule in &configuration.rules {
+        one_of(rule.status.as_str(), STATUSES)?;
+        let markers = rule.delete_marker_replication.as_ref();
+        if let Some(status) = markers.and_then(|markers| markers.status.as_ref()) {
+            one_of(status.as_str(), STATUSES)?;
+        }
+    }
     s3.keep(bucket, Setting::Replication, Some(&configuration))
         .await?;
     answer(PutBucketReplicationOutput::default())
@@ -328,6 +335,9 @@ pub(super) async fn put_object_lock_configuration(
     req: S3Request<PutObjectLockConfigurationInput>,
 ) -> Answer<PutObjectLockConfigurationOutput> {
     let configuration = req.input.object_lock_configuration.ok_or_else(malformed)?;
+    if let Some(enabled) = &configuration.object_lock_enabled {
+        one_of(enabled.as_str(), &[ObjectLockEnabled::ENABLED])?;
+    }
     let bucket = req.input.bucket;
     if !s3.has_versioning(bucket.clone()).await? {
         return Err(s3_error!(
@@ -426,8 +436,11 @@ pub(super) fn malformed() -> S3Error {
     )
 }
 
+/// Words for what can be switched off.
+pub(super) const STATUSES: &[&str] = &["Enabled", "Disabled"];
+
 /// Refuses a word that AWS's schema does not know.
-fn one_of(word: &str, words: &[&str]) -> S3Result<()> {
+pub(super) fn one_of(word: &str, words: &[&str]) -> S3Result<()> {
     words.contains(&word).then_some(()).ok_or_else(malformed)
 }
 

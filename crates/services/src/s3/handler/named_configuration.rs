@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use s3s::dto::*;
-use s3s::{S3Error, S3ErrorCode, S3Request, s3_error};
+use s3s::{S3Error, S3ErrorCode, S3Request, S3Result, s3_error};
 
-use super::configuration::no_such_configuration;
+use super::configuration::{STATUSES, no_such_configuration, one_of};
 use super::{Answer, answer};
 use crate::s3::S3;
 use crate::s3::bucket::Setting;
@@ -36,6 +36,7 @@ macro_rules! named_configurations {
                 if id != $kept.id {
                     return Err(s3_error!(InvalidArgument, "Document ID does not match the specified configuration ID."));
                 }
+                $kept.check()?;
                 s3.edit(bucket, Setting::$setting, move |all: &mut BTreeMap<String, $configuration>| {
                     if all.len() >= CONFIGURATIONS_MAX && !all.contains_key(&id) {
                         return Err(too_many());
@@ -92,6 +93,35 @@ named_configurations! {
         put_bucket_metrics_configuration(PutBucketMetricsConfigurationInput) -> PutBucketMetricsConfigurationOutput,
         delete_bucket_metrics_configuration(DeleteBucketMetricsConfigurationInput) -> DeleteBucketMetricsConfigurationOutput,
         list_bucket_metrics_configurations(ListBucketMetricsConfigurationsInput) -> ListBucketMetricsConfigurationsOutput;
+}
+
+/// A configuration that may have words of AWS's schema in it.
+trait Words {
+    /// Refuses words that the schema does not know.
+    fn check(&self) -> S3Result<()> {
+        Ok(())
+    }
+}
+
+impl Words for AnalyticsConfiguration {}
+impl Words for MetricsConfiguration {}
+
+impl Words for IntelligentTieringConfiguration {
+    fn check(&self) -> S3Result<()> {
+        one_of(self.status.as_str(), STATUSES)?;
+        let tiers = ["ARCHIVE_ACCESS", "DEEP_ARCHIVE_ACCESS"];
+        let mut own = self.tierings.iter();
+        own.try_for_each(|tiering| one_of(tiering.access_tier.as_str(), &tiers))
+    }
+}
+
+impl Words for InventoryConfiguration {
+    fn check(&self) -> S3Result<()> {
+        one_of(self.included_object_versions.as_str(), &["All", "Current"])?;
+        one_of(self.schedule.frequency.as_str(), &["Daily", "Weekly"])?;
+        let format = &self.destination.s3_bucket_destination.format;
+        one_of(format.as_str(), &["CSV", "ORC", "Parquet"])
+    }
 }
 
 fn too_many() -> S3Error {

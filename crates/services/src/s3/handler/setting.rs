@@ -4,6 +4,7 @@ use policy::{Document, Kind};
 use s3s::dto::*;
 use s3s::{S3Request, S3Result, s3_error};
 
+use super::configuration::one_of;
 use super::{Answer, answer};
 use crate::s3::S3;
 use crate::s3::access::access_denied;
@@ -125,6 +126,14 @@ pub(super) async fn put_bucket_ownership_controls(
     req: S3Request<PutBucketOwnershipControlsInput>,
 ) -> Answer<PutBucketOwnershipControlsOutput> {
     let rule = req.input.ownership_controls.rules.first();
+    if let Some(rule) = rule {
+        let words = [
+            "BucketOwnerPreferred",
+            "ObjectWriter",
+            "BucketOwnerEnforced",
+        ];
+        one_of(rule.object_ownership.as_str(), &words)?;
+    }
     let ownership = rule.map(|rule| rule.object_ownership.as_str().to_owned());
     s3.settle(req.input.bucket, Setting::OwnershipControls, ownership)
         .await?;
