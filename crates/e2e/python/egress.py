@@ -5,7 +5,7 @@ import re
 import subprocess
 import urllib.request
 
-from weirtest import WEIR, demo, eventually, main, refused, same
+from weirtest import WEIR, block_in, demo, eventually, main, refused, same
 
 ECHO = """
 import socket, sys
@@ -347,7 +347,7 @@ def test_ipv6_through_an_egress_only_gateway(lab):
     ec2 = lab.ec2
     vpc = lab.vpc(ipv6=True)
     block = ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"][0]["Ipv6CidrBlockAssociationSet"][0]["Ipv6CidrBlock"]
-    subnet = lab.subnet(vpc, Ipv6CidrBlock=f"{block.removesuffix('00::/56')}01::/64")
+    subnet = lab.subnet(vpc, Ipv6CidrBlock=block_in(block, 1))
     made = ec2.create_egress_only_internet_gateway(VpcId=vpc)["EgressOnlyInternetGateway"]
     same(made["Attachments"], [{"State": "attached", "VpcId": vpc}])
     gateway = made["EgressOnlyInternetGatewayId"]

@@ -12,7 +12,7 @@ import time
 import jsonschema
 from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 
-from weirtest import WEIR, Daemon, Lab, eventually, main, same
+from weirtest import WEIR, Daemon, Lab, block_in, eventually, main, same
 
 REFUSED = """
 import socket
@@ -86,9 +86,8 @@ def traffic(lab):
     """Pings, refused connections and datagrams, of both families."""
     ec2, vpc = lab.ec2, lab.vpc(ipv6=True)
     block = ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"][0]["Ipv6CidrBlockAssociationSet"][0]["Ipv6CidrBlock"]
-    prefix = block.removesuffix("00::/56")
-    a = lab.subnet(vpc, Ipv6CidrBlock=f"{prefix}01::/64")
-    b = lab.subnet(vpc, "10.0.2.0/24", Ipv6CidrBlock=f"{prefix}02::/64")
+    a = lab.subnet(vpc, Ipv6CidrBlock=block_in(block, 1))
+    b = lab.subnet(vpc, "10.0.2.0/24", Ipv6CidrBlock=block_in(block, 2))
     group = lab.group(vpc, "icmp 10.0.0.0/16", "icmpv6 ::/0")
     x = lab.run(a, group, "10.0.1.10", Ipv6AddressCount=1, wait=False)
     y = lab.run(b, group, "10.0.2.20", Ipv6AddressCount=1, wait=False)

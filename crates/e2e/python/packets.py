@@ -8,7 +8,7 @@ import tempfile
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
-from weirtest import Daemon, Lab, eventually, main, permission, refused, same
+from weirtest import Daemon, Lab, block_in, eventually, main, permission, refused, same
 
 WEB = "#!/bin/sh\nmkdir -p /tmp/www && cd /tmp/www && echo hello from $(hostname) > index.html\nexec python3 -m http.server 80\n"
 WEB6 = WEB.replace("http.server 80", "http.server --bind :: 80")
@@ -253,9 +253,8 @@ def test_ipv6(lab):
     ec2 = lab.ec2
     vpc = lab.vpc(ipv6=True)
     block = ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"][0]["Ipv6CidrBlockAssociationSet"][0]["Ipv6CidrBlock"]
-    prefix = block.removesuffix("00::/56")
-    a = lab.subnet(vpc, Ipv6CidrBlock=f"{prefix}01::/64")
-    b = lab.subnet(vpc, "10.0.2.0/24", Ipv6CidrBlock=f"{prefix}02::/64")
+    a = lab.subnet(vpc, Ipv6CidrBlock=block_in(block, 1))
+    b = lab.subnet(vpc, "10.0.2.0/24", Ipv6CidrBlock=block_in(block, 2))
     public(lab, vpc, a, v6=True)
     group = lab.group(vpc, "tcp 80 ::/0", "icmpv6 ::/0")
     # Numbers without leading zeros, as Linux prints them.

@@ -4,7 +4,7 @@ import gzip
 
 from botocore.exceptions import WaiterError
 
-from weirtest import Lab, demo, eventually, main, permission, refused, same
+from weirtest import Lab, block_in, demo, eventually, main, permission, refused, same
 
 OPEN = "all 0.0.0.0/0"
 WEST = "us-west-1"
@@ -107,7 +107,7 @@ class Dual:
 
     def subnet(self, index):
         """A subnet, its route table and an instance at its address 10."""
-        block6 = self.cidr6.replace("00::/56", f"0{index}::/64")
+        block6 = block_in(self.cidr6, index)
         subnet = self.lab.subnet(self.vpc, f"10.{self.number}.{index}.0/24", Ipv6CidrBlock=block6)
         table = self.ec2.create_route_table(VpcId=self.vpc)["RouteTable"]["RouteTableId"]
         self.ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)

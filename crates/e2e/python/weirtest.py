@@ -5,6 +5,7 @@ that tests run side by side and none sees what another makes.
 """
 
 import contextlib
+import ipaddress
 import itertools
 import os
 import re
@@ -189,6 +190,12 @@ def aws(lab, instance, *arguments, region="us-east-1", account=None):
         timeout=60,
     )
     return done.stdout.strip() if done.returncode == 0 else f"{done.returncode}: {done.stderr.strip()}"
+
+
+def block_in(vpc_block, number):
+    """A /64 of a VPC's /56, which may have zeros at any place."""
+    whole = ipaddress.ip_network(vpc_block)
+    return str(ipaddress.ip_network((int(whole.network_address) + (number << 64), 64)))
 
 
 def permission(rule):

@@ -3,7 +3,7 @@
 import json
 import time
 
-from weirtest import eventually
+from weirtest import block_in, eventually
 
 TRUST = json.dumps({"Version": "2012-10-17", "Statement": [
     {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]})
@@ -40,8 +40,8 @@ class World:
         added = ec2.associate_vpc_cidr_block(VpcId=self.vpc, CidrBlock="10.9.0.0/16")
         self.vpc_cidr = added["CidrBlockAssociation"]["AssociationId"]
         shown = ec2.describe_vpcs(VpcIds=[self.vpc])["Vpcs"][0]
-        block = shown["Ipv6CidrBlockAssociationSet"][0]["Ipv6CidrBlock"].removesuffix("::/56")
-        self.blocks6 = [f"{block[:-2]}{number:02x}::/64" for number in (1, 2)]
+        block = shown["Ipv6CidrBlockAssociationSet"][0]["Ipv6CidrBlock"]
+        self.blocks6 = [block_in(block, number) for number in (1, 2)]
         self.subnet = lab.subnet(self.vpc, "10.0.1.0/24", AvailabilityZone=self.zone)
         self.subnet6 = lab.subnet(self.vpc, "10.0.2.0/24", Ipv6CidrBlock=self.blocks6[0], AvailabilityZone=self.zone)
         self.subnet_spare = lab.subnet(self.vpc, "10.0.9.0/24", AvailabilityZone=self.zone)
