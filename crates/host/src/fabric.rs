@@ -144,6 +144,7 @@ impl Fabric {
         program(&mut ebpf)?
             .load()
             .map_err(|error| refused("the program cannot be loaded", &error))?;
+        namespace.run(|| try_attaching(&mut ebpf))?;
         let ports = Shared::map(array(&mut ebpf, "PORTS")?.fd(), options.ports as usize)?;
         let ports = Arc::new(ports);
         let places = DEVICE_PLACES as usize;
@@ -266,7 +267,9 @@ impl Fabric {
         mtu: u32,
     ) -> Result<(u32, SchedClassifierLink)> {
         let ifindex = netlink.index_of(name)?;
-        let link = self.attach(name)?;
+        let mut ebpf = self.program.lock().unwrap_or_else(PoisonError::into_inner);
+        let link = attach(&mut ebpf, name)?;
+        drop(ebpf);
         netlink.change_link(
             ifindex,
             &LinkChange {
@@ -286,16 +289,6 @@ impl Fabric {
     /// Lower bits of the numbers of devices that there are.
     fn taken(&self) -> MutexGuard<'_, BTreeSet<u32>> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn attach(&self, name: &str) -> Result<SchedClassifierLink> {
-        let mut ebpf = self.program.lock().unwrap_or_else(PoisonError::into_inner);
-        let program = program(&mut ebpf)?;
-        let options = TcAttachOptions::TcxOrder(LinkOrder::default());
-        let attached = program
-            .attach_with_options(name, TcAttachType::Ingress, options)
-            .and_then(|id| program.take_link(id));
-        attached.map_err(|error| refused("the program cannot be attached to a device", &error))
     }
 }
 
@@ -361,17 +354,7 @@ fn device_place(ifindex: u32) -> u32 {
 
 /// Can this machine carry flows in the kernel? Tried with the smallest of tables.
 pub(crate) fn probe() -> Result<()> {
-    let (fabric, _table, _punt) = Fabric::create(FabricOptions { flows: 1, ports: 1 })?;
-    let namespace = NetworkNamespace::create()?;
-    let interface = Interface {
-        name: "probe0".into(),
-        mac: [2, 0, 0, 0, 0, 1],
-        mtu: 1500,
-        addresses: Vec::new(),
-        routes: Vec::new(),
-        neighbours: Vec::new(),
-    };
-    fabric.link(&namespace, &interface).map(drop)
+    Fabric::create(FabricOptions { flows: 1, ports: 1 }).map(drop)
 }
 
 /// The kernel of the namespace has nothing to say by itself on links.
@@ -386,6 +369,20 @@ fn quiet() -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// An older kernel loads the program and cannot attach it: better known before there are links.
+fn try_attaching(ebpf: &mut Ebpf) -> Result<()> {
+    attach(ebpf, "lo").map(drop)
+}
+
+fn attach(ebpf: &mut Ebpf, device: &str) -> Result<SchedClassifierLink> {
+    let program = program(ebpf)?;
+    let options = TcAttachOptions::TcxOrder(LinkOrder::default());
+    let attached = program
+        .attach_with_options(device, TcAttachType::Ingress, options)
+        .and_then(|id| program.take_link(id));
+    attached.map_err(|error| refused("the program cannot be attached to a device", &error))
 }
 
 fn program(ebpf: &mut Ebpf) -> Result<&mut SchedClassifier> {
