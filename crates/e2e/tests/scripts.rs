@@ -187,6 +187,16 @@ fn terraform_finds_what_it_made() {
     script("terraform.py");
 }
 
+#[test]
+fn changes_hold_for_the_next_packet() {
+    script("soak.py");
+}
+
+#[test]
+fn changes_hold_for_the_next_packet_without_the_kernel() {
+    script_without_the_kernel("soak.py");
+}
+
 /// What moves packets where the kernel carries none gives the same answers.
 #[test]
 fn packets_between_instances_without_the_kernel() {

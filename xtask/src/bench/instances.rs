@@ -10,6 +10,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 const STARTS: u8 = 7;
+/// Behind the NAT gateway, on the simulated internet.
+pub(super) const HOST: &str = "198.51.100.7";
 /// The instances of the TCP runs.
 pub(super) const SENDER: &str = "10.77.1.10";
 pub(super) const RECEIVER: &str = "10.77.2.10";
@@ -58,7 +60,54 @@ impl<'a> Lab<'a> {
         lab.receiver = lab.run(&mut client, RECEIVER)?;
         lab.until_running(&mut client)?;
         lab.until_answered(RECEIVER)?;
+        lab.add_nat_gateway(&mut client, &vpc)?;
         Ok(lab)
+    }
+
+    /// A way from the sender's subnet to a host of the internet.
+    fn add_nat_gateway(&self, client: &mut Client, vpc: &str) -> Result<()> {
+        client.weir("AddInternetHost", &format!("{{\"address\":\"{HOST}\"}}"))?;
+        let gateway = client.ec2("CreateInternetGateway", &[])?;
+        let gateway = element(&gateway, "internetGatewayId")?.to_owned();
+        client.ec2(
+            "AttachInternetGateway",
+            &[("InternetGatewayId", &gateway), ("VpcId", vpc)],
+        )?;
+        let public = subnet(client, vpc, "10.77.3.0/24")?;
+        let address = client.ec2("AllocateAddress", &[])?;
+        let nat = client.ec2(
+            "CreateNatGateway",
+            &[
+                ("SubnetId", &public),
+                ("AllocationId", element(&address, "allocationId")?),
+            ],
+        )?;
+        let nat = element(&nat, "natGatewayId")?.to_owned();
+        let table = client.ec2("CreateRouteTable", &[("VpcId", vpc)])?;
+        let table = element(&table, "routeTableId")?.to_owned();
+        let everywhere = ("DestinationCidrBlock", "0.0.0.0/0");
+        let route = [("RouteTableId", table.as_str()), everywhere];
+        client.ec2(
+            "CreateRoute",
+            &[&route[..], &[("GatewayId", &gateway)]].concat(),
+        )?;
+        client.ec2(
+            "AssociateRouteTable",
+            &[("RouteTableId", &table), ("SubnetId", &public)],
+        )?;
+        let of_vpc = [
+            ("Filter.1.Name", "association.main"),
+            ("Filter.1.Value.1", "true"),
+            ("Filter.2.Name", "vpc-id"),
+            ("Filter.2.Value.1", vpc),
+        ];
+        let main = client.ec2("DescribeRouteTables", &of_vpc)?;
+        let main = element(&main, "routeTableId")?;
+        client.ec2(
+            "CreateRoute",
+            &[("RouteTableId", main), everywhere, ("NatGatewayId", &nat)],
+        )?;
+        self.until_answered(HOST)
     }
 
     /// Starts an instance in the lab's current subnet.

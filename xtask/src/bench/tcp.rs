@@ -23,11 +23,13 @@ pub(super) fn rows(lab: &Lab<'_>) -> Result<Vec<Row>> {
         }
     };
     use_cubic_everywhere(lab, &pair)?;
-    let (mut ratios, mut rates) = (Vec::new(), Vec::new());
+    let (mut ratios, mut rates, mut translated) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..RUNS {
         let weir = run_between_instances(lab)?;
         let veth = run_between_namespaces(lab, &pair)?;
+        let nat = run_through_nat_gateway(lab)?;
         ratios.push(weir.per_cpu_second() / veth.per_cpu_second());
+        translated.push(nat.per_cpu_second() / veth.per_cpu_second());
         rates.push((weir, veth));
     }
     let of = |pick: fn(&(Run, Run)) -> f64| median(rates.iter().map(pick).collect());
@@ -39,6 +41,11 @@ pub(super) fn rows(lab: &Lab<'_>) -> Result<Vec<Row>> {
     let mut rows = vec![
         Row::new(what, format!("{:.2}", median(ratios)), wanted),
         Row::new("the same, by the clock", gigabits, ""),
+        Row::new(
+            "the same through a NAT gateway",
+            format!("{:.2}", median(translated)),
+            "at least 0.90",
+        ),
     ];
     rows.extend(packets::rows(lab, &pair)?);
     Ok(rows)
@@ -66,7 +73,8 @@ fn use_cubic_everywhere(lab: &Lab<'_>, pair: &Pair) -> Result<()> {
         veth::use_cubic(Pair::exec(name, &[]))?;
     }
     let mut client = lab.daemon.client()?;
-    for instance in [&lab.sender, &lab.receiver] {
+    let host = format!("internet:{}", instances::HOST);
+    for instance in [&lab.sender, &lab.receiver, &host] {
         let answer = client.weir("FindSandbox", &format!("{{\"source\":\"{instance}\"}}"))?;
         let pid = answer["target"]["pid"].as_u64().context("no process")?;
         veth::use_cubic(veth::enter_network_of(pid))?;
@@ -79,6 +87,16 @@ fn run_between_instances(lab: &Lab<'_>) -> Result<Run> {
         lab.exec(&lab.receiver, &["iperf3", "-s", "-1"]),
         |program| lab.exec(&lab.sender, program),
         instances::RECEIVER,
+        lab.daemon.pid(),
+    )
+}
+
+fn run_through_nat_gateway(lab: &Lab<'_>) -> Result<Run> {
+    let host = format!("internet:{}", instances::HOST);
+    measure(
+        lab.exec(&host, &["iperf3", "-s", "-1"]),
+        |program| lab.exec(&lab.sender, program),
+        instances::HOST,
         lab.daemon.pid(),
     )
 }
