@@ -4,6 +4,7 @@
 //! from runs that alternate, so they suffer least.
 
 mod api;
+mod bridge;
 mod capture;
 mod client;
 mod daemon;

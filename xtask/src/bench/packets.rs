@@ -1,6 +1,7 @@
 //! Connections, round trips and small packets, relative to a bare veth pair: per CPU-second of sender, receiver and
 //! whatever carries the packets.
 
+use super::bridge::Bridge;
 use super::instances::{self, Lab};
 use super::traffic::Kind;
 use super::veth::{self, Pair};
@@ -59,7 +60,7 @@ struct Run {
     p50_us: Option<f64>,
 }
 
-pub(super) fn rows(lab: &Lab<'_>, pair: &Pair) -> Result<Vec<Row>> {
+pub(super) fn rows(lab: &Lab<'_>, pair: &Pair, bridge: &Bridge) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for (kind, what, wanted) in [
         (
@@ -71,9 +72,13 @@ pub(super) fn rows(lab: &Lab<'_>, pair: &Pair) -> Result<Vec<Row>> {
         (Kind::RoundTrips, "one byte each way", ""),
     ] {
         let mut runs = Vec::new();
+        let mut others = Vec::new();
         for _ in 0..RUNS {
             let weir = run(lab, kind, lab.daemon.pid())?;
-            runs.push((weir, run(pair, kind, lab.daemon.pid())?));
+            let veth = run(pair, kind, lab.daemon.pid())?;
+            let other = run(bridge, kind, lab.daemon.pid())?;
+            others.push(other.per_cpu_second / veth.per_cpu_second);
+            runs.push((weir, veth));
         }
         let of = |pick: fn(&(Run, Run)) -> f64| median(runs.iter().map(pick).collect());
         let ratio = of(|(weir, veth)| weir.per_cpu_second / veth.per_cpu_second);
@@ -84,6 +89,8 @@ pub(super) fn rows(lab: &Lab<'_>, pair: &Pair) -> Result<Vec<Row>> {
         );
         let what = format!("{what}, per CPU-second, to a bare veth pair");
         rows.push(Row::new(what, rates, wanted));
+        let other = format!("{:.2}", median(others));
+        rows.push(Row::new("the same over the bridge", other, ""));
         if kind == Kind::RoundTrips {
             let p50 = |run: &Run| run.p50_us.unwrap_or(f64::NAN);
             let weir = median(runs.iter().map(|(weir, _)| p50(weir)).collect());

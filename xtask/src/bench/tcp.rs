@@ -1,6 +1,7 @@
 //! TCP between two instances, relative to a bare veth pair: bytes per CPU-second of sender, receiver and whatever
 //! carries the packets.
 
+use super::bridge::Bridge;
 use super::instances::{self, Lab};
 use super::veth::{self, CubicAllowed, Pair};
 use super::{Row, median, packets};
@@ -22,12 +23,16 @@ pub(super) fn rows(lab: &Lab<'_>) -> Result<Vec<Row>> {
             return Ok(vec![Row::new(what, why, wanted)]);
         }
     };
-    use_cubic_everywhere(lab, &pair)?;
-    let (mut ratios, mut rates, mut translated) = (Vec::new(), Vec::new(), Vec::new());
+    let bridge = Bridge::make()?;
+    use_cubic_everywhere(lab, &[&pair, bridge.pair()])?;
+    let (mut ratios, mut rates) = (Vec::new(), Vec::new());
+    let (mut translated, mut bridged) = (Vec::new(), Vec::new());
     for _ in 0..RUNS {
         let weir = run_between_instances(lab)?;
         let veth = run_between_namespaces(lab, &pair)?;
         let nat = run_through_nat_gateway(lab)?;
+        let other = run_between_namespaces(lab, bridge.pair())?;
+        bridged.push(other.per_cpu_second() / veth.per_cpu_second());
         ratios.push(weir.per_cpu_second() / veth.per_cpu_second());
         translated.push(nat.per_cpu_second() / veth.per_cpu_second());
         rates.push((weir, veth));
@@ -46,8 +51,13 @@ pub(super) fn rows(lab: &Lab<'_>) -> Result<Vec<Row>> {
             format!("{:.2}", median(translated)),
             "at least 0.90",
         ),
+        Row::new(
+            "the same over a bridge with nftables, connection tracking and 25 rules",
+            format!("{:.2}", median(bridged)),
+            "",
+        ),
     ];
-    rows.extend(packets::rows(lab, &pair)?);
+    rows.extend(packets::rows(lab, &pair, &bridge)?);
     Ok(rows)
 }
 
@@ -68,8 +78,8 @@ impl Run {
     }
 }
 
-fn use_cubic_everywhere(lab: &Lab<'_>, pair: &Pair) -> Result<()> {
-    for name in [&pair.sender, &pair.receiver] {
+fn use_cubic_everywhere(lab: &Lab<'_>, pairs: &[&Pair]) -> Result<()> {
+    for name in pairs.iter().flat_map(|pair| [&pair.sender, &pair.receiver]) {
         veth::use_cubic(Pair::exec(name, &[]))?;
     }
     let mut client = lab.daemon.client()?;

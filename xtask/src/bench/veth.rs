@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use std::process::Command;
 
 pub(super) const RECEIVER: &str = "10.78.0.2";
-const MTU: &str = "9001";
+pub(super) const MTU: &str = "9001";
 
 /// Two namespaces, named by this process; they go when this is dropped.
 pub(super) struct Pair {
@@ -14,16 +14,21 @@ pub(super) struct Pair {
 }
 
 impl Pair {
+    /// Two namespaces with nothing between them.
+    pub(super) fn apart(name: &str) -> Result<Self> {
+        let pair = Self {
+            sender: format!("{name}-a"),
+            receiver: format!("{name}-b"),
+        };
+        ip(&["netns", "add", &pair.sender])?;
+        ip(&["netns", "add", &pair.receiver])?;
+        Ok(pair)
+    }
+
     /// Needs root.
     pub(super) fn make() -> Result<Self> {
-        let own = std::process::id();
-        let pair = Self {
-            sender: format!("weir-bench-{own}-a"),
-            receiver: format!("weir-bench-{own}-b"),
-        };
+        let pair = Self::apart(&format!("weir-bench-{}", std::process::id()))?;
         let (a, b) = (pair.sender.as_str(), pair.receiver.as_str());
-        ip(&["netns", "add", a])?;
-        ip(&["netns", "add", b])?;
         let mut link = vec!["-n", a, "link", "add", "eth0", "type", "veth"];
         link.extend(["peer", "name", "eth0", "netns", b]);
         ip(&link)?;
@@ -50,7 +55,7 @@ impl Drop for Pair {
     }
 }
 
-fn ip(arguments: &[&str]) -> Result<()> {
+pub(super) fn ip(arguments: &[&str]) -> Result<()> {
     let output = Command::new("ip").args(arguments).output()?;
     if !output.status.success() {
         let error = String::from_utf8_lossy(&output.stderr);
