@@ -44,7 +44,7 @@ impl Default for FabricOptions {
     fn default() -> Self {
         Self {
             flows: 1 << 17,
-            ports: 1 << 14,
+            ports: 1 << 18,
         }
     }
 }
