@@ -361,10 +361,10 @@ impl FlowCache {
     /// Takes what was counted until now, flow by flow in the order of their first packets, so many at once; tells
     /// whether there is more.
     pub(crate) fn harvest(&mut self, limit: usize, mut each: impl FnMut(Record, &Counted)) -> bool {
-        if !self.absorbed {
-            self.absorbed = !self.absorb(limit);
+        if !self.absorbed && self.absorb(limit) {
             return true;
         }
+        self.absorbed = true;
         if self.harvested == self.ripe.len() {
             self.ripe.clear();
             self.harvested = 0;
