@@ -44,8 +44,8 @@ pub trait FastPath: fmt::Debug + Send {
     /// Refusals that a port guards hold with this number only, from the next packet on.
     fn begun(&mut self, port: PortId, number: u32);
 
-    /// To be called a few times a second.
-    fn tend(&mut self);
+    /// To be called a few times a second. Tells what was counted by what has been replaced meanwhile.
+    fn tend(&mut self, each: &mut dyn FnMut(u32, Tally));
 
     /// No packet is to be carried while it is closed.
     fn set_closed(&mut self, closed: bool);

@@ -232,6 +232,15 @@ impl FlowCache {
         more
     }
 
+    /// Lets the fast path put its things in order.
+    pub(crate) fn tend(&mut self) {
+        let Some(mut fast_path) = self.fast_path.take() else {
+            return;
+        };
+        fast_path.tend(&mut |at, tally| self.credit(at, &tally));
+        self.fast_path = Some(fast_path);
+    }
+
     fn credit(&mut self, at: u32, tally: &Tally) {
         let Some(entry) = self.flows.get_mut(at) else {
             return;

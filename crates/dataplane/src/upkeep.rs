@@ -49,9 +49,7 @@ impl Dataplane {
     /// number of them, so it is to be called often: some ten times a second.
     pub fn sweep(&mut self, now: Timestamp) {
         const STEPS: u32 = 2048;
-        if let Some(fast_path) = self.cache.fast_path() {
-            fast_path.tend();
-        }
+        self.cache.tend();
         for _ in 0..STEPS.min(self.cache.places()) {
             self.swept_flows = (self.swept_flows + 1) % self.cache.places();
             let at = self.cache.place(self.swept_flows);

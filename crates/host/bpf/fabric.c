@@ -278,8 +278,9 @@ INLINE void count(struct __sk_buff *skb, struct packet *p, struct flow *flow, st
 		flags |= p->tcp_flags & ACK;
 	if (flags)
 		__sync_fetch_and_or(&flow->flags, flags);
-	__sync_fetch_and_add(&flow->packets, packets);
+	// Whoever takes them looks at the packets first: what is counted here meanwhile is never left behind.
 	__sync_fetch_and_add(&flow->bytes, bytes);
+	__sync_fetch_and_add(&flow->packets, packets);
 }
 
 // The frame goes up, with the name of its port in place of its source.

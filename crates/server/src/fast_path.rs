@@ -118,8 +118,10 @@ impl FastPath for KernelPath {
         self.table.begun(loop_port(port), number);
     }
 
-    fn tend(&mut self) {
-        self.given_up = self.table.recycle(self.given_up);
+    fn tend(&mut self, each: &mut dyn FnMut(u32, Tally)) {
+        let era = self.era();
+        let tell = |place, tally: FlowTally| each(place, era.tally(&tally));
+        self.given_up = self.table.recycle(self.given_up, tell);
     }
 
     fn set_closed(&mut self, closed: bool) {

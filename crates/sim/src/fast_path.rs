@@ -204,7 +204,7 @@ impl FastPath for NaiveCarrier {
         self.told().begun.insert(port, number);
     }
 
-    fn tend(&mut self) {}
+    fn tend(&mut self, _each: &mut dyn FnMut(u32, Tally)) {}
 
     fn set_closed(&mut self, closed: bool) {
         self.told().closed = closed;

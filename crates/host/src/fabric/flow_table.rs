@@ -94,8 +94,8 @@ pub struct FlowTable {
     /// Whose each slot is, and by which key it is found.
     pub(super) owners: Vec<Option<(u32, Key)>>,
     pub(super) free: Vec<u32>,
-    /// Slots that a packet may still be at, in the order in which they were given up.
-    pub(super) retired: Vec<u32>,
+    /// Slots that a packet may still be at, in the order in which they were given up, and whose flows have others now.
+    pub(super) retired: Vec<(u32, Option<u32>)>,
     pub(super) harvested: u32,
 }
 
@@ -196,13 +196,16 @@ impl FlowTable {
         }
     }
 
-    /// Forgets a flow that another slot has taken the place of.
+    /// Gives up a slot whose flow has another now.
     pub fn retire(&mut self, slot: Slot) {
+        self.give_up(slot, true);
+    }
+
+    fn give_up(&mut self, slot: Slot, lives_on: bool) {
         self.suspend(slot);
-        if let Some(owner) = self.owners.get_mut(slot.0 as usize)
-            && owner.take().is_some()
-        {
-            self.retired.push(slot.0);
+        let owner = self.owners.get_mut(slot.0 as usize);
+        if let Some((owner, _)) = owner.and_then(Option::take) {
+            self.retired.push((slot.0, lives_on.then_some(owner)));
         }
     }
 
@@ -218,15 +221,22 @@ impl FlowTable {
         if let Err(error) = done {
             tracing::debug!(%error, "a flow was not in the index");
         }
-        self.retire(slot);
+        self.give_up(slot, false);
     }
 
-    /// Slots that were given up before the last call but one can be used again: no packet is still at them. To be
-    /// called a few times a second. `before` is what the last call answered.
+    /// Slots that were given up before the last call can be used again: no packet is still at them. What another
+    /// processor has counted there while they were given up is told. To be called a few times a second. `before` is
+    /// what the last call answered.
     #[must_use]
-    pub fn recycle(&mut self, before: usize) -> usize {
-        let before = before.min(self.retired.len());
-        self.free.extend(self.retired.drain(..before));
+    pub fn recycle(&mut self, before: usize, mut each: impl FnMut(u32, FlowTally)) -> usize {
+        for at in 0..before.min(self.retired.len()) {
+            let (slot, owner) = self.retired[at];
+            if let (Some(owner), Some(tally)) = (owner, self.take(Slot(slot))) {
+                each(owner, tally);
+            }
+            self.free.push(slot);
+        }
+        self.retired.drain(..before.min(self.retired.len()));
         self.retired.len()
     }
 
@@ -241,7 +251,7 @@ impl FlowTable {
         // The next packet is the first one again.
         flow.round.store(0, Ordering::Relaxed);
         Some(FlowTally {
-            packets: flow.packets.swap(0, Ordering::Relaxed),
+            packets: flow.packets.swap(0, Ordering::AcqRel),
             bytes: flow.bytes.swap(0, Ordering::Relaxed),
             tcp_flags: flow.flags.swap(0, Ordering::Relaxed) as u8,
             first_ns,

@@ -366,9 +366,10 @@ fn a_full_table_is_the_slow_path() {
     assert_eq!(lab.send(VnetHeader::NONE, &frames[2]), Went::Up(A, true));
     lab.carried(VnetHeader::NONE, &frames[1]);
     lab.table.remove(slots[0]);
-    let given_up = lab.table.recycle(0);
+    let nothing = |owner, tally| panic!("{owner} has counted {tally:?}");
+    let given_up = lab.table.recycle(0, nothing);
     assert_eq!(lab.table.insert(1, &key(&frames[2]), &to_b(), now()), None);
-    assert_eq!(lab.table.recycle(given_up), 0);
+    assert_eq!(lab.table.recycle(given_up, nothing), 0);
     lab.table
         .insert(1, &key(&frames[2]), &to_b(), now())
         .unwrap();
