@@ -117,8 +117,8 @@ def test_bytes_that_are_no_request(lab):
             for _ in range(dice.randrange(4)):
                 sent[dice.randrange(len(sent))] = dice.randrange(256)
             told = answer_to(lab, bytes(sent[:dice.randrange(len(sent) + 1)]), stop=True)
-            # Without a signature it may be S3's, which has no such operation.
-            assert status(told) in {None, 501} or 400 <= status(told) < 500, (sent, told)
+            # What is changed may not matter. Without a signature it may be S3's, which has no such operation.
+            assert status(told) in {None, 200, 501} or 400 <= status(told) < 500, (sent, told)
 
 
 def test_heads_that_are_wrong(lab):
