@@ -1,7 +1,7 @@
 """Random changes of rules and routes under traffic: what is refused is refused with the next packet, also of flows that the
 kernel carries, and what is allowed passes again; nothing grows meanwhile.
 
-`WEIR_SOAK_SECONDS` says for how long (1800 at night, 20 otherwise), `WEIR_SOAK_SEED` repeats a run.
+`WEIR_SOAK_SECONDS` says for how long (at night 600, 20 otherwise; ports last for 800 or so), `WEIR_SOAK_SEED` repeats a run.
 """
 
 import json
@@ -35,8 +35,12 @@ while True:
 CLIENT = """
 import json, select, socket, sys, time
 targets = json.loads(sys.argv[1])
+# A port that was used some time ago may belong to a connection that is remembered: each is used once.
+ports = iter(range(1024, 32768))
 def opened(name):
     made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    if name.startswith("new "):
+        made.bind(("", next(ports)))
     made.connect((targets[name], 7))
     return made
 kept = {name: opened(name) for name in targets if not name.startswith("new ")}
